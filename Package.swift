@@ -1,0 +1,125 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One settings array for every Swift target: the strict mode of the language, warnings as errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+// `#expect` expands spans into code it does not mark, so strict memory safety stays off in tests.
+let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let nio = "swift-nio"
+
+/// A library of this package: its sources in `Sources/NAME`, its tests in `Tests/NAMETests`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: safe)
+}
+
+func program(_ name: String, _ room: Target.Dependency) -> Target {
+    .executableTarget(name: name, dependencies: [room], swiftSettings: safe)
+}
+
+func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(room)Tests", dependencies: [.byName(name: room)] + dependencies,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "clusterf",
+    products: [
+        .executable(name: "clusterf-supervisor", targets: ["clusterf-supervisor"]),
+        .executable(name: "clusterf-store", targets: ["clusterf-store"]),
+        .executable(name: "clusterf-gateway", targets: ["clusterf-gateway"]),
+        .executable(name: "clusterf-exec", targets: ["clusterf-exec"]),
+        .executable(name: "clusterfctl", targets: ["clusterfctl"]),
+        .executable(name: "clusterf-fuzz", targets: ["clusterf-fuzz"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // Words.
+        room("Model"),
+
+        // Pure cores: no IO, clock, randomness or logs.
+        room("IPC", ["Model"]),
+        room("Supervision", ["Model"]),
+
+        // Drivers.
+        .systemLibrary(
+            name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .target(name: "CPosix"),
+        room("Loop", ["CLibUV"]),
+        room("IPCTransport", ["IPC", "Model", "Loop", "CPosix"]),
+
+        // Processes.
+        room(
+            "SupervisorProcess",
+            [
+                "Supervision", "IPC", "IPCTransport", "Loop", "CPosix", "Model",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
+        room(
+            "StoreProcess",
+            [
+                "IPC", "IPCTransport", "Loop", "CPosix", "Model",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        room(
+            "GatewayProcess",
+            [
+                "IPC", "CPosix", "Model",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room(
+            "ControlTool",
+            [
+                "IPC", "CPosix", "Model",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // Executables: main alone.
+        program("clusterf-supervisor", "SupervisorProcess"),
+        program("clusterf-store", "StoreProcess"),
+        program("clusterf-gateway", "GatewayProcess"),
+        program("clusterfctl", "ControlTool"),
+        .executableTarget(name: "clusterf-exec"),
+        // Cores alone, so that it builds in seconds and can be built with sanitizers.
+        .executableTarget(
+            name: "clusterf-fuzz", dependencies: ["IPC", "Model"], swiftSettings: safe),
+
+        tests("Model"),
+        tests("IPC", ["Model"]),
+        tests("Supervision", ["Model"]),
+        tests("Loop"),
+        tests("IPCTransport", ["IPC", "Model", "Loop", "CPosix"]),
+        tests("SupervisorProcess", ["Supervision", "IPC", "Model"]),
+        tests("StoreProcess", ["IPC", "Model"]),
+        tests(
+            "GatewayProcess",
+            [
+                "IPC", "Model",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOEmbedded", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ]),
+        tests("ControlTool"),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ]
+)
