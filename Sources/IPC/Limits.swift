@@ -1,1 +1,49 @@
-// Placeholder.
+/// The numbers of the wire, each with its reason.
+package enum IPCLimits {
+    /// The length field counts what follows it, so 16 bytes of header less its own 4 come first.
+    package static let headerByteCount = 16
+
+    /// The largest frame, header included: a page of a listing fits (512 KiB) with room, and a
+    /// link never holds more than this for a half-arrived frame.
+    package static let frameByteCountMax = 1 << 20
+
+    /// What the length field may say at the most.
+    package static let lengthMax = UInt32(frameByteCountMax - 4)
+
+    /// Content up to this travels in a frame, larger content as a descriptor: one frame of it
+    /// delays other requests of the link by some 20 microseconds, a descriptor costs about as much.
+    package static let inlineContentByteCountMax = 64 << 10
+
+    /// Requests that one side may have open at the other, unless the handshake says otherwise:
+    /// enough to keep a store busy from one event loop, few enough that all of them with 64 KiB
+    /// of content each stay below 64 MiB.
+    package static let creditDefault: UInt32 = 1024
+
+    /// More credit than this is refused as nonsense.
+    package static let creditMax: UInt32 = 65_536
+
+    /// Descriptors sent and not yet taken, per link. The kernel refuses more than RLIMIT_NOFILE in
+    /// flight (ETOOMANYREFS); this stays far below it.
+    package static let descriptorsInFlightMax = 64
+
+    /// A longer text in a message (an error, a log line, a setting) is refused.
+    package static let textByteCountMax = 8 << 10
+
+    /// Entries of any list in a message that has no limit of its own.
+    package static let listCountMax = 4096
+
+    /// Entries of one page of a listing: with the longest names a page stays below 512 KiB.
+    package static let listingPageCountMax = 1000
+
+    /// Bytes of one page of a listing, where the store stops adding entries.
+    package static let listingPageByteCountMax = 512 << 10
+
+    /// Tags of one If-Match or If-None-Match; the gateway answers 400 to more.
+    package static let entityTagCountMax = 64
+
+    /// A content type that a client gave; longer ones are replaced by application/octet-stream.
+    package static let contentTypeByteCountMax = 255
+
+    /// Uploads that one gateway may have open: each holds a descriptor and a staging file.
+    package static let uploadsMax = 512
+}
