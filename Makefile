@@ -1,0 +1,33 @@
+# The two commands are `make run` and `make test`; everything else serves them.
+# What each does stands in scripts/, one file per target.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+ARGS ?=
+
+.PHONY: run build test check-long bench install clean setup
+
+run: build
+	@scripts/run.sh $(ARGS)
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@scripts/build.sh
+
+test: setup
+	@scripts/test.sh
+
+check-long: setup
+	@scripts/test.sh --long
+
+bench: build
+	@scripts/bench.sh $(ARGS)
+
+install: build
+	@scripts/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
+
+clean:
+	rm -rf .build .build-release build

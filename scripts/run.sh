@@ -1,0 +1,16 @@
+#!/bin/bash
+# run.sh [FLAGS]: starts a node from the release build; port 8080 and ./data unless FLAGS say otherwise.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# The same layout that `make install` makes.
+scripts/install.sh "$root/build"
+
+given=" $* "
+defaults=()
+# A configuration file may set both; a default on the command line would win over it.
+if [[ $given != *" --config"[\ =]* ]]; then
+    [[ $given == *" --http-port"[\ =]* ]] || defaults+=(--http-port 8080)
+    [[ $given == *" --data-dir"[\ =]* ]] || defaults+=(--data-dir ./data)
+fi
+exec build/bin/clusterf-supervisor "${defaults[@]}" "$@"

@@ -1,0 +1,102 @@
+#!/bin/bash
+# Every check, one after the other; a failed one does not stop those that do not need it.
+# test.sh [--long] [SUITE…]: all suites of the table, or those named.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+long=${CLUSTERF_LONG:-no}
+
+lint() { swift format lint --strict -r Sources Tests Package.swift; }
+build_debug() { swift build --build-tests "${arrows[@]}"; }
+unit() { swift test --skip-build "${arrows[@]}"; }
+build_release() { scripts/build.sh; }
+fuzz() {
+    swift build "${release_flags[@]}" --product clusterf-fuzz
+    local seconds=20
+    [ "$long" = no ] || seconds=600
+    "$release_bin/clusterf-fuzz" --seconds "$seconds"
+}
+processes() {
+    local flags=()
+    [ "$long" = no ] || flags=(--long)
+    python3 Tests/Processes/run.py "${flags[@]}"
+}
+
+# One suite, in the shell that run_limited starts: bash honours `set -e` only outside of a condition.
+if [ "${1:-}" = --inside ]; then
+    "$2"
+    exit
+fi
+
+if [ "${1:-}" = --long ]; then
+    long=yes
+    shift
+fi
+summary=$(mktemp)
+trap 'rm -f "$summary"' EXIT
+export CLUSTERF_SUMMARY=$summary CLUSTERF_BIN=$root/$release_bin CLUSTERF_LONG=$long
+
+# The table: suite | limit in minutes, that of `make check-long` | the suite that must have passed before.
+table='
+lint          |  3   3  |
+build_debug   | 15  15  |
+unit          | 10  10  | build_debug
+build_release | 20  20  |
+fuzz          |  8  20  |
+processes     | 20  90  | build_release
+'
+
+# Runs one suite in a process group of its own, ended at its limit.
+run_limited() {
+    local suite=$1 minutes=$2 runner watcher status=0
+    set -m
+    "$root/scripts/test.sh" --inside "$suite" </dev/null &
+    runner=$!
+    (
+        sleep $((minutes * 60))
+        printf '%s: over its limit of %s min\n' "$suite" "$minutes" >&2
+        kill -TERM -- "-$runner"
+        sleep 5
+        kill -KILL -- "-$runner"
+    ) </dev/null >/dev/null 2>"$summary.limit" &
+    watcher=$!
+    set +m
+    wait "$runner" || status=$?
+    kill -- "-$watcher" 2>/dev/null || true
+    wait "$watcher" 2>/dev/null || true
+    cat "$summary.limit"
+    rm -f "$summary.limit"
+    return "$status"
+}
+
+declare -A outcome
+report=""
+failed=0
+while IFS='|' read -r suite limits needs; do
+    suite=${suite// /} needs=${needs// /}
+    [ -n "$suite" ] || continue
+    if [ $# -gt 0 ] && [[ " $* " != *" $suite "* ]]; then continue; fi
+    read -r minutes minutes_long <<<"$limits"
+    [ "$long" = no ] || minutes=$minutes_long
+    if [ -n "$needs" ] && [ "${outcome[$needs]:-passed}" != passed ]; then
+        outcome[$suite]="not run"
+        failed=1
+        report+=$(printf '%-14s %8s  not run: %s failed' "$suite" - "$needs")$'\n'
+        continue
+    fi
+    printf '\n== %s\n' "$suite"
+    began=$SECONDS
+    if run_limited "$suite" "$minutes"; then
+        outcome[$suite]=passed
+    else
+        outcome[$suite]=FAILED
+        failed=1
+    fi
+    took=$(awk -v s=$((SECONDS - began)) 'BEGIN { printf "%.1f", s / 60 }')
+    report+=$(printf '%-14s %8s  %s' "$suite" "$took" "${outcome[$suite]}")$'\n'
+done <<<"$table"
+
+printf '\n%-14s %8s  %s\n%s' suite minutes outcome "$report"
+# The count of the process tests: the last line.
+cat "$summary"
+exit "$failed"
