@@ -23,6 +23,12 @@ package struct Session: Sendable {
         package var generation: UInt64
         /// What pairs the link with its descriptor socket.
         package var token: Bits128
+
+        package init(role: Role, generation: UInt64, token: Bits128) {
+            self.role = role
+            self.generation = generation
+            self.token = token
+        }
     }
 
     /// Why a link ends. Always the other side's fault.

@@ -28,7 +28,10 @@ package struct StorePath: Hashable, Sendable {
     package init(validating raw: some Collection<UInt8>) throws(Fault) {
         var bytes = [UInt8](raw)
         guard bytes.first == 0x2F else { throw .notAbsolute }
-        if bytes.count > 1, bytes.last == 0x2F { bytes.removeLast() }
+        if bytes.count > 1, bytes.last == 0x2F {
+            bytes.removeLast()
+            if bytes.count == 1 { throw .emptyComponent }
+        }
         guard bytes.count <= StorePath.byteCountMax else { throw .tooLong }
         if bytes.count > 1 {
             for component in bytes[1...].split(separator: 0x2F, omittingEmptySubsequences: false) {

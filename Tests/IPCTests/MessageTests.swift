@@ -1,0 +1,132 @@
+import Foundation
+import IPC
+import Model
+import Testing
+
+/// Each message: round trip, every truncation, trailing bytes, and its bytes as they were when the
+/// version was made.
+@Suite struct MessageTests {
+    static func encode(_ message: some Message) -> [UInt8] {
+        var writer = ByteWriter()
+        message.encode(into: &writer)
+        return writer.bytes
+    }
+
+    static func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8]) throws -> M {
+        try M(decoding: bytes.span.bytes)
+    }
+
+    static func checkRoundTrip<M: Message>(_ message: M) throws {
+        let bytes = encode(message)
+        #expect(try decode(M.self, bytes) == message)
+    }
+
+    /// Version 1 has no optional tails, so no proper prefix of a message is a message.
+    static func checkTruncation<M: Message>(_ message: M) {
+        let bytes = encode(message)
+        for end in 0..<bytes.count {
+            #expect(throws: DecodeError.self, "\(M.self) cut at \(end)") {
+                try decode(M.self, Array(bytes[..<end]))
+            }
+        }
+        #expect(throws: DecodeError.trailingBytes) { try decode(M.self, bytes + [0]) }
+    }
+
+    static func checkNoTrap<M: Message>(_ message: M, seed: UInt64) {
+        var rng = SplitMix64(seed: seed)
+        for _ in 0..<300 {
+            var bytes = encode(message)
+            for _ in 0..<Int.random(in: 1...4, using: &rng) where !bytes.isEmpty {
+                let index = Int.random(in: bytes.indices, using: &rng)
+                bytes[index] = [0, 0x7F, 0x80, 0xFF].randomElement(using: &rng) ?? 0
+            }
+            // Either answer is right; a decoded message must encode again to the same bytes.
+            if let decoded = try? decode(M.self, bytes) {
+                #expect(Self.encode(decoded).count == bytes.count)
+            }
+        }
+    }
+
+    @Test(arguments: Samples.all.map(\.0))
+    func survivesTheWire(name: String) throws {
+        let message = try #require(Samples.all.first { $0.0 == name }?.1)
+        try Self.checkRoundTrip(message)
+        Self.checkTruncation(message)
+        Self.checkNoTrap(message, seed: 11)
+    }
+
+    /// The golden bytes: a change here is a change of the protocol, which needs a new version.
+    @Test(arguments: Samples.all.map(\.0))
+    func bytesAreThoseOfVersion1(name: String) throws {
+        let message = try #require(Samples.all.first { $0.0 == name }?.1)
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "Fixtures")
+        let file = folder.appending(path: "v1-\(name).hex")
+        let hex = Hex.encode(Self.encode(message))
+        let golden = try? String(contentsOf: file, encoding: .utf8)
+        if golden == nil, ProcessInfo.processInfo.environment["CLUSTERF_WRITE_FIXTURES"] != nil {
+            try (hex + "\n").write(to: file, atomically: true, encoding: .utf8)
+        }
+        #expect(golden == hex + "\n", "\(name): the bytes of version 1 changed, or have no fixture")
+    }
+
+    @Test func everyFixtureHasItsMessage() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "Fixtures")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(Set(files) == Set(Samples.all.map { "v1-\($0.0).hex" }))
+    }
+
+    @Test func messageTypesKeepTheirNumbers() {
+        let numbers = MessageType.allCases.map(\.rawValue)
+        #expect(
+            numbers == [1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36]
+                + Array(64...73))
+    }
+
+    @Test func aLongErrorIsClippedNotRefused() throws {
+        let error = RemoteError(.internalError, String(repeating: "é", count: 9000))
+        let decoded = try Self.decode(RemoteError.self, Self.encode(error))
+        #expect(decoded.message.utf8.count <= IPCLimits.textByteCountMax)
+        #expect(decoded.message.utf8.count > IPCLimits.textByteCountMax - 2)
+    }
+
+    @Test func aPathOutsideTheRulesIsRefused() {
+        for bad in ["", "a", "/../a", "/a//b", "/a/./b", "/a\0b"] {
+            var writer = ByteWriter()
+            writer.writeText(bad)
+            writer.write(true)
+            let bytes = writer.bytes
+            #expect(throws: DecodeError.invalid("path"), "\(bad)") {
+                try Self.decode(LookupRequest.self, bytes)
+            }
+        }
+    }
+}
+
+@Suite struct WriteConditionTests {
+    let mine = Samples.digest
+    let time = Timestamp(nanoseconds: 5_900_000_000)
+
+    @Test func ifMatchAsksForTheTag() {
+        let conditions = WriteConditions(ifMatch: .digests([mine]))
+        #expect(conditions.hold(digest: mine, modified: time))
+        #expect(!conditions.hold(digest: nil, modified: nil))
+        #expect(!WriteConditions(ifMatch: .digests([])).hold(digest: mine, modified: time))
+        #expect(WriteConditions(ifMatch: .any).hold(digest: mine, modified: time))
+        #expect(!WriteConditions(ifMatch: .any).hold(digest: nil, modified: nil))
+    }
+
+    @Test func ifNoneMatchStarAsksForNothingThere() {
+        let conditions = WriteConditions(ifNoneMatch: .any)
+        #expect(conditions.hold(digest: nil, modified: nil))
+        #expect(!conditions.hold(digest: mine, modified: time))
+    }
+
+    @Test func unmodifiedSinceCountsWholeSecondsAndYieldsToIfMatch() {
+        #expect(WriteConditions(ifUnmodifiedSince: 5).hold(digest: mine, modified: time))
+        #expect(!WriteConditions(ifUnmodifiedSince: 4).hold(digest: mine, modified: time))
+        let both = WriteConditions(ifMatch: .digests([mine]), ifUnmodifiedSince: 4)
+        #expect(both.hold(digest: mine, modified: time))
+    }
+}

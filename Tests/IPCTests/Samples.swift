@@ -1,0 +1,119 @@
+import IPC
+import Model
+
+/// One value of each message, with every optional part present, for golden bytes and round trips.
+enum Samples {
+    static let operation = OperationID(bits: Bits128(high: 0x0102_0304_0506_0708, low: 9))
+    static let dot = Dot(disk: DiskID(bits: Bits128(high: 0xA, low: 0xB)), sequence: 77)
+    static let time = HybridTime(value: 0x0000_0190_0000_0001)
+
+    static var digest: Digest {
+        guard let digest = Digest(bytes: Array(0..<32)) else { preconditionFailure("32 bytes") }
+        return digest
+    }
+
+    static func path(_ text: String) -> StorePath {
+        do {
+            return try StorePath(validating: text.utf8)
+        } catch {
+            preconditionFailure("a sample path: \(error)")
+        }
+    }
+
+    static var facts: FileFacts {
+        FileFacts(
+            byteCount: 12, digest: digest, contentType: "text/plain",
+            created: Timestamp(nanoseconds: 1), modified: Timestamp(nanoseconds: -2), dot: dot,
+            time: time)
+    }
+
+    static var conditions: WriteConditions {
+        WriteConditions(ifMatch: .digests([digest]), ifNoneMatch: .any, ifUnmodifiedSince: 99)
+    }
+
+    static var write: WriteRequest {
+        WriteRequest(
+            operation: operation, path: path("/a/ü"), conditions: conditions,
+            contentType: "image/png", created: Timestamp(nanoseconds: 5), modified: nil,
+            byteCount: 3, digest: digest)
+    }
+
+    static var status: NodeStatus {
+        NodeStatus(
+            facts: Settings(["node_id": "n1", "http_port": "8080"]),
+            started: Timestamp(nanoseconds: 3),
+            workers: [
+                WorkerStatus(
+                    name: "store", pid: 42, state: "ready", generation: 2, restarts: 1,
+                    readySince: Timestamp(nanoseconds: 4)),
+                WorkerStatus(
+                    name: "gateway", pid: 0, state: "waiting", generation: 3, restarts: 9,
+                    readySince: nil),
+            ], warnings: ["disk nearly full"])
+    }
+
+    static var storeStatus: StoreStatus {
+        StoreStatus(
+            disk: dot.disk, storageMajor: "rawfile", storageMinor: "1", isEncrypted: false,
+            isReadOnly: true, fileCount: 1, contentByteCount: 2, partitionCount: 3,
+            freeByteCount: 4, warnings: ["w"])
+    }
+
+    /// Name, type and value of each.
+    static var all: [(String, any Message)] {
+        [
+            (
+                "hello",
+                Hello(role: .gateway, generation: 3, token: Bits128(high: 1, low: 2), credit: 8)
+            ),
+            ("welcome", Welcome(version: 1, role: .store, generation: 4, credit: 16)),
+            ("refusal", Refusal("no")),
+            ("credit", Credit(window: 5)),
+            ("empty", Empty()),
+            ("error", RemoteError(.noSpace, "the disk is full", hint: "free some")),
+            ("settings", Settings(["a": "1", "b": ""])),
+            (
+                "peers",
+                PeersNotice(peers: [.init(pid: 7, role: .gateway, generation: 1)])
+            ),
+            ("progress", ProgressReport(queued: 1, finished: 2, syncMilliseconds: 3)),
+            ("ready", ReadyNotice(generation: 6)),
+            ("drain", DrainRequest(milliseconds: 10_000)),
+            ("status", status),
+            ("restart", RestartRequest(worker: "store")),
+            ("logs", LogsRequest(worker: "", lineCount: 10, follow: true)),
+            ("lines", LogLines(lines: ["one", "two"])),
+            ("lookup", LookupRequest(path: path("/a"), wantsContent: true)),
+            ("lookup-file", LookupResponse.file(facts)),
+            ("lookup-inline", LookupResponse.inline(facts, [1, 2, 3])),
+            ("lookup-descriptor", LookupResponse.descriptor(facts)),
+            ("lookup-directory", LookupResponse.directory(modified: Timestamp(nanoseconds: 8))),
+            ("write", write),
+            ("put", PutRequest(write: write, content: [7, 8, 9])),
+            ("written", WriteResponse(outcome: .replaced, dot: dot, time: time, copies: 1)),
+            (
+                "begin",
+                BeginUploadRequest(
+                    operation: operation, path: path("/b"), conditions: .none, byteCount: 1 << 33)
+            ),
+            ("operations", OperationList(operations: [operation])),
+            (
+                "delete",
+                DeleteRequest(
+                    operation: operation, path: path("/c"), conditions: .none, recursive: true,
+                    directoryOnly: false)
+            ),
+            ("make-directory", MakeDirectoryRequest(operation: operation, path: path("/d"))),
+            ("list", ListRequest(path: .root, after: [0x61], limit: 50)),
+            (
+                "listing",
+                ListResponse(
+                    entries: [
+                        .file(name: [0x66], facts),
+                        .directory(name: [0x67], modified: Timestamp(nanoseconds: 1)),
+                    ], hasMore: true)
+            ),
+            ("store-status", storeStatus),
+        ]
+    }
+}
