@@ -1,0 +1,43 @@
+/// The names in the settings that the supervisor sends with `configure`. A worker ignores names
+/// that it does not know and gives a missing one its default.
+package enum ConfigurationKey {
+    // Both workers.
+    package static let nodeID = "node_id"
+    /// `true` or `false`: debug lines are logged.
+    package static let debug = "debug"
+
+    // The store.
+    /// The node's own directory, absolute.
+    package static let nodeDirectory = "node_dir"
+    /// `rawfile`.
+    package static let storageMajor = "storage_major"
+    /// The on-disk version in decimal; missing: the newest.
+    package static let storageMinor = "storage_minor"
+
+    // The gateway.
+    /// The base directory, absolute; only to be shown.
+    package static let dataDirectory = "data_dir"
+    /// Decimal; the first address' where they differ.
+    package static let httpPort = "http_port"
+    /// The stream socket of the store, absolute.
+    package static let storeSocket = "store_socket"
+    /// The descriptor socket of the store, absolute.
+    package static let storeDescriptorSocket = "store_fds_socket"
+    /// The cluster path that is served over WebDAV.
+    package static let webdav = "webdav"
+    /// Nanoseconds since 1970: when the supervisor started.
+    package static let started = "started"
+
+    // Limits of the gateway, decimal; missing: the gateway's own.
+    package static let maxBodyBytes = "max_body_bytes"
+    package static let maxConnections = "max_connections"
+    package static let maxConnectionsPerAddress = "max_connections_per_address"
+    package static let idleTimeoutMilliseconds = "idle_timeout_ms"
+    package static let headerTimeoutMilliseconds = "header_timeout_ms"
+}
+
+/// What the programs call themselves.
+package enum Program {
+    /// Of the whole; all programs of a node are of one version.
+    package static let version = "0.1.0"
+}
