@@ -26,10 +26,12 @@ func program(_ name: String, _ room: Target.Dependency) -> Target {
     .executableTarget(name: name, dependencies: [room], swiftSettings: safe)
 }
 
-func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(
+    _ room: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .testTarget(
         name: "\(room)Tests", dependencies: [.byName(name: room)] + dependencies,
-        swiftSettings: strict)
+        exclude: exclude, swiftSettings: strict)
 }
 
 let package = Package(
@@ -105,7 +107,7 @@ let package = Package(
             name: "clusterf-fuzz", dependencies: ["IPC", "Model"], swiftSettings: safe),
 
         tests("Model"),
-        tests("IPC", ["Model"]),
+        tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
         tests("Loop"),
         tests("IPCTransport", ["IPC", "Model", "Loop", "CPosix"]),
