@@ -16,6 +16,7 @@ fuzz() {
     [ "$long" = no ] || seconds=600
     "$release_bin/clusterf-fuzz" --seconds "$seconds"
 }
+recorder() { Tests/CrashRecorder/check.sh "$CLUSTERF_RECORDER"; }
 processes() {
     local flags=()
     [ "$long" = no ] || flags=(--long)
@@ -35,6 +36,7 @@ fi
 summary=$(mktemp)
 trap 'rm -f "$summary"' EXIT
 export CLUSTERF_SUMMARY=$summary CLUSTERF_BIN=$root/$release_bin CLUSTERF_LONG=$long
+export CLUSTERF_RECORDER=$root/$release_scratch/tests/recorder.so
 
 # The table: suite | limit in minutes, that of `make check-long` | the suite that must have passed before.
 table='
@@ -43,6 +45,7 @@ build_debug   | 15  15  |
 unit          | 10  10  | build_debug
 build_release | 20  20  |
 fuzz          |  8  20  |
+recorder      |  3   3  |
 processes     | 20  90  | build_release
 '
 
