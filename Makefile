@@ -30,4 +30,4 @@ install: build
 	@scripts/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
 
 clean:
-	rm -rf .build .build-release build
+	rm -rf .build .build-release .build-fuzz build

@@ -11,10 +11,12 @@ build_debug() { swift build --build-tests "${arrows[@]}"; }
 unit() { swift test --skip-build "${arrows[@]}"; }
 build_release() { scripts/build.sh; }
 fuzz() {
-    swift build "${release_flags[@]}" --product clusterf-fuzz
+    # With the address sanitizer, in a scratch path of its own; it depends on the cores alone.
+    local flags=(-c release --scratch-path .build-fuzz --sanitize address --product clusterf-fuzz)
+    swift build "${flags[@]}"
     local seconds=20
     [ "$long" = no ] || seconds=600
-    "$release_bin/clusterf-fuzz" --seconds "$seconds"
+    "$(swift build "${flags[@]}" --show-bin-path)/clusterf-fuzz" "$seconds"
 }
 recorder() { Tests/CrashRecorder/check.sh "$CLUSTERF_RECORDER"; }
 processes() {

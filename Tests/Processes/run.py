@@ -22,6 +22,13 @@ sys.path.insert(0, HERE)
 SUITES = [
     ("test_start", 3, 5),
     ("test_roundtrip", 3, 5),
+    ("test_routes", 3, 5),
+    ("test_large", 4, 8),
+    ("test_badinput", 3, 10),
+    ("test_limits", 4, 8),
+    ("test_control", 3, 5),
+    ("test_kills", 5, 20),
+    ("test_crash", 6, 60),
 ]
 
 
