@@ -63,27 +63,28 @@ let package = Package(
         .systemLibrary(
             name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
         .target(name: "CPosix"),
-        room("Loop", ["CLibUV"]),
-        room("IPCTransport", ["IPC", "Model", "Loop", "CPosix"]),
+        room("Posix", ["CPosix"]),
+        room("Loop", ["CLibUV", "Posix"]),
+        room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
 
         // Processes.
         room(
             "SupervisorProcess",
             [
-                "Supervision", "IPC", "IPCTransport", "Loop", "CPosix", "Model",
+                "Supervision", "IPC", "IPCTransport", "Loop", "Posix", "Model",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
         room(
             "StoreProcess",
             [
-                "IPC", "IPCTransport", "Loop", "CPosix", "Model",
+                "IPC", "IPCTransport", "Loop", "Posix", "Model",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         room(
             "GatewayProcess",
             [
-                "IPC", "CPosix", "Model",
+                "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
@@ -92,7 +93,7 @@ let package = Package(
         room(
             "ControlTool",
             [
-                "IPC", "CPosix", "Model",
+                "IPC", "Posix", "Model",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -109,8 +110,9 @@ let package = Package(
         tests("Model"),
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
-        tests("Loop"),
-        tests("IPCTransport", ["IPC", "Model", "Loop", "CPosix"]),
+        tests("Posix"),
+        tests("Loop", ["Posix"]),
+        tests("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
         tests("SupervisorProcess", ["Supervision", "IPC", "Model"]),
         tests("StoreProcess", ["IPC", "Model"]),
         tests(
