@@ -1,1 +1,3 @@
-// Placeholder.
+import GatewayProcess
+
+GatewayProgram.main(arguments: CommandLine.arguments)

@@ -1,0 +1,186 @@
+internal import IPC
+internal import Model
+internal import NIOCore
+internal import Posix
+
+/// `/api/files/<path>` and `/api/metadata/<path>`.
+struct FileRoutes {
+    static let allowed: StaticString = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
+
+    let exchange: Exchange
+    let path: StorePath
+    /// The request's path ends in a slash.
+    let isDirectory: Bool
+    let query: Query
+
+    private var link: StoreLink { exchange.context.link }
+
+    // MARK: Reading
+
+    func get() throws(Problem) {
+        if isDirectory {
+            return try exchange.head.method == .head ? headDirectory() : list()
+        }
+        let wantsContent = exchange.head.method == .get
+        let lookup = LookupRequest(path: path, wantsContent: wantsContent)
+        link.call(.lookup(lookup)) { reply in found(reply) }
+    }
+
+    private func found(_ reply: StoreReply) {
+        guard !exchange.isGone else { return }
+        guard case .found(let response, let box) = reply else {
+            return exchange.fail(StoreFailure.problem(reply))
+        }
+        switch response {
+        case .directory: redirectToDirectory()
+        case .file(let facts): answer(facts, .none)
+        case .inline(let facts, let content): answer(facts, .inline(content))
+        case .descriptor(let facts):
+            guard let descriptor = box?.take() else {
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            answer(facts, .file(SharedDescriptor(descriptor)))
+        }
+    }
+
+    private func answer(_ facts: FileFacts, _ content: FileAnswer.Content) {
+        FileAnswer(
+            exchange: exchange, path: path, facts: facts, content: content,
+            isAttachment: query.isSet("download")
+        ).send()
+    }
+
+    /// A directory's own name: the slash at the end makes relative links in a listing work.
+    private func redirectToDirectory() {
+        var location = [UInt8]("./".utf8)
+        location += PercentEncoding.encode(path.name, keepingSlash: false)
+        location.append(0x2F)
+        if let query = exchange.head.query { location += [0x3F] + query }
+        exchange.respond(.permanentRedirect, type: "application/json", body: "{}".utf8) { head in
+            head.field("Location", bytes: location)
+            head.field("X-ClusterF-Is-Directory", "true")
+        }
+    }
+
+    private func headDirectory() throws(Problem) {
+        link.call(.lookup(LookupRequest(path: path, wantsContent: false))) { reply in
+            guard case .found(.directory(let modified), _) = reply else {
+                if case .found = reply {
+                    return exchange.fail(
+                        Problem(.notFound, "not_found", "There is no such directory."))
+                }
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            exchange.respondWithoutBody(.ok) { head in
+                head.field("Content-Type", "application/json")
+                head.field("X-ClusterF-Is-Directory", "true")
+                head.field("X-ClusterF-Modified-At", bytes: RFC3339.format(modified))
+                head.field("X-Content-Type-Options", "nosniff")
+            }
+        }
+    }
+
+    private func list() throws(Problem) {
+        var limit = GatewayLimits.listingLimitDefault
+        if let text = query["limit"] {
+            guard let number = Token.number(text[...]), number > 0,
+                number <= UInt64(GatewayLimits.listingLimitMax)
+            else {
+                throw Problem(
+                    .badRequest, "bad_limit",
+                    "limit is not a number from 1 to \(GatewayLimits.listingLimitMax).")
+            }
+            limit = Int(number)
+        }
+        let after = RequestPath.normalized(query["after"] ?? [])
+        guard let after, after.count <= StorePath.componentByteCountMax else {
+            throw Problem(.badRequest, "bad_after", "after is not the name of an entry.")
+        }
+        Listing(exchange, path, after: after, limit: limit).start()
+    }
+
+    // MARK: Writing
+
+    func put() throws(Problem) {
+        guard !isDirectory else {
+            throw Problem(
+                .badRequest, "directory_path", "The path ends in a slash, as a directory's does.",
+                hint: "Leave the slash out to store a file, or POST with "
+                    + "X-Create-Directory: true to make a directory.")
+        }
+        let description = try PutDescription(
+            exchange.head, path: path, presentYear: exchange.context.presentYear)
+        let byteCount: UInt64? =
+            switch exchange.head.framing {
+            case .none: 0
+            case .length(let length): length
+            case .chunked: nil
+            }
+        Upload(exchange, description).start(byteCount: byteCount)
+    }
+
+    func delete() throws(Problem) {
+        guard !path.isRoot else {
+            throw Problem(.conflict, "root", "The root cannot be deleted.")
+        }
+        let request = DeleteRequest(
+            operation: exchange.context.makeOperationID(), path: path,
+            conditions: try WriteConditions(
+                exchange.head.fields, presentYear: exchange.context.presentYear),
+            recursive: query.isSet("recursive"), directoryOnly: isDirectory)
+        link.call(.delete(request)) { reply in
+            guard case .written = reply else {
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            exchange.respondWithoutBody(.noContent)
+        }
+    }
+
+    func post() throws(Problem) {
+        if query["op"] != nil {
+            throw Problem(
+                .notImplemented, "not_implemented",
+                "Moving, copying and restoring are not available in this version.")
+        }
+        guard let field = exchange.head.fields[.createDirectory], Token.equal(field, "true") else {
+            throw Problem(
+                .badRequest, "bad_post", "This POST says nothing of what to do.",
+                hint: "X-Create-Directory: true makes a directory; PUT stores a file.")
+        }
+        let request = MakeDirectoryRequest(
+            operation: exchange.context.makeOperationID(), path: path)
+        link.call(.makeDirectory(request)) { reply in
+            guard case .written(let response) = reply else {
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            WriteAnswer.makeDirectory(response, path, to: exchange)
+        }
+    }
+
+    // MARK: Metadata
+
+    func metadata() {
+        let lookup = LookupRequest(path: path, wantsContent: false)
+        link.call(.lookup(lookup)) { reply in
+            guard case .found(let response, _) = reply else {
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            let holder = exchange.context.settings.nodeID
+            var json = JSONWriter()
+            switch response {
+            case .file(let facts), .inline(let facts, _), .descriptor(let facts):
+                if isDirectory {
+                    return exchange.fail(
+                        Problem(.notFound, "not_found", "There is no such directory."))
+                }
+                FileMetadata.write(facts, path: path.bytes, holder: holder, to: &json)
+            case .directory(let modified):
+                FileMetadata.write(
+                    directory: path.bytes, modified: modified, holder: holder, to: &json)
+            }
+            exchange.respond(.ok, type: "application/json", body: json.bytes) { head in
+                head.field("Cache-Control", "no-cache")
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+internal import IPC
+internal import Model
+
+/// The answers to writes.
+enum WriteAnswer {
+    /// 201 for a new file, 200 for one that was replaced.
+    static func put(_ response: WriteResponse, _ write: WriteRequest, to exchange: Exchange) {
+        let isNew = response.outcome == .created
+        var json = JSONWriter()
+        json.object { json in
+            json.member("success", true)
+            json.key("path")
+            json.value(utf8: write.path.bytes)
+            json.member("size", write.byteCount)
+            json.member("checksum", write.digest.hex)
+            json.member("version", response.versionName)
+            json.member("copies", response.copies)
+        }
+        exchange.respond(isNew ? .created : .ok, type: "application/json", body: json.bytes) {
+            head in
+            head.field("ETag", bytes: EntityTag.text(write.digest))
+            head.field("X-ClusterF-Copies", UInt64(response.copies))
+            head.field("X-ClusterF-Version", response.versionName)
+            if isNew { head.field("Location", bytes: RequestPath.url(of: write.path)) }
+        }
+    }
+
+    /// 201 for a new directory, 200 for one that was there.
+    static func makeDirectory(
+        _ response: WriteResponse, _ path: StorePath, to exchange: Exchange
+    ) {
+        let isNew = response.outcome == .directoryMade
+        var json = JSONWriter()
+        json.object { json in
+            json.member("success", true)
+            json.key("path")
+            json.value(utf8: path.bytes)
+        }
+        exchange.respond(isNew ? .created : .ok, type: "application/json", body: json.bytes) {
+            head in
+            if isNew { head.field("Location", bytes: RequestPath.url(of: path) + [0x2F]) }
+        }
+    }
+}
+
+/// What a client is told where the store's answer is not the one that was asked for.
+enum StoreFailure {
+    static func problem(_ reply: StoreReply) -> Problem {
+        guard case .failed(let error) = reply else {
+            // The link checks each answer against its request, so this is a mistake of ours.
+            return Problem(.internalError, "internal", "The store's answer made no sense.")
+        }
+        return Problem(error)
+    }
+}

@@ -1,0 +1,92 @@
+/// The numbers of the gateway, each with its reason. Those that a configuration may change are
+/// defaults of `GatewaySettings`.
+enum GatewayLimits {
+    // MARK: A request's head
+
+    /// A longer request line answers 414. The longest path (4096 bytes) fits while two thirds of its
+    /// bytes need no percent encoding; more than that few clients and proxies would send.
+    static let requestLineByteCountMax = 8 << 10
+    /// All of the head; above it the answer is 431.
+    static let headByteCountMax = 32 << 10
+    /// Fields of a head; browsers send some 20.
+    static let fieldCountMax = 100
+    /// Empty lines before a request line, which old clients send after a body (RFC 9112, 2.2).
+    static let leadingEmptyLinesMax = 2
+    /// A chunk's size with its extensions, which nobody uses.
+    static let chunkLineByteCountMax = 256
+    /// Trailer fields are read and dropped.
+    static let trailerByteCountMax = 8 << 10
+
+    // MARK: Connections
+
+    /// Bytes kept of requests that came before the one in work was answered. Reading stops there,
+    /// so pipelining cannot grow memory; it is enough for some hundred small requests.
+    static let pipelinedByteCountMax = 16 << 10
+    /// One read of a socket takes from the least up to the most of these: the most is what lets an
+    /// upload go at the speed of the disk, and it is returned as soon as the bytes are written.
+    static let readByteCountMin = 1 << 10
+    static let readByteCountFirst = 4 << 10
+    static let readByteCountMax = 256 << 10
+    /// A rest of a body that nobody wants is read to its end where it is this short, so that the
+    /// connection can be kept; else the connection closes after the answer.
+    static let discardByteCountMax: UInt64 = 64 << 10
+    /// After an answer to a client that is still sending: what it sends is read and dropped for so
+    /// long and so many bytes, since closing at once would reset the connection before the client
+    /// has read the answer.
+    static let lingerSeconds: Int64 = 10
+    static let lingerByteCountMax = 256 << 20
+    /// A body, or an answer, that does not move for this long is given up.
+    static let progressSeconds: Int64 = 60
+    /// Bytes that wait for a slow client, above which nothing more is produced for it.
+    static let writeBufferHigh = 256 << 10
+    static let writeBufferLow = 64 << 10
+
+    // MARK: Content
+
+    /// Content goes out in regions, one at a time, so that no client holds the loop. A region
+    /// grows while the client keeps up, and shrinks where it takes long, so that progress is seen.
+    static let regionByteCountMin = 64 << 10
+    static let regionByteCountMax = 4 << 20
+    /// A fast client that takes everything at once still leaves the loop to others after this much,
+    /// which takes some milliseconds.
+    static let turnByteCountMax = 8 << 20
+    /// Ranges of one request; above it the whole is answered, as RFC 9110, section 14.2, allows.
+    static let rangeCountMax = 32
+    /// Bytes of one upload that are received and not yet written: reading pauses above it.
+    static let uploadOutstandingByteCountMax = 1 << 20
+    /// An upload's bytes go to a thread in pieces of about this size.
+    static let uploadPieceByteCount = 256 << 10
+    /// Threads that hash and write uploads and read cold content ahead; as many as cores to use,
+    /// so that the loops are not starved.
+    static let poolThreadCount = 2
+    /// Entries of a listing when none are asked for, and the most.
+    static let listingLimitDefault = 1000
+    static let listingLimitMax = 10_000
+    /// Entries of the root that the start page shows.
+    static let homeEntryCountMax = 100
+
+    // MARK: The store
+
+    /// How long a request waits for the store, through its restarts. Above the longest restart
+    /// (a drain of 10 s) and below what clients wait.
+    static let storeWaitSeconds: Int64 = 20
+    /// A commit syncs up to the whole of a large file, which a slow disk does in minutes.
+    static let commitWaitSeconds: Int64 = 120
+    /// Probes (`/readyz`, `/status`) ask whether the store answers now.
+    static let probeWaitSeconds: Int64 = 2
+    /// Requests of one loop that wait for a store or for credit; more are answered 503. With 64 KiB
+    /// of content each they stay below 256 MiB.
+    static let waitingCallsMax = 4096
+    static let reconnectMillisecondsMin: Int64 = 10
+    static let reconnectMillisecondsMax: Int64 = 500
+    /// How often deadlines of store requests are looked at; they are in seconds.
+    static let expiryMilliseconds: Int64 = 250
+
+    // MARK: Leaving
+
+    /// While draining, a connection without a request is closed after this long: a client under
+    /// load sends its next request sooner, and is answered with `Connection: close`.
+    static let drainIdleSeconds: Int64 = 3
+    /// What clients are told to wait at a 503.
+    static let retryAfterSeconds = 1
+}

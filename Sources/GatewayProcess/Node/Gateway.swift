@@ -1,0 +1,168 @@
+internal import Glibc
+internal import IPC
+internal import Model
+internal import NIOCore
+internal import NIOPosix
+internal import Posix
+
+/// The gateway as a whole: what the control link asks is done here, on the control loop.
+///
+/// ```
+///   main ──▶ control loop: ControlLink ──▶ Gateway ──▶ one LoopContext a serving loop
+///                                                       (StoreLink, connections)
+/// ```
+/// The control loop serves no requests, so the supervisor is answered whatever the load; its
+/// progress question is passed through every serving loop, so that a hung one is noticed.
+final class Gateway: ControlDelegate {
+    private let control: any EventLoop
+    private let generation: UInt64
+    private var listeners: [DescriptorBox]
+    private var contexts: [NIOLoopBound<LoopContext>] = []
+    private var server: HTTPServer?
+    private var isConfigured = false
+    private var isDraining = false
+
+    init(control: any EventLoop, generation: UInt64, listeners: [DescriptorBox]) {
+        self.control = control
+        self.generation = generation
+        self.listeners = listeners
+    }
+
+    // MARK: Starting
+
+    func configure(_ settings: Settings, ready: @escaping () -> Void) throws(SettingsFault) {
+        guard !isConfigured else { return }
+        let coreCount = System.coreCount
+        let settings = try GatewaySettings(settings, coreCount: coreCount)
+        isConfigured = true
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoopCount)
+        let pool = NIOThreadPool(numberOfThreads: GatewayLimits.poolThreadCount)
+        pool.start()
+        // The one source of chance in this process: operation ids must differ from those of every
+        // other life of every gateway.
+        var source = SystemRandomNumberGenerator()
+        let generation = generation
+        let made = loops.makeIterator().map { loop in
+            let seed = source.next()
+            return loop.submit {
+                Gateway.makeContext(loop, settings, pool, generation: generation, seed: seed)
+            }
+        }
+        EventLoopFuture.whenAllSucceed(made, on: control).assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let contexts): listen(contexts, loops, settings, ready)
+                case .failure(let error): controlEnded("the loops did not start: \(error)")
+                }
+            }
+    }
+
+    private static func makeContext(
+        _ loop: any EventLoop, _ settings: GatewaySettings, _ pool: NIOThreadPool,
+        generation: UInt64, seed: UInt64
+    ) -> NIOLoopBound<LoopContext> {
+        var generator = SplitMix64(seed: seed)
+        let link = StoreLink(
+            loop: loop, generation: generation,
+            connector: SocketConnector(loop: loop, settings: settings),
+            generator: SplitMix64(seed: generator.next()))
+        let context = LoopContext(
+            eventLoop: loop, settings: settings, link: link, pool: pool, generator: generator)
+        link.start()
+        return NIOLoopBound(context, eventLoop: loop)
+    }
+
+    private func listen(
+        _ contexts: [NIOLoopBound<LoopContext>], _ loops: MultiThreadedEventLoopGroup,
+        _ settings: GatewaySettings, _ ready: @escaping () -> Void
+    ) {
+        self.contexts = contexts
+        let server = HTTPServer(loops: loops, contexts: contexts, settings: settings)
+        self.server = server
+        var opening: [EventLoopFuture<any Channel>] = []
+        for box in listeners {
+            if let listener = box.take() {
+                opening.append(server.listen(on: listener, control: control))
+            }
+        }
+        listeners = []
+        EventLoopFuture.whenAllSucceed(opening, on: control).assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let channels):
+                    for channel in channels { server.opened(channel) }
+                    Log.write(
+                        .info, "serving",
+                        ["listeners": "\(channels.count)", "loops": "\(contexts.count)"])
+                    ready()
+                case .failure(let error):
+                    failPermanently("a listening socket cannot be used: \(error)")
+                }
+            }
+    }
+
+    // MARK: While it serves
+
+    func progress(answer: @escaping (ProgressReport) -> Void) {
+        let counts = contexts.map { bound in
+            bound.eventLoop.submit {
+                let context = bound.value
+                return (queued: context.link.queuedCount, finished: context.answeredCount)
+            }
+        }
+        EventLoopFuture.whenAllSucceed(counts, on: control).assumeIsolated()
+            .whenSuccess { counts in
+                answer(
+                    ProgressReport(
+                        queued: UInt32(clamping: counts.reduce(0) { $0 + $1.queued }),
+                        finished: counts.reduce(0) { $0 + $1.finished }, syncMilliseconds: 0))
+            }
+    }
+
+    func workersChanged(_ status: NodeStatus) {
+        for bound in contexts { bound.eventLoop.execute { bound.value.node = status } }
+    }
+
+    // MARK: Leaving
+
+    func drain(milliseconds: UInt32, done: @escaping () -> Void) {
+        guard !isDraining else { return }
+        isDraining = true
+        Log.write(.info, "draining", ["limit_ms": "\(milliseconds)"])
+        guard let server else { return done() }
+        let contexts = contexts
+        server.stop(control: control).assumeIsolated().whenComplete { [self] _ in
+            let empty = contexts.map { bound in
+                let promise = bound.eventLoop.makePromise(of: Void.self)
+                bound.eventLoop.execute { bound.value.drain { promise.succeed() } }
+                return promise.futureResult
+            }
+            EventLoopFuture.andAllComplete(empty, on: control).assumeIsolated()
+                .whenComplete { _ in done() }
+        }
+        control.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+            for bound in contexts { bound.eventLoop.execute { bound.value.cut() } }
+        }
+    }
+
+    func drainAnswered() {
+        Log.write(.info, "drained")
+        _exit(0)
+    }
+
+    func controlEnded(_ reason: String) {
+        // Nothing that this process holds needs care: the store owns every byte that counts.
+        Log.write(.warning, "the gateway ends", ["reason": reason])
+        _exit(isDraining ? 0 : 1)
+    }
+
+    func failPermanently(_ reason: String) {
+        Log.write(.error, reason)
+        _exit(GatewayProgram.permanentFailure)
+    }
+}
+
+/// What the machine has.
+enum System {
+    static var coreCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}

@@ -1,0 +1,65 @@
+internal import IPC
+internal import Model
+internal import NIOCore
+internal import NIOPosix
+
+/// What the requests of one event loop share. Touched on that loop alone.
+final class LoopContext {
+    let eventLoop: any EventLoop
+    let settings: GatewaySettings
+    let link: StoreLink
+    let pool: NIOThreadPool
+    private var dates = DateCache()
+    private var generator: SplitMix64
+
+    var connections: [ObjectIdentifier: Connection] = [:]
+    /// Requests answered in this life.
+    var answeredCount: UInt64 = 0
+    /// What the supervisor said last of the node.
+    var node: NodeStatus?
+    private(set) var isDraining = false
+    private var whenEmpty: (() -> Void)?
+
+    init(
+        eventLoop: any EventLoop, settings: GatewaySettings, link: StoreLink,
+        pool: NIOThreadPool, generator: SplitMix64
+    ) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.link = link
+        self.pool = pool
+        self.generator = generator
+    }
+
+    /// The value of the Date field.
+    func dateText() -> [UInt8] { dates.text(at: WallClock.now()) }
+
+    /// The year that dates with two digits of it are read by.
+    var presentYear: Int { CivilTime(unixSeconds: WallClock.now().seconds).year }
+
+    func makeOperationID() -> OperationID {
+        let milliseconds = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000))
+        return OperationID(wallMilliseconds: milliseconds, using: &generator)
+    }
+
+    // MARK: Draining
+
+    /// Lets open requests finish; `done` runs once, when no connection is left.
+    func drain(done: @escaping () -> Void) {
+        isDraining = true
+        whenEmpty = done
+        for connection in connections.values { connection.drain() }
+        connectionEnded()
+    }
+
+    /// Ends what is still open.
+    func cut() {
+        for connection in connections.values { connection.cut() }
+    }
+
+    func connectionEnded() {
+        guard connections.isEmpty, let done = whenEmpty else { return }
+        whenEmpty = nil
+        done()
+    }
+}

@@ -1,0 +1,96 @@
+internal import IPC
+internal import Model
+internal import Posix
+
+/// What the gateway asks its store.
+enum StoreRequest {
+    case lookup(LookupRequest)
+    case put(PutRequest)
+    case beginUpload(BeginUploadRequest)
+    case commitUpload(WriteRequest)
+    case delete(DeleteRequest)
+    case makeDirectory(MakeDirectoryRequest)
+    case list(ListRequest)
+    case status
+
+    /// Whether an answer that never came leaves the client unsure of what happened.
+    var isWrite: Bool {
+        switch self {
+        case .put, .commitUpload, .delete, .makeDirectory: true
+        case .lookup, .beginUpload, .list, .status: false
+        }
+    }
+
+    /// Opens the request in `session`: its id, or nil where there is no credit.
+    func open(in session: inout Session, deadline: Duration) -> UInt64? {
+        switch self {
+        case .lookup(let message):
+            session.open(message, type: .lookup, deadline: deadline)
+        case .put(let message):
+            session.open(message, type: .put, deadline: deadline)
+        case .beginUpload(let message):
+            session.open(message, type: .beginUpload, deadline: deadline)
+        case .commitUpload(let message):
+            session.open(message, type: .commitUpload, deadline: deadline)
+        case .delete(let message):
+            session.open(message, type: .delete, deadline: deadline)
+        case .makeDirectory(let message):
+            session.open(message, type: .makeDirectory, deadline: deadline)
+        case .list(let message):
+            session.open(message, type: .list, deadline: deadline)
+        case .status:
+            session.open(Empty(), type: .storeStatus, deadline: deadline)
+        }
+    }
+
+    /// The answer that `payload` holds.
+    /// - Throws: `DecodeError` where it is none to this request.
+    func decode(_ payload: RawSpan, descriptor: DescriptorBox?) throws(DecodeError) -> StoreReply {
+        switch self {
+        case .lookup:
+            let response = try LookupResponse(decoding: payload)
+            if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
+            return .found(response, descriptor)
+        case .beginUpload:
+            _ = try Empty(decoding: payload)
+            guard let descriptor else { throw .invalid("descriptor") }
+            return .staging(descriptor)
+        case .put, .commitUpload, .delete, .makeDirectory:
+            return .written(try WriteResponse(decoding: payload))
+        case .list: return .listed(try ListResponse(decoding: payload))
+        case .status: return .status(try StoreStatus(decoding: payload))
+        }
+    }
+}
+
+/// What the store answered, or why it did not.
+enum StoreReply {
+    /// The descriptor comes with `LookupResponse.descriptor`.
+    case found(LookupResponse, DescriptorBox?)
+    /// A staging file, open for writing.
+    case staging(DescriptorBox)
+    case written(WriteResponse)
+    case listed(ListResponse)
+    case status(StoreStatus)
+    case failed(RemoteError)
+}
+
+/// A request on its way: it outlives the link that it was sent on.
+final class StoreCall {
+    let request: StoreRequest
+    let deadline: Duration
+    /// Calls are sent again in the order in which they were made.
+    let sequence: UInt64
+    var wasSent = false
+    let completion: (StoreReply) -> Void
+
+    init(
+        _ request: StoreRequest, deadline: Duration, sequence: UInt64,
+        completion: @escaping (StoreReply) -> Void
+    ) {
+        self.request = request
+        self.deadline = deadline
+        self.sequence = sequence
+        self.completion = completion
+    }
+}
