@@ -30,6 +30,9 @@ package struct NodeLife: Hashable, Sendable {
 
     package private(set) var state = State.dormant
     package private(set) var workers: [WorkerLife]
+    /// A worker failed for good before the node had ever run: a node that cannot work with what it
+    /// was given says so and ends, it does not linger.
+    package private(set) var hasFailedToStart = false
 
     /// - Parameter workers: in the order of their start: who is used before who uses it.
     package init(workers: [WorkerLife]) { self.workers = workers }
@@ -107,7 +110,9 @@ extension NodeLife {
         switch state {
         case .starting:
             if workers.allSatisfy(\.isReady) { state = .running }
-            return []
+            guard workers.contains(where: \.hasFailed) else { return [] }
+            hasFailedToStart = true
+            return stopRequested(.quick, now: now, using: &generator)
         case .stopping(let index, let drain):
             guard workers[index...].allSatisfy(\.isStopped) else { return [] }
             guard index > 0 else {

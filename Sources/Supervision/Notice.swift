@@ -45,6 +45,24 @@ package enum Notice: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The life that it is about; nil: the worker as such.
+    package var generation: UInt64? {
+        switch self {
+        case .started(let generation, _), .notSpawned(let generation, _),
+            .ready(let generation, _), .ended(let generation, _, _),
+            .retiredEnded(let generation, _), .recovered(let generation),
+            .startedTooSlowly(let generation), .hung(let generation, _),
+            .syncTooLong(let generation, _), .stoppedProcess(let generation),
+            .linkLost(let generation), .drainOverran(let generation),
+            .restartBegan(let generation), .replaced(_, let generation),
+            .successorFailed(let generation, _), .retiringCutShort(let generation):
+            generation
+        case .restartsIn, .degraded, .failedForGood, .willNotDie, .restartAlreadyUnderWay,
+            .restartRefusedWhileStopping:
+            nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .started(let generation, let pid): "started pid=\(pid) generation=\(generation)"

@@ -75,9 +75,9 @@ struct Harness {
         return all
     }
 
-    var generation: UInt64 { life.status.generation }
-    var pid: Int32 { life.status.pid ?? 0 }
-    var condition: WorkerStatus.Condition { life.status.condition }
+    var generation: UInt64 { life.summary.generation }
+    var pid: Int32 { life.summary.pid ?? 0 }
+    var condition: WorkerSummary.Condition { life.summary.condition }
 }
 
 extension [Directive] {

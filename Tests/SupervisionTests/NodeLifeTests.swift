@@ -159,6 +159,25 @@ struct NodeLifeTests {
         #expect(node.timeToStop() <= .seconds(10))
     }
 
+    @Test func aWorkerThatFailsForGoodAtTheStartEndsTheNode() {
+        var node = Node()
+        node.run(node.life.start(now: .zero, using: &node.generator))
+        node.tell(1, .ready(generation: 1))
+        node.tell(0, .exited(generation: 1, .code(125)))
+        #expect(node.life.state == .stopped)
+        #expect(node.life.hasFailedToStart)
+        #expect(node.order.contains("end gateway"))
+    }
+
+    @Test func aWorkerThatFailsForGoodLaterDoesNotEndTheNode() {
+        var node = Node()
+        node.start()
+        node.tell(0, .exited(generation: 1, .code(125)))
+        #expect(node.life.state == .running)
+        #expect(!node.life.hasFailedToStart)
+        #expect(node.life.workers[0].hasFailed)
+    }
+
     @Test func everyStateAnswersEveryStop() {
         for first in [NodeLife.StopStyle.orderly, .quick, .kill] {
             for second in [NodeLife.StopStyle.orderly, .quick, .kill] {

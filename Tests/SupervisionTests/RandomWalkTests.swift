@@ -35,7 +35,7 @@ struct RandomWalkTests {
         }
 
         mutating func step() {
-            let highest = (alive.values.max() ?? life.status.generation) + 1
+            let highest = (alive.values.max() ?? life.summary.generation) + 1
             let generation = UInt64.random(in: 0...highest, using: &chance)
             switch Int.random(in: 0..<100, using: &chance) {
             case 0..<5: tell(.startRequested)
@@ -60,7 +60,7 @@ struct RandomWalkTests {
                 if !alive.isEmpty { broken = "stopped with processes left" }
                 life = WorkerLife(
                     name: "walker", style: life.style,
-                    firstGeneration: life.status.generation + 1)
+                    firstGeneration: life.summary.generation + 1)
                 notBefore = .zero
             }
         }
@@ -128,7 +128,7 @@ struct RandomWalkTests {
             }
             let known = Set(life.children.map(\.generation))
             if !Set(alive.values).isSubset(of: known) { broken = "a process without a life" }
-            switch life.status.condition {
+            switch life.summary.condition {
             case .waiting, .degraded:
                 if life.nextWake == nil { broken = "waits for ever" }
             case .starting, .ready, .restarting, .draining, .hung:

@@ -8,7 +8,7 @@ struct RestartTests {
         harness.pass(.seconds(1))
         let directives = harness.tell(.exited(generation: generation, .signal(9)))
         #expect(directives.spawns == [generation + 1])
-        #expect(harness.life.status.restarts == 1)
+        #expect(harness.life.summary.restarts == 1)
     }
 
     @Test func usefulButTinyLivesDoNotMakeAHotLoop() {
@@ -115,9 +115,9 @@ struct RestartTests {
         var harness = degraded()
         harness.pass(.seconds(38))
         #expect(harness.condition == .starting)
-        #expect(harness.life.status.isDegraded)
+        #expect(harness.life.summary.isDegraded)
         let generation = harness.serve()
-        #expect(!harness.life.status.isDegraded)
+        #expect(!harness.life.summary.isDegraded)
         #expect(harness.log.notices.contains(.recovered(generation: generation)))
         #expect(harness.tell(.exited(generation: generation, .signal(9))).spawns.count == 1)
     }

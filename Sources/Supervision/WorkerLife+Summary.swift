@@ -1,5 +1,5 @@
 /// What a person is told of a worker, in the words of `/status`.
-package struct WorkerStatus: Hashable, Sendable {
+package struct WorkerSummary: Hashable, Sendable {
     /// One word for the whole of it.
     package enum Condition: String, Sendable, CaseIterable {
         case dormant
@@ -27,15 +27,17 @@ package struct WorkerStatus: Hashable, Sendable {
 }
 
 extension WorkerLife {
-    package var status: WorkerStatus {
+    package var summary: WorkerSummary {
         let child = incumbent
-        return WorkerStatus(
+        return WorkerSummary(
             name: name, condition: condition, pid: child?.pid,
             generation: child?.generation ?? lastGeneration, restarts: restarts,
             readySince: child?.readySince, isDegraded: backOff.isDegraded)
     }
 
     package var isStopped: Bool { phase == .stopped }
+    /// Whether the worker as a whole stops, not just a child of it.
+    package var isStopping: Bool { phase == .stopping }
     package var hasFailed: Bool { phase == .failed }
     /// Whether a child serves: also while its successor starts.
     package var isReady: Bool { incumbent?.state == .ready }
@@ -51,7 +53,7 @@ extension WorkerLife {
         }
     }
 
-    private var condition: WorkerStatus.Condition {
+    private var condition: WorkerSummary.Condition {
         switch phase {
         case .dormant: .dormant
         case .running(let generation): self[generation].map(condition) ?? .starting
@@ -64,7 +66,7 @@ extension WorkerLife {
         }
     }
 
-    private func condition(_ child: ChildLife) -> WorkerStatus.Condition {
+    private func condition(_ child: ChildLife) -> WorkerSummary.Condition {
         switch child.state {
         case .spawning, .starting: .starting
         case .ready: .ready

@@ -1,0 +1,19 @@
+/// The numbers of clusterfctl, each with its reason.
+enum ControlLimits {
+    /// A supervisor answers within a turn of its loop; a stuck one must not hang a script.
+    static let answerMax: Duration = .seconds(10)
+    /// A restart drains, starts and waits for ready: the supervisor itself gives up after 90 s.
+    static let restartMax: Duration = .seconds(120)
+    /// A stop takes at most 10 s; then the lock is free.
+    static let stopMax: Duration = .seconds(20)
+    /// How often it is looked whether the node has stopped.
+    static let stopPollMilliseconds: Int32 = 50
+    /// Lines of `logs` without `--lines`: a screen.
+    static let logLinesDefault: UInt32 = 100
+    /// Lines that can be asked for: what one answer may list.
+    static let logLinesMax: UInt32 = 4096
+    /// Bytes of one read.
+    static let readBytes = 64 << 10
+    /// Directories that are looked at for nodes.
+    static let nodesMax = 1024
+}

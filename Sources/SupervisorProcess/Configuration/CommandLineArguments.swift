@@ -1,0 +1,98 @@
+internal import ArgumentParser
+internal import Model
+
+/// The command line of `clusterf-supervisor`.
+struct CommandLineArguments: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clusterf-supervisor",
+        abstract: "Starts a node of clusterf, a file store that organizes itself.",
+        discussion: """
+            Each option can also stand in a TOML file (--config FILE) under the same name, and in \
+            the environment as CLUSTERF_NAME (CLUSTERF_HTTP_PORT). The command line wins over the \
+            environment, the environment over the file.
+            """,
+        version: "clusterf \(Program.version)")
+
+    @Option(name: .customLong("node-id"), help: "Name of this node; else made once and kept.")
+    var nodeID: String?
+
+    @Option(
+        name: .customLong("data-dir"),
+        help: "Base directory; the node's own is below it. (default: ./data)")
+    var dataDirectory: String?
+
+    @Option(
+        name: .customLong("http-port"),
+        help: "Port for HTTP; 0: a free one of 30000-32767, then kept. (default: 0)")
+    var httpPort: String?
+
+    @Option(
+        name: .long, parsing: .singleValue,
+        help: "IP address to listen on; may be repeated. (default: 0.0.0.0 and ::)")
+    var bind: [String] = []
+
+    @Option(name: .long, help: "Cluster path that is served over WebDAV. (default: /)")
+    var webdav: String?
+
+    @Option(
+        name: .customLong("storage-major"), help: "How content is stored. (default: rawfile)")
+    var storageMajor: String?
+
+    @Option(name: .customLong("storage-minor"), help: "On-disk version. (default: the newest)")
+    var storageMinor: String?
+
+    @Flag(name: .customLong("no-desktop"), help: "Do not open the dashboard in a browser.")
+    var noDesktop = false
+
+    @Flag(name: .long, help: "Log more.")
+    var debug = false
+
+    @Option(
+        name: .customLong("max-body-bytes"), help: "Largest body of a request. (default: no limit)")
+    var maxBodyBytes: String?
+
+    @Option(name: .customLong("max-connections"), help: "HTTP connections in all.")
+    var maxConnections: String?
+
+    @Option(
+        name: .customLong("max-connections-per-address"), help: "HTTP connections of one address.")
+    var maxConnectionsPerAddress: String?
+
+    @Option(name: .customLong("idle-timeout"), help: "Seconds until an idle connection is closed.")
+    var idleTimeout: String?
+
+    @Option(name: .customLong("header-timeout"), help: "Seconds that a request's head may take.")
+    var headerTimeout: String?
+
+    @Option(name: .long, help: "TOML file with these options.")
+    var config: String?
+
+    /// What was given, by name.
+    var given: GivenOptions {
+        let texts: [(OptionName, String?)] = [
+            (.nodeID, nodeID), (.dataDirectory, dataDirectory), (.httpPort, httpPort),
+            (.webdav, webdav), (.storageMajor, storageMajor), (.storageMinor, storageMinor),
+            (.maxBodyBytes, maxBodyBytes), (.maxConnections, maxConnections),
+            (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.idleTimeout, idleTimeout),
+            (.headerTimeout, headerTimeout), (.noDesktop, noDesktop ? "true" : nil),
+            (.debug, debug ? "true" : nil),
+        ]
+        var given = GivenOptions()
+        for case (let name, let text?) in texts {
+            given[name] = .init(texts: [text], place: "--\(name.rawValue)")
+        }
+        if !bind.isEmpty { given[.bind] = .init(texts: bind, place: "--bind") }
+        return given
+    }
+
+    /// Refuses what belongs to a later version by name, before the parser calls it unknown.
+    static func refuseLater(_ arguments: [String]) throws(StartError) {
+        for argument in arguments where argument.hasPrefix("--") {
+            if argument == "--" { return }
+            let name = argument.dropFirst(2).prefix { $0 != "=" }
+            if OptionName.later.contains(String(name)) {
+                throw GivenOptions.notAvailable("--\(name)")
+            }
+        }
+    }
+}

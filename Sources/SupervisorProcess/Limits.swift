@@ -1,0 +1,38 @@
+/// The numbers of the supervisor's shell, each with its reason.
+enum SupervisorLimits {
+    /// A configuration file is a page; more is another file by mistake.
+    static let configurationBytesMax: Int64 = 1 << 20
+    /// Addresses that one node binds: descriptors, and lines at the start, stay few.
+    static let bindMax = 32
+    /// The base directory is searched for node directories up to this many entries.
+    static let nodeDirectoriesMax = 1024
+
+    /// Automatic ports: below the ephemeral range, so that no client of this machine takes one.
+    static let automaticPorts: ClosedRange<UInt16> = 30_000...32_767
+    /// With half of the range taken, 64 trials fail once in 10^19.
+    static let portTrialsMax = 64
+    /// Connections that wait while a gateway restarts: the kernel's somaxconn is 4096 too.
+    static let listenBacklog: Int32 = 4096
+
+    /// Random characters of a node id: 36^5 are 60 million for one host name.
+    static let nodeIDRandomCount = 5
+    /// Bytes of the host name in it; the whole stays below `NodeID.byteCountMax`.
+    static let nodeIDHostBytesMax = 40
+
+    /// A longer line of a worker is cut: a log is for people.
+    static let logLineBytesMax = 4096
+    /// Lines kept in memory for `clusterfctl logs`: a screen or twenty, at most 4 MiB.
+    static let logLinesKept = 1000
+    /// Lines that wait for a follower who does not read: then it loses some, and is told.
+    static let followerBacklogBytesMax = 1 << 20
+    /// Bytes of lines in one answer: a frame stays far below its limit.
+    static let logAnswerBytesMax = 512 << 10
+
+    /// clusterfctl calls at one time: each is one person or one script.
+    static let controlConnectionsMax = 32
+    /// A requested restart answers at the latest then: drain, start, and some.
+    static let restartAnswerMax: Duration = .seconds(90)
+
+    /// Descriptors of a worker: the gateway's connections, each of which may hold a file too.
+    static let workerDescriptors = 65_536
+}

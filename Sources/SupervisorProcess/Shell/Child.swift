@@ -1,0 +1,232 @@
+internal import Glibc
+internal import IPC
+internal import Loop
+internal import Model
+internal import Posix
+internal import Supervision
+
+/// One process that plays a worker: the program, its control link, and the pipe of its output.
+final class Child {
+    /// What the owner is told of.
+    enum Event {
+        /// The handshake is done.
+        case linked
+        case notice(MessageType)
+        /// The link is gone though the process is not; why, if the process is to blame.
+        case linkClosed(String?)
+        case line(String)
+        /// The process is gone and all that it wrote was read: the last event.
+        case exited(ProcessEnd)
+    }
+
+    /// A dying process closes its link a moment before its end is known; only a link that closes
+    /// on its own is worth a word.
+    private static let linkCloseGrace: Duration = .milliseconds(100)
+    /// Output is read to its end after an exit, unless a grandchild keeps the pipe open.
+    private static let outputGrace: Duration = .milliseconds(200)
+
+    let worker: Int
+    let generation: UInt64
+    private let loop: EventLoop
+    private let role: Role
+    private var process: ChildProcess?
+    private var link: FrameLink?
+    private var output: StreamConnection?
+    private var splitter = LineSplitter()
+    private var end: ProcessEnd?
+    private var timer: LoopTimer?
+    private var onEvent: ((Event, RawSpan) -> Void)?
+
+    private init(
+        _ loop: EventLoop, worker: Int, role: Role, generation: UInt64,
+        onEvent: @escaping (Event, RawSpan) -> Void
+    ) {
+        self.loop = loop
+        self.worker = worker
+        self.role = role
+        self.generation = generation
+        self.onEvent = onEvent
+    }
+
+    var pid: Int32 { process?.pid ?? 0 }
+
+    /// What a start needs besides the wiring.
+    struct Plan {
+        var programs: Programs
+        /// Listeners in the order of the names.
+        var listeners: [(name: SocketName, descriptor: Int32)]
+        var environment: [String]
+    }
+
+    /// Starts the process; must be called on the main thread, whose end would end the child.
+    static func spawn(
+        _ loop: EventLoop, worker: Int, _ wiring: WorkerWiring, generation: UInt64, _ plan: Plan,
+        onEvent: @escaping (Event, RawSpan) -> Void
+    ) throws(PosixError) -> Child {
+        let child = Child(
+            loop, worker: worker, role: wiring.role, generation: generation, onEvent: onEvent)
+        let ends = try UnixSocket.pair(.stream).take { mine, its in
+            (mine: DescriptorBox(mine), its: DescriptorBox(its))
+        }
+        let pipe = try Pipe.make()
+        guard let mine = ends.mine.take(), let its = ends.its.take(),
+            let reader = pipe.reader.take(), let writer = pipe.writer.take()
+        else { preconditionFailure("each end is taken once") }
+        let command = command(wiring, generation, plan, control: its.rawValue, writer.rawValue)
+        child.process = try ChildProcess(loop, command) { exit in child.exited(exit) }
+        do throws(PosixError) {
+            try child.connect(mine, reader)
+        } catch {
+            // Out of descriptors: the process cannot be heard, so it must not live.
+            child.signal(SIGKILL)
+            throw error
+        }
+        return child
+    }
+
+    private static func command(
+        _ wiring: WorkerWiring, _ generation: UInt64, _ plan: Plan, control: Int32,
+        _ writer: Int32
+    ) -> ChildProcess.Command {
+        let inherited = [control] + plan.listeners.map(\.descriptor)
+        let names = ["control"] + plan.listeners.map(\.name.rawValue)
+        var arguments = [
+            Programs.exec, "--parent", String(SelfProcess.pid),
+            "--nofile", String(SupervisorLimits.workerDescriptors),
+            "--listen-fds", String(inherited.count),
+        ]
+        arguments += wiring.sandbox + ["--", plan.programs.path(wiring.program)]
+        let environment =
+            plan.environment + [
+                "CLUSTERF_ROLE=\(wiring.role.name)", "CLUSTERF_GENERATION=\(generation)",
+                "LISTEN_FDNAMES=\(names.joined(separator: ":"))",
+            ]
+        return ChildProcess.Command(
+            file: plan.programs.path(Programs.exec), arguments: arguments,
+            environment: environment,
+            standard: (.null, .descriptor(writer), .descriptor(writer)), inherited: inherited)
+    }
+
+    private func connect(
+        _ control: consuming Descriptor, _ reader: consuming Descriptor
+    ) throws(PosixError) {
+        let output = try StreamConnection(loop, reader)
+        self.output = output
+        output.onRead = { [unowned self] bytes in wrote(bytes) }
+        output.onClosed = { [self] _ in outputClosed() }
+        output.resumeReading()
+        let session = Session(
+            side: .acceptor, role: .supervisor, generation: generation, acceptedRoles: [role])
+        link = try FrameLink(loop, control, session) { [unowned self] event, payload in
+            linkEvent(event, payload)
+        }
+    }
+
+    // MARK: What the owner does
+
+    func signal(_ number: Int32) {
+        do throws(PosixError) {
+            try process?.kill(number)
+        } catch {
+            // ESRCH: it has ended, and its exit is about to be told.
+        }
+    }
+
+    /// Dropped where the link is not up (any more): the watchdog sees the silence.
+    func request(_ message: some Message, _ type: MessageType, _ answer: @escaping FrameLink.Answer)
+    {
+        guard let link, link.isEstablished else { return }
+        link.request(message, type, answer)
+    }
+
+    func notify(_ message: some Message, _ type: MessageType) { link?.notify(message, type) }
+
+    /// Ends the link: the process breaks its contract.
+    func blame(_ text: String) { link?.end(text) }
+
+    // MARK: What happens
+
+    private func linkEvent(_ event: FrameLink.Event, _ payload: RawSpan) {
+        switch event {
+        case .established(let peer):
+            guard peer.generation == generation else {
+                return blame("says generation \(peer.generation), not \(generation)")
+            }
+            onEvent?(.linked, payload)
+        case .request(let id, let type):
+            link?.fail(id, type, RemoteError(.invalid, "the supervisor answers no \(type)"))
+        case .notice(let type): onEvent?(.notice(type), payload)
+        case .closed(let blame): linkClosed(blame)
+        }
+    }
+
+    private func linkClosed(_ blame: String?) {
+        link = nil
+        guard end == nil else { return }
+        schedule(after: Child.linkCloseGrace) { [unowned self] in
+            let nothing: [UInt8] = []
+            onEvent?(.linkClosed(blame), unsafe nothing.span.bytes)
+        }
+    }
+
+    private func wrote(_ bytes: RawSpan) {
+        let lines = unsafe bytes.withUnsafeBytes { unsafe splitter.feed($0) }
+        for line in lines { onEvent?(.line(line), bytes) }
+    }
+
+    private func exited(_ exit: ChildProcess.Exit) {
+        switch exit {
+        case .code(let code): end = .code(code)
+        case .signal(let signal): end = .signal(signal)
+        }
+        if output == nil { return tellEnd() }
+        schedule(after: Child.outputGrace) { [unowned self] in tellEnd() }
+    }
+
+    private func outputClosed() {
+        output = nil
+        if let rest = splitter.finish() {
+            let nothing: [UInt8] = []
+            onEvent?(.line(rest), unsafe nothing.span.bytes)
+        }
+        if end != nil { tellEnd() }
+    }
+
+    private func tellEnd() {
+        guard let end, let onEvent else { return }
+        self.onEvent = nil
+        timer?.cancel()
+        timer = nil
+        link?.close()
+        output?.close()
+        process = nil
+        let nothing: [UInt8] = []
+        onEvent(.exited(end), unsafe nothing.span.bytes)
+    }
+
+    private func schedule(after delay: Duration, _ body: @escaping () -> Void) {
+        timer?.cancel()
+        do throws(PosixError) {
+            timer = try loop.schedule(after: delay, body)
+        } catch {
+            body()
+        }
+    }
+}
+
+/// A pipe for the output of a child: we read without waiting, it writes as programs do.
+private struct Pipe {
+    let reader: DescriptorBox
+    let writer: DescriptorBox
+
+    static func make() throws(PosixError) -> Pipe {
+        var ends: [Int32] = [-1, -1]
+        if unsafe pipe(&ends) < 0 { throw PosixError(errno, "pipe") }
+        let reader = Descriptor(owning: ends[0])
+        let writer = Descriptor(owning: ends[1])
+        try reader.setCloseOnExec(true)
+        try writer.setCloseOnExec(true)
+        try reader.setNonblocking(true)
+        return Pipe(reader: DescriptorBox(reader), writer: DescriptorBox(writer))
+    }
+}

@@ -1,0 +1,421 @@
+internal import Glibc
+internal import IPC
+internal import Loop
+internal import Model
+internal import Posix
+internal import Supervision
+
+/// The shell around `NodeLife`: it tells the core what happens and does what the core directs, and
+/// nothing more. Of the main thread, which runs the loop until the process ends.
+final class Supervisor {
+    let loop: EventLoop
+    let facts: NodeFacts
+    let log: LogStream
+    let wiring: [WorkerWiring]
+    /// Every process that has not ended.
+    private(set) var children: [Child] = []
+    private(set) var life: NodeLife
+    /// What a person should know of the start, for `/status`.
+    private let notes: [String]
+    private let programs: Programs
+    private let listeners: [SocketName: [DescriptorBox]]
+    private let environment: [String]
+    private let notifier: SystemdNotifier?
+    private var generator = SystemRandomNumberGenerator()
+    private var events: [(worker: Int, WorkerEvent)] = []
+    private var isHandling = false
+    private var timer: LoopTimer?
+    private var watchdog: LoopTimer?
+    private var signals: [SignalWatch] = []
+    private var stopSignals = 0
+    private var summaries: [WorkerSummary] = []
+    private var peers: [Role: [PeersNotice.Peer]] = [:]
+    private var nodeState = NodeLife.State.dormant
+    /// Wall time of the loop's clock's origin.
+    private let clockOrigin: Int64
+    /// Told after whatever changed.
+    var onChange: (() -> Void)?
+    /// Told once when every worker is ready.
+    var onReady: (() -> Void)?
+
+    /// All that a supervisor is given.
+    struct Parts {
+        var facts: NodeFacts
+        var log: LogStream
+        var programs: Programs
+        var listeners: [SocketName: [DescriptorBox]]
+        var environment: [String]
+        var notifier: SystemdNotifier?
+        var notes: [String]
+    }
+
+    init(_ loop: EventLoop, _ parts: Parts) {
+        self.loop = loop
+        facts = parts.facts
+        log = parts.log
+        notes = parts.notes
+        programs = parts.programs
+        listeners = parts.listeners
+        environment = parts.environment
+        notifier = parts.notifier
+        wiring = Wiring.workers(parts.facts)
+        // Generations of an earlier supervisor's children mean nothing: none outlived it.
+        life = NodeLife(workers: wiring.map { WorkerLife(name: $0.name, style: $0.restart) })
+        clockOrigin = WallClock.now.nanoseconds - Int64(clamping: loop.nowNanoseconds)
+    }
+
+    /// Starts the workers, and the loop's watches. Then `loop.run()` until the node has stopped.
+    func start() throws(PosixError) {
+        signals = [
+            try loop.watchSignal(SIGTERM) { [unowned self] in stopSignalled(.orderly, "SIGTERM") },
+            try loop.watchSignal(SIGINT) { [unowned self] in stopSignalled(.quick, "SIGINT") },
+        ]
+        // A closed terminal stops the node in order, but nohup is honoured.
+        if !SignalDisposition.isIgnored(SIGHUP) {
+            signals.append(
+                try loop.watchSignal(SIGHUP) { [unowned self] in
+                    stopSignalled(.orderly, "SIGHUP")
+                })
+        }
+        if let interval = notifier?.watchdogInterval {
+            watchdog = try loop.schedule(every: interval) { [unowned self] in
+                notifier?.send(["WATCHDOG=1"])
+            }
+        }
+        perform(life.start(now: loop.now, using: &generator))
+        handleEvents()
+    }
+
+    /// The exit code once the loop has ended.
+    var exitCode: Int32 {
+        life.hasFailedToStart ? StartError.Code.permanent.rawValue : 0
+    }
+
+    // MARK: Events in
+
+    /// Tells the core; directives that cause events are done one after the other.
+    func tell(_ worker: Int, _ event: WorkerEvent) {
+        events.append((worker, event))
+        handleEvents()
+    }
+
+    func stop(_ style: NodeLife.StopStyle) {
+        perform(life.stopRequested(style, now: loop.now, using: &generator))
+        handleEvents()
+    }
+
+    private func stopSignalled(_ style: NodeLife.StopStyle, _ name: String) {
+        stopSignals += 1
+        let again = stopSignals > 1
+        log.say(.notice, again ? "\(name) again: ending at once" : "\(name): stopping")
+        stop(again ? .kill : style)
+    }
+
+    private func handleEvents() {
+        guard !isHandling else { return }
+        isHandling = true
+        while !events.isEmpty {
+            let (worker, event) = events.removeFirst()
+            perform(life.handle(event, worker: worker, now: loop.now, using: &generator))
+        }
+        isHandling = false
+        changed()
+    }
+
+    private func timePassed() {
+        perform(life.timePassed(now: loop.now, using: &generator))
+        handleEvents()
+    }
+
+    // MARK: Directives out
+
+    private func perform(_ directives: [NodeLife.WorkerDirective]) {
+        for item in directives { perform(item.directive, item.worker) }
+    }
+
+    private func perform(_ directive: Directive, _ worker: Int) {
+        switch directive {
+        case .spawn(let generation):
+            spawn(worker, generation)
+        case .sendDrain(let generation, let limit):
+            let request = DrainRequest(milliseconds: UInt32(clamping: limit.milliseconds))
+            child(worker, generation)?.request(request, .drain) { [unowned self] _, isError in
+                if !isError { tell(worker, .drained(generation: generation)) }
+            }
+        case .askProgress(let generation):
+            child(worker, generation)?.request(Empty(), .progress) {
+                [unowned self] payload, isError in
+                progressAnswered(worker, generation, payload, isError)
+            }
+        case .inspect(let generation, let pid):
+            let isStopped = ProcessState.isStopped(pid: pid)
+            events.append(
+                (worker, .processStateSeen(generation: generation, isStopped: isStopped)))
+        case .signal(let pid, let signal):
+            children.first { $0.pid == pid }?.signal(SupervisorSignal.number(signal))
+        case .say(let notice):
+            log.say(
+                .init(notice.level), notice.description, of: wiring[worker].name,
+                pid: notice.generation.flatMap { child(worker, $0)?.pid })
+        }
+    }
+
+    private func spawn(_ worker: Int, _ generation: UInt64) {
+        let wires = wiring[worker]
+        let listening = wires.sockets.flatMap { name in
+            (listeners[name] ?? []).compactMap { box in
+                box.rawValue.map { (name: name, descriptor: $0) }
+            }
+        }
+        let plan = Child.Plan(
+            programs: programs, listeners: listening, environment: environment)
+        do throws(PosixError) {
+            let child = try Child.spawn(
+                loop, worker: worker, wires, generation: generation, plan
+            ) { [unowned self] event, payload in
+                childEvent(worker, generation, event, payload)
+            }
+            children.append(child)
+            events.append((worker, .spawned(generation: generation, pid: child.pid)))
+        } catch {
+            events.append(
+                (worker, .spawnFailed(generation: generation, reason: "\(error)")))
+        }
+    }
+
+    func child(_ worker: Int, _ generation: UInt64) -> Child? {
+        children.first { $0.worker == worker && $0.generation == generation }
+    }
+
+    // MARK: What children do
+
+    private func childEvent(
+        _ worker: Int, _ generation: UInt64, _ event: Child.Event, _ payload: RawSpan
+    ) {
+        guard let child = child(worker, generation) else { return }
+        switch event {
+        case .linked: linked(child)
+        case .notice(let type): noticed(child, type, payload)
+        case .linkClosed(let blame):
+            if let blame { say(.error, blame, of: child) }
+            tell(worker, .linkClosed(generation: generation))
+        case .line(let line):
+            log.workerWrote(line, name: wiring[worker].name, pid: child.pid)
+        case .exited(let end):
+            children.removeAll { $0 === child }
+            tell(worker, .exited(generation: generation, end))
+        }
+    }
+
+    private func linked(_ child: Child) {
+        let wires = wiring[child.worker]
+        child.request(Settings(wires.settings), .configure) {
+            [unowned self, unowned child] payload, isError in
+            if isError { refusedConfiguration(child, payload) }
+        }
+        if !wires.clients.isEmpty {
+            child.notify(PeersNotice(peers: peers[wires.role] ?? []), .peers)
+        }
+        if wires.hearsOfWorkers { child.notify(status, .workers) }
+    }
+
+    private func refusedConfiguration(_ child: Child, _ payload: RawSpan) {
+        let reason: String
+        do throws(DecodeError) {
+            reason = try RemoteError(decoding: payload).message
+        } catch {
+            reason = "\(error)"
+        }
+        // It ends itself with 125 then; a worker that stays is ended for not getting ready.
+        say(.error, "refuses its configuration: \(reason)", of: child)
+    }
+
+    private func noticed(_ child: Child, _ type: MessageType, _ payload: RawSpan) {
+        guard type == .ready else { return child.blame("sends the notice \(type)") }
+        do throws(DecodeError) {
+            // A status of another generation is stale by the core's own rule.
+            let generation = try ReadyNotice(decoding: payload).generation
+            tell(child.worker, .ready(generation: generation))
+        } catch {
+            child.blame("sends a bad ready: \(error)")
+        }
+    }
+
+    private func progressAnswered(
+        _ worker: Int, _ generation: UInt64, _ payload: RawSpan, _ isError: Bool
+    ) {
+        guard let child = child(worker, generation), !isError else { return }
+        do throws(DecodeError) {
+            let report = try ProgressReport(decoding: payload)
+            let sync = report.syncMilliseconds
+            let progress = Progress(
+                queued: UInt64(report.queued), finished: report.finished,
+                inSyncFor: sync == 0 ? nil : .milliseconds(Int64(sync)))
+            tell(worker, .progressAnswered(generation: generation, progress))
+        } catch {
+            child.blame("sends a bad progress report: \(error)")
+        }
+    }
+
+    private func say(_ level: LogStream.Level, _ message: String, of child: Child) {
+        log.say(level, message, of: wiring[child.worker].name, pid: child.pid)
+    }
+}
+
+// What follows from a change.
+extension Supervisor {
+    private func changed() {
+        tellPeers()
+        let now = life.workers.map(\.summary)
+        if now != summaries || life.state != nodeState {
+            let before = nodeState
+            summaries = now
+            nodeState = life.state
+            tellWorkers()
+            notifyManager(before)
+            if nodeState == .running, before != .running { onReady?() }
+        }
+        schedule()
+        onChange?()
+        if life.state == .stopped { finish() }
+    }
+
+    /// Who may connect where: at each start and end of a process that may.
+    private func tellPeers() {
+        for (index, wires) in wiring.enumerated() where !wires.clients.isEmpty {
+            let allowed = children.filter { wires.clients.contains(wiring[$0.worker].role) }.map {
+                PeersNotice.Peer(
+                    pid: $0.pid, role: wiring[$0.worker].role, generation: $0.generation)
+            }
+            if peers[wires.role] == allowed { continue }
+            peers[wires.role] = allowed
+            for child in children where child.worker == index {
+                child.notify(PeersNotice(peers: allowed), .peers)
+            }
+        }
+    }
+
+    private func tellWorkers() {
+        let status = self.status
+        for child in children where wiring[child.worker].hearsOfWorkers {
+            child.notify(status, .workers)
+        }
+    }
+
+    private func notifyManager(_ before: NodeLife.State) {
+        guard let notifier else { return }
+        let text = summaries.map { "\($0.name) \($0.condition.rawValue)" }
+        var assignments = ["STATUS=" + text.joined(separator: ", ")]
+        if nodeState == .running, before != .running { assignments.append("READY=1") }
+        if case .stopping = nodeState {
+            if case .stopping = before {} else { assignments.append("STOPPING=1") }
+        }
+        notifier.send(assignments)
+    }
+
+    private func schedule() {
+        guard let wake = life.nextWake else {
+            timer?.cancel()
+            timer = nil
+            return
+        }
+        let delay = max(.zero, wake - loop.now)
+        if let timer, timer.isPending { return timer.reschedule(after: delay) }
+        do throws(PosixError) {
+            timer = try loop.schedule(after: delay) { [unowned self] in timePassed() }
+        } catch {
+            // A timer costs memory alone; without it nothing would ever be restarted.
+            preconditionFailure("no timer: \(error)")
+        }
+    }
+
+    private func finish() {
+        timer?.cancel()
+        watchdog?.cancel()
+        log.say(.notice, "stopped")
+        loop.stop()
+    }
+
+    /// The node as `/status` and clusterfctl show it.
+    var status: NodeStatus {
+        let workers = life.workers.map { worker in
+            let summary = worker.summary
+            return WorkerStatus(
+                name: summary.name, pid: summary.pid ?? 0, state: summary.condition.rawValue,
+                generation: summary.generation, restarts: UInt64(summary.restarts),
+                readySince: summary.readySince.map(wallTime))
+        }
+        return NodeStatus(
+            facts: Settings([
+                "node_id": facts.nodeID.name, "version": Program.version,
+                "data_dir": facts.dataDirectory, "node_dir": facts.nodeDirectory,
+                "http_port": String(facts.httpPort), "url": facts.url, "pid": String(facts.pid),
+                "state": stateName,
+            ]), started: facts.started, workers: workers, warnings: warnings)
+    }
+
+    private var stateName: String {
+        switch life.state {
+        case .dormant, .starting: "starting"
+        case .running: "running"
+        case .stopping: "stopping"
+        case .stopped: "stopped"
+        }
+    }
+
+    private var warnings: [String] {
+        notes
+            + life.workers.map(\.summary).compactMap { summary in
+                if summary.condition == .failed {
+                    return "\(summary.name) failed for good: see its log, then restart it"
+                }
+                return summary.isDegraded
+                    ? "\(summary.name) is degraded: it keeps ending before it is of use" : nil
+            }
+    }
+
+    private func wallTime(_ moment: Moment) -> Timestamp {
+        Timestamp(nanoseconds: clockOrigin + moment.nanoseconds)
+    }
+}
+
+/// The numbers of the signals that the core names.
+private enum SupervisorSignal {
+    static func number(_ signal: Directive.Signal) -> Int32 {
+        switch signal {
+        case .terminate: SIGTERM
+        case .abort: SIGABRT
+        case .kill: SIGKILL
+        }
+    }
+}
+
+/// What a signal did before this program said anything about it.
+private enum SignalDisposition {
+    /// Leaves the signal ignored; who wants it otherwise sets its handler afterwards.
+    static func isIgnored(_ number: Int32) -> Bool {
+        let before = signal(number, SIG_IGN)
+        return unsafe unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+}
+
+extension LogStream.Level {
+    init(_ level: Notice.Level) {
+        switch level {
+        case .info: self = .info
+        case .notice: self = .notice
+        case .warning: self = .warning
+        case .error: self = .error
+        }
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+
+    var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}
