@@ -40,6 +40,9 @@ struct ControlArguments: ParsableCommand {
 
     @Argument(help: ArgumentHelp("See above.", valueName: "command"))
     var words: [String] = []
+
+    /// - Throws: the parser's own errors, among them those that ask for help.
+    static func read(_ arguments: [String]) throws -> ControlArguments { try parse(arguments) }
 }
 
 /// What was asked for, checked.

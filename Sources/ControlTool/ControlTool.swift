@@ -6,6 +6,11 @@ internal import Posix
 
 /// The program `clusterfctl`: one call of the supervisor's control socket.
 package enum ControlTool {
+    /// Does one command as the command line says, and exits.
+    package static func main() -> Never {
+        exit(run(Array(CommandLine.arguments.dropFirst())))
+    }
+
     /// Does one command.
     ///
     /// - Parameter arguments: the command line without the program's name.
@@ -27,7 +32,7 @@ package enum ControlTool {
         _ arguments: [String]
     ) throws(ControlError) -> ControlArguments? {
         do {
-            return try ControlArguments.parse(arguments)
+            return try ControlArguments.read(arguments)
         } catch {
             if ControlArguments.exitCode(for: error) == .success {
                 write(ControlArguments.fullMessage(for: error) + "\n")

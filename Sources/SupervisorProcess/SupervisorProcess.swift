@@ -7,6 +7,11 @@ internal import Posix
 /// The process `clusterf-supervisor`: it owns processes, configuration and listening sockets, and
 /// reads no byte of a stranger.
 package enum SupervisorProcess {
+    /// Runs a node until it is stopped as the command line says, and exits.
+    package static func main() -> Never {
+        exit(run(Array(CommandLine.arguments.dropFirst())))
+    }
+
     /// Runs a node until it is stopped.
     ///
     /// - Parameter arguments: the command line without the program's name.
@@ -28,7 +33,7 @@ package enum SupervisorProcess {
     ) throws(StartError) -> CommandLineArguments? {
         try CommandLineArguments.refuseLater(arguments)
         do {
-            return try CommandLineArguments.parse(arguments)
+            return try CommandLineArguments.read(arguments)
         } catch {
             if CommandLineArguments.exitCode(for: error) == .success {
                 StandardOutput.write(CommandLineArguments.fullMessage(for: error))
@@ -58,8 +63,6 @@ package enum SupervisorProcess {
             gatewayLimits: configuration.gatewayLimits)
         let log = LogStream(
             lowest: configuration.debug ? .debug : .info, pid: facts.pid, output: StandardError())
-        introduce(facts)
-        for note in http.notes { log.say(.warning, note) }
         do throws(PosixError) {
             return try run(configuration, facts, log, programs, http)
         } catch {
@@ -137,6 +140,9 @@ package enum SupervisorProcess {
                 Desktop.open(facts.url, loop, programs, environment: Environment.value(of:))
             }
         }
+        try supervisor.watchSignals()
+        introduce(facts)
+        for note in http.notes { log.say(.warning, note) }
         try supervisor.start()
         loop.run()
         withExtendedLifetime(control) {}

@@ -60,6 +60,12 @@ static void reset_signals(void) {
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) fail(126, "cannot reset the signal mask", NULL);
 }
 
+// A group of its own: Ctrl-C at a terminal reaches the parent alone, which ends its children in
+// order. Only a process that leads a session already refuses, and that one has its own.
+static void leave_group(void) {
+    if (setpgid(0, 0) < 0 && errno != EPERM) fail(126, "cannot leave the process group", NULL);
+}
+
 static void set_listen_pid(int count) {
     if (count == 0) {
         // What this process was handed is not its child's.
@@ -88,6 +94,7 @@ int main(int argc, char **argv) {
     struct options options;
     options_parse(argc, argv, &options);
     end_with_parent(options.parent);
+    leave_group();
     reset_signals();
     close_strays(3 + options.listen_count);
     set_listen_pid(options.listen_count);

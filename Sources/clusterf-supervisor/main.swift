@@ -1,5 +1,4 @@
-internal import Glibc
 internal import SupervisorProcess
 
 // The loop runs on this, the main thread: the kernel ties the lives of children to it.
-exit(SupervisorProcess.run(Array(CommandLine.arguments.dropFirst())))
+SupervisorProcess.main()

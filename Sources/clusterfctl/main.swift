@@ -1,4 +1,3 @@
 internal import ControlTool
-internal import Glibc
 
-exit(ControlTool.run(Array(CommandLine.arguments.dropFirst())))
+ControlTool.main()

@@ -36,6 +36,14 @@ def text_at(payload, at):
     return payload[at + 4:at + 4 + size].decode(), at + 4 + size
 
 
+def is_open(number):
+    try:
+        fcntl.fcntl(number, fcntl.F_GETFD)
+        return True
+    except OSError:
+        return False
+
+
 class Worker:
     def __init__(self):
         self.role = os.environ["CLUSTERF_ROLE"]
@@ -44,6 +52,7 @@ class Worker:
         names = os.environ["LISTEN_FDNAMES"].split(":")
         assert int(os.environ["LISTEN_FDS"]) == len(names)
         self.descriptors = [(name, 3 + index) for index, name in enumerate(names)]
+        self.open_at_start = [number for number in range(256) if is_open(number)]
         place = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "behaviour.json")
         with open(place, encoding="utf-8") as file:
             self.behaviour = json.load(file).get(self.role, {})
@@ -124,8 +133,7 @@ class Worker:
             name, at = text_at(payload, at)
             self.settings[name], at = text_at(payload, at)
         log(f"settings {json.dumps(self.settings)}")
-        log(f"descriptors {sorted(int(name) for name in os.listdir('/proc/self/fd'))}"
-            if os.access("/proc/self/fd", os.R_OK) else "descriptors unknown")
+        log(f"descriptors {self.open_at_start}")
         log(f"environment {json.dumps(sorted(os.environ))}")
 
     def opened(self):

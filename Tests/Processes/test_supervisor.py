@@ -214,7 +214,8 @@ class Refusing(FakeNodeCase):
             for name in ("one", "two"):
                 os.mkdir(os.path.join(base, name))
                 open(os.path.join(base, name, "lock"), "w").close()
-            self.assertIn("one, two", self.refused("--data-dir", base))
+            libexec = self.node(start=False).libexec
+            self.assertIn("one, two", self.refused("--data-dir", base, env={"CLUSTERF_LIBEXEC": libexec}))
 
     def test_missing_programs_are_named(self):
         said = self.refused(env={"CLUSTERF_LIBEXEC": "/var/empty"}, code=69)
@@ -294,6 +295,8 @@ class Starting(FakeNodeCase):
         self.assertEqual(settings["gateway"]["store_socket"], node.directory + "/run/store.sock")
         self.assertEqual(settings["gateway"]["idle_timeout_ms"], "7000")
         self.assertEqual(settings["gateway"]["debug"], "true")
+        for line in node.wait_log("] descriptors "):
+            self.assertIn(line.split("descriptors ", 1)[1], ("[0, 1, 2, 3, 4, 5]",), "control and two listeners")
         for line in node.wait_log("] environment "):
             names = json.loads(line.split("environment ", 1)[1])
             self.assertNotIn("NOTIFY_SOCKET", names)
@@ -349,6 +352,27 @@ class ServiceManager(FakeNodeCase):
         node.stop()
         self.assertIn("STOPPING=1", got)
         self.assertEqual(got.count("READY=1"), 1)
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd is not installed")
+    def test_the_units_are_valid_and_hardened(self):
+        source = os.path.join(os.path.dirname(os.path.dirname(HERE)), "packaging", "systemd")
+        with tempfile.TemporaryDirectory() as place:
+            os.mkdir(os.path.join(place, "bin"))
+            os.symlink(SUPERVISOR, os.path.join(place, "bin", "clusterf-supervisor"))
+            units = []
+            for name in sorted(os.listdir(source)):
+                with open(os.path.join(source, name), encoding="utf-8") as file:
+                    text = file.read().replace("@PREFIX@", place)
+                units.append(os.path.join(place, name))
+                with open(units[-1], "w", encoding="utf-8") as file:
+                    file.write(text)
+            verified = subprocess.run(
+                ["systemd-analyze", "verify", *units], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            self.assertEqual((verified.returncode, verified.stdout), (0, b""))
+            security = subprocess.run(
+                ["systemd-analyze", "security", "--offline=true", "--threshold=25", units[0]],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            self.assertEqual(security.returncode, 0, security.stdout.decode())
 
     def test_socket_activation(self):
         node = self.node(start=False)

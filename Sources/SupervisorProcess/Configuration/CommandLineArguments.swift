@@ -67,6 +67,11 @@ struct CommandLineArguments: ParsableCommand {
     @Option(name: .long, help: "TOML file with these options.")
     var config: String?
 
+    /// - Throws: the parser's own errors, among them those that ask for help.
+    static func read(_ arguments: [String]) throws -> CommandLineArguments {
+        try parse(arguments)
+    }
+
     /// What was given, by name.
     var given: GivenOptions {
         let texts: [(OptionName, String?)] = [

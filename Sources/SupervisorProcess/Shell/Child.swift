@@ -48,7 +48,7 @@ final class Child {
         self.onEvent = onEvent
     }
 
-    var pid: Int32 { process?.pid ?? 0 }
+    private(set) var pid: Int32 = 0
 
     /// What a start needs besides the wiring.
     struct Plan {
@@ -73,7 +73,9 @@ final class Child {
             let reader = pipe.reader.take(), let writer = pipe.writer.take()
         else { preconditionFailure("each end is taken once") }
         let command = command(wiring, generation, plan, control: its.rawValue, writer.rawValue)
-        child.process = try ChildProcess(loop, command) { exit in child.exited(exit) }
+        let process = try ChildProcess(loop, command) { exit in child.exited(exit) }
+        child.process = process
+        child.pid = process.pid
         do throws(PosixError) {
             try child.connect(mine, reader)
         } catch {
@@ -163,9 +165,10 @@ final class Child {
     private func linkClosed(_ blame: String?) {
         link = nil
         guard end == nil else { return }
+        let nothing: [UInt8] = []
+        guard blame == nil else { onEvent?(.linkClosed(blame), unsafe nothing.span.bytes); return }
         schedule(after: Child.linkCloseGrace) { [unowned self] in
-            let nothing: [UInt8] = []
-            onEvent?(.linkClosed(blame), unsafe nothing.span.bytes)
+            onEvent?(.linkClosed(nil), unsafe nothing.span.bytes)
         }
     }
 
@@ -197,7 +200,7 @@ final class Child {
         self.onEvent = nil
         timer?.cancel()
         timer = nil
-        link?.close()
+        link?.abandon()
         output?.close()
         process = nil
         let nothing: [UInt8] = []

@@ -82,7 +82,12 @@ final class FrameLink {
     /// Closes once what was said is written.
     func finish() { connection.finish() }
 
-    func close() { connection.close() }
+    /// Closes, and tells its owner nothing more: the owner is going.
+    func abandon() {
+        onEvent = nil
+        answers = [:]
+        connection.close()
+    }
 
     private func flush() {
         let bytes = session.output.bytes

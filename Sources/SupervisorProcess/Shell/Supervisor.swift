@@ -14,6 +14,8 @@ final class Supervisor {
     let wiring: [WorkerWiring]
     /// Every process that has not ended.
     private(set) var children: [Child] = []
+    /// The process whose end is being told, so that the log can name its pid.
+    private var ending: Child?
     private(set) var life: NodeLife
     /// What a person should know of the start, for `/status`.
     private let notes: [String]
@@ -64,8 +66,8 @@ final class Supervisor {
         clockOrigin = WallClock.now.nanoseconds - Int64(clamping: loop.nowNanoseconds)
     }
 
-    /// Starts the workers, and the loop's watches. Then `loop.run()` until the node has stopped.
-    func start() throws(PosixError) {
+    /// Watches the signals; from here on SIGTERM is an order, not an end.
+    func watchSignals() throws(PosixError) {
         signals = [
             try loop.watchSignal(SIGTERM) { [unowned self] in stopSignalled(.orderly, "SIGTERM") },
             try loop.watchSignal(SIGINT) { [unowned self] in stopSignalled(.quick, "SIGINT") },
@@ -77,6 +79,10 @@ final class Supervisor {
                     stopSignalled(.orderly, "SIGHUP")
                 })
         }
+    }
+
+    /// Starts the workers. Then `loop.run()` until the node has stopped.
+    func start() throws(PosixError) {
         if let interval = notifier?.watchdogInterval {
             watchdog = try loop.schedule(every: interval) { [unowned self] in
                 notifier?.send(["WATCHDOG=1"])
@@ -156,7 +162,10 @@ final class Supervisor {
         case .say(let notice):
             log.say(
                 .init(notice.level), notice.description, of: wiring[worker].name,
-                pid: notice.generation.flatMap { child(worker, $0)?.pid })
+                pid: notice.generation.flatMap { generation in
+                    let dead = ending.flatMap { $0.generation == generation ? $0 : nil }
+                    return (child(worker, generation) ?? dead)?.pid
+                })
         }
     }
 
@@ -203,7 +212,9 @@ final class Supervisor {
             log.workerWrote(line, name: wiring[worker].name, pid: child.pid)
         case .exited(let end):
             children.removeAll { $0 === child }
+            ending = child
             tell(worker, .exited(generation: generation, end))
+            ending = nil
         }
     }
 

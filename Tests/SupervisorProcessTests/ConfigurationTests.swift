@@ -1,0 +1,129 @@
+import Model
+import Testing
+
+@testable import SupervisorProcess
+
+struct ConfigurationTests {
+    private func read(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> Configuration {
+        try Configuration.read(
+            try CommandLineArguments.read(arguments), environment: { environment[$0] })
+    }
+
+    @Test func defaultsAreThoseOfTheManual() throws {
+        let configuration = try read([])
+        #expect(configuration.dataDirectory == "./data")
+        #expect(configuration.httpPort == 0)
+        #expect(configuration.bind.map(\.description) == ["0.0.0.0", "::"])
+        #expect(configuration.webdav == "/")
+        #expect(configuration.nodeID == nil)
+        #expect(configuration.opensDesktop)
+        #expect(!configuration.debug)
+        #expect(configuration.gatewayLimits.isEmpty)
+    }
+
+    @Test func commandLineWinsOverEnvironmentOverFile() throws {
+        let file = try ConfigurationFile.parse(
+            "http-port = 1\nnode-id = \"file\"\ndebug = true\n", place: "f")
+        let environment = try Configuration.fromEnvironment {
+            ["CLUSTERF_HTTP_PORT": "2", "CLUSTERF_NODE_ID": "environment"][$0]
+        }
+        let line = try CommandLineArguments.read(["--http-port", "3"]).given
+        let merged = try Configuration(line.over(environment).over(file))
+        #expect(merged.httpPort == 3)
+        #expect(merged.nodeID?.name == "environment")
+        #expect(merged.debug)
+    }
+
+    @Test func everyOptionIsReadFromEverySource() throws {
+        for option in OptionName.allCases {
+            let text: String
+            let toml: String
+            switch option.kind {
+            case .flag: (text, toml) = ("true", "true")
+            case .number: (text, toml) = ("1", "1")
+            case .list: (text, toml) = ("127.0.0.1", "[\"127.0.0.1\"]")
+            case .text: (text, toml) = ("rawfile", "\"rawfile\"")
+            }
+            let flag = "--\(option.rawValue)"
+            let line = try CommandLineArguments.read(option.kind == .flag ? [flag] : [flag, text])
+            #expect(line.given[option]?.texts == [text])
+            let environment = try Configuration.fromEnvironment {
+                $0 == option.environmentName ? text : nil
+            }
+            #expect(environment[option]?.texts == [text])
+            let file = try ConfigurationFile.parse("\(option.rawValue) = \(toml)", place: "f")
+            #expect(file[option]?.texts == [text])
+        }
+    }
+
+    @Test func laterOptionsAreRefusedByNameFromEverySource() throws {
+        for name in OptionName.later {
+            #expect(throws: StartError.self) { try CommandLineArguments.refuseLater(["--\(name)"]) }
+            #expect(throws: StartError.self) {
+                try CommandLineArguments.refuseLater(["--debug", "--\(name)=x"])
+            }
+            #expect(throws: StartError.self) {
+                try ConfigurationFile.parse("\(name) = 1", place: "f")
+            }
+            let variable = OptionName.environmentName(name)
+            #expect(throws: StartError.self) {
+                try Configuration.fromEnvironment { $0 == variable ? "x" : nil }
+            }
+        }
+        try CommandLineArguments.refuseLater(["--node-id", "join", "--", "--join"])
+    }
+
+    @Test(arguments: [
+        ["--http-port", "65536"], ["--http-port=-1"], ["--http-port", ""],
+        ["--http-port", "0x50"], ["--node-id", ""], ["--node-id", ".hidden"],
+        ["--node-id", "a/b"], ["--bind", "example.org"], ["--bind", "1.2.3"],
+        ["--bind", "::1%lo"], ["--bind", "::", "--bind", "::"], ["--data-dir", ""],
+        ["--storage-major", "bolt"], ["--storage-minor", "new"], ["--webdav", "photos"],
+        ["--webdav", "/a/../b"], ["--idle-timeout", "0"], ["--idle-timeout", "86401"],
+        ["--max-connections", "0"], ["--max-body-bytes", "1e9"],
+    ])
+    func nonsenseIsRefused(arguments: [String]) {
+        let error = #expect(throws: StartError.self) { try self.read(arguments) }
+        #expect(error?.code == .usage)
+    }
+
+    @Test func limitsArePassedInTheUnitsOfTheGateway() throws {
+        let configuration = try read([
+            "--idle-timeout", "75", "--header-timeout", "10", "--max-body-bytes", "1000",
+            "--max-connections", "5", "--max-connections-per-address", "2",
+        ])
+        #expect(
+            configuration.gatewayLimits == [
+                "idle_timeout_ms": "75000", "header_timeout_ms": "10000",
+                "max_body_bytes": "1000", "max_connections": "5",
+                "max_connections_per_address": "2",
+            ])
+    }
+
+    @Test(arguments: [
+        "http-port = \"80\"", "debug = 1", "bind = [1]", "bind = []", "node-id = 5",
+        "[server]\nhttp-port = 1", "http-port = 1\nhttp_port = 2", "no = ", "martian = 1",
+    ])
+    func aWrongFileIsRefusedAndNamed(text: String) {
+        let error = #expect(throws: StartError.self) {
+            try ConfigurationFile.parse(text, place: "node.toml")
+        }
+        #expect(error?.message.contains("node.toml") == true)
+    }
+
+    @Test func flagsInTheEnvironmentCanBeTurnedOff() throws {
+        #expect(try read([], environment: ["CLUSTERF_DEBUG": "1"]).debug)
+        #expect(try !read([], environment: ["CLUSTERF_DEBUG": "no"]).debug)
+        #expect(throws: StartError.self) {
+            try self.read([], environment: ["CLUSTERF_DEBUG": "maybe"])
+        }
+    }
+
+    @Test func addressesInTheEnvironmentAreSeparatedByCommas() throws {
+        let configuration = try read([], environment: ["CLUSTERF_BIND": "127.0.0.1,::1"])
+        #expect(configuration.bind.map(\.urlHost) == ["127.0.0.1", "[::1]"])
+        #expect(configuration.isBindExplicit)
+    }
+}
