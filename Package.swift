@@ -113,7 +113,7 @@ let package = Package(
         tests("Posix"),
         tests("Loop", ["Posix"]),
         tests("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
-        tests("SupervisorProcess", ["Supervision", "IPC", "Model"]),
+        tests("SupervisorProcess", ["Supervision", "IPC", "Posix", "Model"]),
         tests("StoreProcess", ["IPC", "Model"]),
         tests(
             "GatewayProcess",
@@ -123,7 +123,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
             ]),
-        tests("ControlTool"),
+        tests("ControlTool", ["IPC", "Model"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

@@ -20,6 +20,7 @@ sys.path.insert(0, HERE)
 
 # The table: suite, limit in minutes, limit with --long.
 SUITES = [
+    ("test_supervisor", 5, 8),
     ("test_start", 3, 5),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),
