@@ -10,15 +10,13 @@ Two ways, because each sees what the other cannot:
 
 import os
 import random
-import shutil
 import threading
 import time
 import unittest
 
-import materialise
 from client import Client, pattern, sha256
-from faults import RECORDER, RecordedNode
-from harness import Node, NodeCase, eventually, temporary_directory
+from faults import RECORDER, RecordedNode, materialise
+from harness import Node, NodeCase, eventually, remove_tree, temporary_directory
 
 LONG = os.environ.get("CLUSTERF_LONG") == "yes"
 # Cuts per test, sampled evenly over the operations; each costs about a second and its part of a wait of 12 s.
@@ -236,17 +234,18 @@ def judged(checkers):
                 except Exception as error:  # A disk on which no node starts is a finding, not the end.
                     checker.note(f"{type(error).__name__}: {error}")
                     checker.found = None
+            deadline = time.monotonic() + STAGING_SECONDS
             for checker in batch:
                 if checker.found is not None:
                     try:
-                        eventually(STAGING_SECONDS, checker.settled, "the settled state", interval=0.2)
+                        eventually(deadline - time.monotonic(), checker.settled, "the settled state", interval=0.2)
                         checker.node.stop()
                     except Exception as error:
                         checker.note(f"{type(error).__name__}: {error}")
         finally:
             for checker in batch:
                 checker.node.destroy()
-                shutil.rmtree(checker.node.data_dir, ignore_errors=True)
+                remove_tree(checker.node.data_dir)
                 wrong += checker.wrong
     return wrong
 
@@ -256,7 +255,7 @@ class Crash(NodeCase):
         if not os.path.exists(RECORDER):
             self.fail(f"the recorder is not built: {RECORDER}")
         self.place = temporary_directory("clusterf-crash-")
-        self.addCleanup(shutil.rmtree, self.place, True)
+        self.addCleanup(remove_tree, self.place)
         self.made = 0
 
     def folder(self):
@@ -333,12 +332,12 @@ class Crash(NodeCase):
                 checkers = []
         yield checkers
 
-    def violations(self, node, workload, count, enough=None):
+    def violations(self, node, workload, count, enough=8):
         wrong, seen = [], 0
         for checkers in self.cuts_of(node, workload, count):
             seen += len(checkers)
             wrong += judged(checkers)
-            if enough is not None and len(wrong) >= enough:
+            if len(wrong) >= enough:
                 break
         print(f"      {seen} cuts of {node.recorded[1]} operations judged")
         return wrong

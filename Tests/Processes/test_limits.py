@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -11,7 +10,7 @@ import unittest
 
 from client import Client, pattern, raw_exchange, sha256, status_of
 from faults import RECORDER, RecordedNode
-from harness import NodeCase, SharedNodeCase, eventually, resident_bytes, temporary_directory, warn
+from harness import NodeCase, SharedNodeCase, eventually, resident_bytes, remove_tree, temporary_directory, warn
 
 MIB = 1 << 20
 
@@ -21,7 +20,7 @@ class DiskFull(NodeCase):
 
     def setUp(self):
         self.place = temporary_directory()
-        self.addCleanup(shutil.rmtree, self.place, True)
+        self.addCleanup(remove_tree, self.place)
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={self.SIZE_MIB}m", "tmpfs", self.place],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -89,7 +88,7 @@ class SyncError(NodeCase):
         if not os.path.exists(RECORDER):
             self.fail(f"the recorder is not built: {RECORDER}")
         holder = temporary_directory()
-        self.addCleanup(shutil.rmtree, holder, True)
+        self.addCleanup(remove_tree, holder)
         node = RecordedNode(holder, faults)
         self.__dict__.setdefault("nodes", []).append(node)
         self.addCleanup(node.destroy)
