@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 
 from harness import BIN, ROOT, Node
@@ -16,27 +17,30 @@ class RecordedNode(Node):
     """A node with its workers under the recorder. `faults`: CRASHREC_… variables without their prefix."""
 
     def __init__(self, holder, faults=None, **options):
-        self.holder = holder
         data = os.path.join(holder, "data")
-        self.log_path = os.path.join(holder, "log")
-        super().__init__(data_dir=data, **options)
         libexec = os.path.join(holder, "libexec")
-        os.makedirs(libexec)
-        # The supervisor makes it otherwise; the recorder wants it to exist.
-        os.makedirs(self.directory)
-        os.symlink(os.path.join(BIN, "clusterf-exec"), os.path.join(libexec, "clusterf-exec"))
-        variables = {"ROOT": self.directory, "LOG": self.log_path, **(faults or {})}
+        recorder = os.path.join(holder, "recorder")
+        self.log_path = os.path.join(recorder, "log")
+        super().__init__(data_dir=data, **options)
+        # The recorder wants the directory to exist before the supervisor would make it.
+        for path in (libexec, recorder, self.directory):
+            os.makedirs(path)
+        library = shutil.copy(RECORDER, recorder)
         for name in ("clusterf-store", "clusterf-gateway"):
-            self._wrap(os.path.join(libexec, name), os.path.join(BIN, name), variables)
+            os.symlink(os.path.join(BIN, name), os.path.join(libexec, name))
+        variables = {"ROOT": self.directory, "LOG": self.log_path, **(faults or {})}
+        self._wrap(os.path.join(libexec, "clusterf-exec"), recorder, library, variables)
         self.env["CLUSTERF_LIBEXEC"] = libexec
 
-    def _wrap(self, path, program, variables):
-        """A program of the same name that sets the environment and becomes the real one (the pid stays)."""
+    def _wrap(self, path, recorder, library, variables):
+        """A clusterf-exec that preloads the recorder, opens its folder in the sandbox, and becomes the real one
+        (the pid stays). The recorder is loaded into the real one too, where it finds nothing to record."""
         lines = ["#!/bin/sh"]
         for name, value in variables.items():
             lines.append(f"export CRASHREC_{name}={shlex.quote(str(value))}")
-        lines.append(f"export LD_PRELOAD={shlex.quote(RECORDER)}")
-        lines.append(f'exec {shlex.quote(program)} "$@"')
+        lines.append(f"export LD_PRELOAD={shlex.quote(library)}")
+        real = shlex.quote(os.path.join(BIN, "clusterf-exec"))
+        lines.append(f'exec {real} --landlock-rw {shlex.quote(recorder)} "$@"')
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
         os.chmod(path, 0o755)
