@@ -89,7 +89,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
                     else { return }
                     unsafe Handle.owner(of: handle, as: HandleOwner.self).closeHandle()
                 }, nil)
-            unsafe _ = uv_run(uvLoop, UV_RUN_DEFAULT)
+            // Without waiting: what was just started has not been closed yet.
+            unsafe _ = uv_run(uvLoop, UV_RUN_NOWAIT)
             result = unsafe uv_loop_close(uvLoop)
             if result == 0 { break }
         }
@@ -112,6 +113,12 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     /// Many posts cost one wake-up. Work posted on the loop's thread is done before it waits again.
     /// Work that is posted once the loop has ended is dropped.
     package func post(_ body: @escaping @Sendable () -> Void) { add(.body(body)) }
+
+    /// Does `body` at the end of this turn, off the caller's stack. On the loop's thread only.
+    package func later(_ body: @escaping () -> Void) {
+        let bound = LoopBound(self, body)
+        post { bound.take()() }
+    }
 
     package func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 

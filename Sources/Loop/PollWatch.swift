@@ -13,6 +13,8 @@ package final class PollWatch: HandleOwner {
 
         package static let readable = Events(rawValue: Int32(UV_READABLE.rawValue))
         package static let writable = Events(rawValue: Int32(UV_WRITABLE.rawValue))
+        /// The other end of a socket is closed, though bytes may still wait to be read.
+        package static let disconnected = Events(rawValue: Int32(UV_DISCONNECT.rawValue))
     }
 
     private var handle: Handle?
@@ -84,5 +86,12 @@ extension EventLoop {
         _ descriptor: borrowing Descriptor, _ body: @escaping (PollWatch.Events) -> Void
     ) throws(PosixError) -> PollWatch {
         try PollWatch(self, descriptor.rawValue, body)
+    }
+
+    /// As above, for an owner that cannot lend what it is just taking over.
+    package func watch(
+        rawDescriptor: Int32, _ body: @escaping (PollWatch.Events) -> Void
+    ) throws(PosixError) -> PollWatch {
+        try PollWatch(self, rawDescriptor, body)
     }
 }

@@ -64,6 +64,22 @@ package enum UnixSocket {
     }
 }
 
+/// What a socket is told about itself.
+package enum SocketOption {
+    /// Bounds what the kernel keeps for the other end, its own overhead included.
+    package static func setSendBuffer(
+        of socket: borrowing Descriptor, to byteCount: Int
+    ) throws(PosixError) {
+        // The kernel doubles what it is given, for that overhead.
+        var half = Int32(clamping: byteCount / 2)
+        let raw = socket.rawValue
+        _ = try retrying("setsockopt") {
+            unsafe setsockopt(
+                raw, SOL_SOCKET, SO_SNDBUF, &half, socklen_t(MemoryLayout<Int32>.size))
+        }
+    }
+}
+
 /// Two connected sockets: lent as properties, given away by `take` or `boxed`.
 package struct SocketPair: ~Copyable {
     package let first: Descriptor
