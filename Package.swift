@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "GatewayProcess",
             [
-                "IPC", "Model",
+                "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
                 .product(name: "NIOHTTP1", package: nio),

@@ -1,5 +1,4 @@
 internal import NIOCore
-internal import NIOPosix
 internal import Posix
 
 /// A descriptor that the loop and a thread of the pool use; it closes with its last user.
@@ -90,7 +89,7 @@ final class FileSource: BodySource {
 
     private func warm(_ range: Range<UInt64>) {
         let file = file
-        exchange.context.pool.runIfActive(eventLoop: exchange.context.eventLoop) {
+        exchange.context.background.run {
             var offset = Int64(range.lowerBound)
             while offset < Int64(range.upperBound) {
                 let count = min(
@@ -99,9 +98,7 @@ final class FileSource: BodySource {
                 if bytes.isEmpty { break }
                 offset += Int64(bytes.count)
             }
-        }
-        .assumeIsolated()
-        .whenComplete { [self] result in
+        } completion: { [self] result in
             if case .failure(let error) = result {
                 Log.write(.error, "content could not be read", ["error": "\(error)"])
                 hasFailed = true

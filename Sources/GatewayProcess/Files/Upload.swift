@@ -2,7 +2,6 @@ internal import Glibc
 internal import IPC
 internal import Model
 internal import NIOCore
-internal import NIOPosix
 internal import Posix
 
 /// One PUT: from the request's head to the answer.
@@ -183,9 +182,11 @@ final class Upload: BodySink {
         writingByteCount = heldByteCount
         pieces = []
         heldByteCount = 0
-        context.pool.runIfActive(eventLoop: context.eventLoop) { try file.append(batch) }
-            .assumeIsolated()
-            .whenComplete { [self] result in written(result, file) }
+        context.background.run {
+            try file.append(batch)
+        } completion: { [self] result in
+            written(result, file)
+        }
     }
 
     private func written(_ result: Result<Void, any Error>, _ file: UploadFile) {

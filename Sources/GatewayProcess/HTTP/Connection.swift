@@ -485,6 +485,7 @@ final class Connection: ChannelInboundHandler {
         }
         exchange.source = source
         needsFlush = true
+        setDeadline(seconds: GatewayLimits.progressSeconds)
         pump(exchange)
         process()
     }

@@ -67,7 +67,8 @@ final class Gateway: ControlDelegate {
             connector: SocketConnector(loop: loop, settings: settings),
             generator: SplitMix64(seed: generator.next()))
         let context = LoopContext(
-            eventLoop: loop, settings: settings, link: link, pool: pool, generator: generator)
+            eventLoop: loop, settings: settings, link: link,
+            background: PoolWork(pool: pool, loop: loop), generator: generator)
         link.start()
         return NIOLoopBound(context, eventLoop: loop)
     }

@@ -1,14 +1,13 @@
 internal import IPC
 internal import Model
 internal import NIOCore
-internal import NIOPosix
 
 /// What the requests of one event loop share. Touched on that loop alone.
 final class LoopContext {
     let eventLoop: any EventLoop
     let settings: GatewaySettings
     let link: StoreLink
-    let pool: NIOThreadPool
+    let background: any BackgroundWork
     private var dates = DateCache()
     private var generator: SplitMix64
 
@@ -22,12 +21,12 @@ final class LoopContext {
 
     init(
         eventLoop: any EventLoop, settings: GatewaySettings, link: StoreLink,
-        pool: NIOThreadPool, generator: SplitMix64
+        background: any BackgroundWork, generator: SplitMix64
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.link = link
-        self.pool = pool
+        self.background = background
         self.generator = generator
     }
 

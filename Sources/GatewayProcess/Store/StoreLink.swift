@@ -337,25 +337,21 @@ final class StoreLink {
 
     /// The descriptor that was put on the descriptor socket before the frame that announces it.
     private func takeDescriptor(of id: UInt64) -> DescriptorBox? {
-        guard let box = descriptors, let socket = box.take() else { return nil }
-        descriptors = nil
         do throws(PosixError) {
-            let received = try DescriptorSocket.receive(from: socket)
-            descriptors = DescriptorBox(socket)
-            switch consume received {
-            case .descriptor(let message, let descriptor):
-                if message.elementsEqual(DescriptorMessage.bytes(id)) {
-                    return DescriptorBox(descriptor)
-                }
-                fail("a descriptor for another request")
-            case .bytes: fail("a message without the descriptor that was announced")
-            case .wouldBlock: fail("an announced descriptor that is not there")
-            case .closed: fail("a descriptor socket that is closed")
+            let received = try descriptors?.borrow { socket throws(PosixError) in
+                try DescriptorSocket.receive(from: socket)
             }
+            guard case .some(.descriptor(let message, let descriptor)) = received,
+                message == DescriptorMessage.bytes(id)
+            else {
+                fail("an announced descriptor that is not there")
+                return nil
+            }
+            return DescriptorBox(descriptor)
         } catch {
             fail("the descriptor socket: \(error)")
+            return nil
         }
-        return nil
     }
 }
 
