@@ -80,6 +80,7 @@ let package = Package(
             [
                 "IPC", "IPCTransport", "Loop", "Posix", "Model",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         room(
             "GatewayProcess",
@@ -114,7 +115,9 @@ let package = Package(
         tests("Loop", ["Posix"]),
         tests("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
         tests("SupervisorProcess", ["Supervision", "IPC", "Posix", "Model"]),
-        tests("StoreProcess", ["IPC", "Model"]),
+        tests(
+            "StoreProcess",
+            ["IPC", "Loop", "Posix", "Model", .product(name: "GRDB", package: "GRDB.swift")]),
         tests(
             "GatewayProcess",
             [

@@ -1,1 +1,3 @@
-// Placeholder.
+internal import StoreProcess
+
+StoreProcess.run(arguments: CommandLine.arguments)

@@ -1,0 +1,178 @@
+internal import GRDB
+internal import Loop
+internal import Model
+internal import Posix
+internal import Synchronization
+
+/// The threads of an open data directory: writer, readers, housekeeper, checkpoints, files.
+final class Engine: Sendable {
+    let directory: DataDirectory
+    let writer: Writer
+    let readers: Readers
+    let syncs = SyncClock()
+    let warnings = Warnings()
+    let isReadOnly: Bool
+    /// For calls on files that wait for the disk.
+    let files: ThreadPool
+    /// Staging files of earlier lives that no commit names.
+    let foundUploads: [OperationID]
+    private let housekeeper: Housekeeper
+    private let checkpointer: Checkpointer
+    private let queues: Queues
+
+    /// The connections, each for one thread.
+    private struct Queues {
+        let writer: DatabaseQueue
+        let housekeeper: DatabaseQueue
+        let checkpointer: DatabaseQueue
+        let readers: [DatabaseQueue]
+
+        init(_ meta: BytePath, readerCount: Int, _ recover: (DatabaseQueue) throws -> Void) throws {
+            func connect(_ pages: Int) throws -> DatabaseQueue {
+                try Schema.connect(meta, cachePages: pages)
+            }
+            writer = try connect(StoreLimits.writerCachePages)
+            try recover(writer)
+            housekeeper = try connect(StoreLimits.readerCachePages)
+            checkpointer = try connect(1)
+            readers = try (0..<readerCount).map { _ in try connect(StoreLimits.readerCachePages) }
+        }
+    }
+
+    /// Opens or makes the directory and starts its threads.
+    ///
+    /// - Parameters:
+    ///   - isKept: false leaves the outboxes as they are, for tests that look at what a death leaves.
+    ///   - committed: takes each durable group, on the writer's thread.
+    ///   - found: takes the answers to questions, on a reading thread.
+    /// - Throws: `PermanentFailure` where no restart helps.
+    init(
+        _ path: BytePath, isKept: Bool = true,
+        committed: @escaping @Sendable (Committed) -> Void,
+        found: @escaping @Sendable (Finding) -> Void
+    ) throws {
+        directory = try DataDirectory(path)
+        isReadOnly = SyncErrors.demandReadOnly(directory, now: WallClock.now)
+        if isReadOnly {
+            warnings.set("disk", "syncs failed twice within 10 minutes: the store is read-only")
+        }
+        queues = try Queues(directory.metaPath, readerCount: StoreLimits.readerCount) {
+            [directory, isReadOnly] in
+            try Recovery.database($0, directory, isReadOnly: isReadOnly)
+        }
+        foundUploads = try Recovery.staging(queues.writer, directory)
+        files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)
+        // The threads know each other through this, since each is made before the next.
+        let wires = Wires()
+        housekeeper = Housekeeper(
+            queues.housekeeper, directory, warnings, syncs: syncs,
+            done: { wires.submit(.housekept($0)) })
+        checkpointer = Checkpointer(
+            queues.checkpointer, directory, syncs: syncs,
+            finished: { wires.submit(.finishCheckpoint) })
+        let (housekeeper, checkpointer) = (housekeeper, checkpointer)
+        writer = Writer(
+            queues.writer, directory, isReadOnly: isReadOnly, syncs: syncs,
+            outlets: WriterOutlets(
+                committed: committed,
+                published: { if isKept { housekeeper.post(.published($0)) } },
+                checkpointDue: { checkpointer.start() },
+                housekeepingFinished: { housekeeper.post(.end) }))
+        wires.connect(writer)
+        readers = Readers(queues.readers, directory, found: found)
+    }
+
+    /// Finishes everything that was asked for, writes out what waits, and ends the threads. Takes
+    /// as long as the disk needs: not for the loop's thread.
+    func end() {
+        writer.submit(.finishHousekeeping)
+        housekeeper.join()
+        writer.end()
+        checkpointer.end()
+        readers.end()
+        files.end()
+        do {
+            try queues.writer.inDatabase { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        } catch {
+            SyncErrors.end(directory, "the last checkpoint", error)
+        }
+        directory.unlock()
+    }
+}
+
+/// Lets threads that were made before the writer submit to it.
+private final class Wires: Sendable {
+    private struct State {
+        var writer: Writer?
+        var early: [Mutation] = []
+    }
+
+    private let state = Mutex(State())
+
+    func submit(_ mutation: Mutation) {
+        state.withLock { state in
+            if let writer = state.writer {
+                writer.submit(mutation)
+            } else {
+                state.early.append(mutation)
+            }
+        }
+    }
+
+    func connect(_ writer: Writer) {
+        state.withLock { state in
+            for mutation in state.early { writer.submit(mutation) }
+            state = State(writer: writer)
+        }
+    }
+}
+
+/// What a start does before anything else, so that the rest sees a database that is durable.
+enum Recovery {
+    /// Brings tables up to date and makes what earlier lives wrote durable.
+    static func database(
+        _ queue: DatabaseQueue, _ directory: DataDirectory, isReadOnly: Bool
+    ) throws {
+        try Schema.migrate(queue)
+        do {
+            try queue.inDatabase { database in
+                try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+            }
+            try FileIO.syncFileSystem(of: directory.meta)
+        } catch {
+            // A read-only life serves what can be read.
+            if !isReadOnly { SyncErrors.end(directory, "the first checkpoint", error) }
+            Log.error("the first checkpoint failed", ["error": "\(error)"])
+        }
+    }
+
+    /// Moves committed uploads to their objects.
+    /// - Returns: the staging files that are left: uploads that were under way.
+    static func staging(
+        _ queue: DatabaseQueue, _ directory: DataDirectory
+    ) throws -> [OperationID] {
+        try queue.inDatabase { database in
+            let outboxes = try OutboxReader(database)
+            var last: UInt64 = 0
+            while true {
+                // Their rows go when the housekeeper has synced the move.
+                let rows = try outboxes.staged(above: last, to: UInt64(Int64.max))
+                for row in rows {
+                    try StagedUpload.move(row.operation, to: row.object, directory)
+                }
+                guard let next = rows.last?.sequence else { break }
+                last = next
+            }
+        }
+        var uploads: [OperationID] = []
+        for entry in try Directory.entries(of: directory.staging) {
+            if let operation = OperationID(hex: String(decoding: entry.name, as: UTF8.self)) {
+                uploads.append(operation)
+            } else {
+                // A view that was being made.
+                _ = try Directory.removeIfPresent(BytePath(entry.name), in: directory.staging)
+            }
+        }
+        return uploads
+    }
+}

@@ -1,0 +1,120 @@
+/// The numbers of the store, each with its reason.
+package enum StoreLimits {
+    // MARK: Writing
+
+    /// Mutations of one transaction. A group pays one fsync; beyond this the fsync is no longer
+    /// what a member of the group waits for, the other members are.
+    static let groupCountMax = 256
+
+    /// Bytes of content of one transaction, so that its pages stay within SQLite's cache.
+    static let groupByteCountMax = 2 << 20
+
+    /// Content that waits in rows to be written out as objects: bounds the database file and the
+    /// work of a restart. At the limit writes wait.
+    static let unwrittenByteCountMax = 64 << 20
+
+    /// Rows that wait, for the same reason: files without bytes cost inodes all the same.
+    static let unwrittenCountMax = 32_768
+
+    /// How long a row rests before it is written out. A file that is overwritten within this time
+    /// never becomes an object.
+    static let writeOutDelay: Duration = .milliseconds(200)
+
+    /// Content since the last write-out that starts the next one early: keeps it busy under load.
+    static let writeOutByteCount = 4 << 20
+
+    /// Mutations since the last write-out that start the next one early.
+    static let writeOutCount = 1024
+
+    /// Objects of one round of the write-out: with two reads of the directory each they take less
+    /// than the delay, so a round's sync is shared by many and waits for few.
+    static let roundCountMax = 1024
+
+    /// Bytes of content of one round, which are in memory together.
+    static let roundByteCountMax = 4 << 20
+
+    /// How long the write-out rests when the disk refused it.
+    static let housekeepingRetry: Duration = .seconds(1)
+
+    /// Files of one transaction of a recursive deletion: others wait for it some 20 ms.
+    static let deletionChunkCount = 500
+
+    /// Bytes that stay free on the disk: SQLite needs some for deletions, and a file system
+    /// without any behaves badly. Writes answer "no space" below it.
+    static let freeByteCountReserve: UInt64 = 4 << 20
+
+    /// The free space is asked for this often, and whenever a write failed for want of it.
+    static let spaceCheckInterval: Duration = .milliseconds(100)
+
+    /// Pages of 4 KiB in the write-ahead log at which it is copied into the database beside the
+    /// writes: 8 MiB.
+    static let checkpointPageCount: Int32 = 2048
+
+    /// Pages at which the writer itself waits for that: 64 MiB bounds the disk that the log takes
+    /// and the time that a restart needs to read it.
+    static let checkpointPageCountMax: Int32 = 16_384
+
+    /// A re-sent operation gets its first result at least this long.
+    static let operationMillisecondsKept: UInt64 = 3_600_000
+
+    /// Old operations removed at one time, when nothing else is to be done.
+    static let operationsPrunedCount = 256
+
+    /// How often old operations are looked for.
+    static let pruneInterval: Duration = .seconds(10)
+
+    /// Directories known to exist, so that a write need not look for each ancestor.
+    static let knownDirectoriesMax = 1024
+
+    // MARK: Reading
+
+    /// Threads that read; two cover the latency of one cold read, more cost memory.
+    static let readerCount = 2
+
+    /// Threads for what waits for the disk by file: syncs of uploads, their opening and removal.
+    /// Four uploads may end together and share the disk's queue.
+    static let fileThreadCount = 4
+
+    /// Bytes of records and small contents that the loop answers without a thread.
+    static let cacheByteCountMax = 8 << 20
+
+    /// What an entry of the cache costs beside its content and path: the record and two tables.
+    static let cacheEntryByteCount = 640
+
+    /// Pages of 4 KiB that the writer's connection keeps: 4 MiB, a transaction's own and the upper
+    /// floors of the trees.
+    static let writerCachePages = 1024
+
+    /// Pages of each reading connection.
+    static let readerCachePages = 256
+
+    /// Look-ups again when content moved between the record's reading and the file's opening. Each
+    /// needs another commit in between, so few are enough.
+    static let contentAttemptsMax = 16
+
+    // MARK: Uploads
+
+    /// A staging file that nobody claims is removed after this long.
+    static let claimDelay: Duration = .seconds(10)
+
+    /// How often staging files are looked at: for write-behind and for abandoned ones.
+    static let uploadTick: Duration = .milliseconds(250)
+
+    /// How long a commit waits for the gateway's descriptor to be closed. It closes it before it
+    /// asks; descriptors on their way through a socket take microseconds.
+    static let leaseWait: Duration = .seconds(2)
+
+    /// Between two tries for the lease.
+    static let leaseRetryInterval: Duration = .milliseconds(5)
+
+    // MARK: Answers
+
+    /// Warnings in the status; more are counted.
+    static let warningsMax = 32
+
+    /// Two lives that ended with a failed sync within this time make the next one read-only.
+    static let syncErrorSeconds: Int64 = 600
+
+    /// Such lives.
+    static let syncErrorsMax = 2
+}

@@ -1,0 +1,131 @@
+internal import IPC
+internal import IPCTransport
+internal import Model
+internal import Posix
+
+/// What a link of a gateway asks of the store. On the loop's thread, as the link is.
+final class LinkHandler {
+    private let link: Link
+    private let id: Uploads.LinkID
+    private let store: Store
+    /// From here on requests are left unanswered: their sender repeats them in the next life.
+    var isDraining = false
+
+    init(_ link: Link, id: Uploads.LinkID, _ store: Store, closed: @escaping (LinkEnd) -> Void) {
+        self.link = link
+        self.id = id
+        self.store = store
+        link.onRequest = { [unowned self] (request, payload) throws(DecodeError) in
+            if !isDraining { try received(request, payload) }
+        }
+        link.onNotice = { [unowned self] (type, payload) throws(DecodeError) in
+            try noticed(type, payload)
+        }
+        link.onClosed = { end in
+            store.assumeIsolated { $0.linkClosed(id) }
+            closed(end)
+        }
+    }
+
+    /// Sends what was answered and ends the link.
+    func finish() { link.finish() }
+
+    private func received(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        // Handler, link and store live on one thread, which the actor's assumption checks.
+        nonisolated(unsafe) let request = received
+        switch unsafe request.type {
+        case .lookup:
+            let message = try LookupRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.lookUp(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .put:
+            let message = try PutRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.put(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .list:
+            let message = try ListRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.list(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .delete:
+            let message = try DeleteRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.delete(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .makeDirectory:
+            let message = try MakeDirectoryRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.makeDirectory(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .storeStatus:
+            _ = try Empty(decoding: payload)
+            store.assumeIsolated { store in
+                store.status { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .beginUpload, .commitUpload: try receivedUpload(received, payload)
+        default:
+            unsafe request.fail(RemoteError(.invalid, "the store does not know this request"))
+        }
+    }
+
+    private func receivedUpload(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        // As above.
+        nonisolated(unsafe) let request = received
+        let id = id
+        if received.type == .beginUpload {
+            let message = try BeginUploadRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.beginUpload(message, link: id) { result in
+                    switch result {
+                    case .success(let file):
+                        unsafe request.answer(Empty(), descriptor: file.box())
+                    case .failure(let error): unsafe request.fail(error)
+                    }
+                }
+            }
+        } else {
+            let message = try WriteRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.commitUpload(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        }
+    }
+
+    private func noticed(_ type: MessageType, _ payload: RawSpan) throws(DecodeError) {
+        let id = id
+        switch type {
+        case .abortUpload:
+            let list = try OperationList(decoding: payload)
+            store.assumeIsolated { $0.abortUploads(list.operations) }
+        case .claimUploads:
+            let list = try OperationList(decoding: payload)
+            store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
+        default: Log.debug("a notice that the store does not know", ["type": "\(type)"])
+        }
+    }
+
+    private static func answer(
+        _ request: IncomingRequest, _ result: Result<some Message, RemoteError>
+    ) {
+        switch result {
+        case .success(let message): request.answer(message)
+        case .failure(let error): request.fail(error)
+        }
+    }
+
+    private static func answer(
+        _ request: IncomingRequest, _ result: Result<LookupReply, RemoteError>
+    ) {
+        switch result {
+        case .success(let reply):
+            request.answer(reply.response, descriptor: reply.descriptor?.box())
+        case .failure(let error): request.fail(error)
+        }
+    }
+}

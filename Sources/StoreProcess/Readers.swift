@@ -1,0 +1,284 @@
+internal import GRDB
+internal import Glibc
+internal import IPC
+internal import Model
+internal import Posix
+internal import Synchronization
+
+/// A question for the reading threads.
+enum Question: Sendable {
+    case lookup(LookupRequest)
+    case list(ListRequest)
+    case sums
+    /// Whether an upload may begin, and its staging file.
+    case beginUpload(BeginUploadRequest)
+}
+
+/// What a reading thread found.
+struct Finding: Sendable {
+    enum Answer: Sendable {
+        case file(StoredRecord)
+        case content(StoredRecord, [UInt8])
+        case descriptor(StoredRecord, HandedDescriptor)
+        case directory(modified: Timestamp)
+        case page(ListResponse)
+        case sums(MetadataReader.Sums, freeByteCount: UInt64)
+        /// For writing, and a second one of the store's own, for reading.
+        case staging(HandedDescriptor, own: HandedDescriptor)
+    }
+
+    var ticket: UInt64
+    /// The commits that it saw.
+    var sequence: UInt64
+    var answer: Result<Answer, RemoteError>
+}
+
+/// A descriptor on its way from one thread to another; closed unless it is taken.
+final class HandedDescriptor: Sendable {
+    private let descriptor: Mutex<Descriptor?>
+
+    init(_ descriptor: consuming Descriptor) { self.descriptor = Mutex(consume descriptor) }
+
+    func take() -> Descriptor? { descriptor.withLock { $0.take() } }
+
+    /// Taken, for those who work on one thread.
+    func box() -> DescriptorBox? {
+        switch take() {
+        case .some(let descriptor): DescriptorBox(descriptor)
+        case .none: nil
+        }
+    }
+
+    /// Closes it unless it was taken.
+    func close() { _ = take() }
+
+    /// Runs `body` with it, while nobody else has it; nil where it was taken or closed.
+    func use<Result>(_ body: (borrowing Descriptor) throws -> Result) rethrows -> Result? {
+        try descriptor.withLock { held in
+            guard let descriptor = held.take() else { return nil }
+            do {
+                let result = try body(descriptor)
+                held = consume descriptor
+                return result
+            } catch {
+                held = consume descriptor
+                throw error
+            }
+        }
+    }
+}
+
+/// Threads that read the database and small files, so that the loop never waits for the disk.
+final class Readers: Sendable {
+    private struct Asked: Sendable {
+        var ticket: UInt64
+        var question: Question
+    }
+
+    private let mailbox = Mailbox<Asked>()
+    private let threads: [Worker]
+
+    /// - Parameters:
+    ///   - queues: connections that nobody else uses from here on, one a thread.
+    ///   - found: takes the answers, on a thread of these.
+    init(
+        _ queues: [DatabaseQueue], _ directory: DataDirectory,
+        found: @escaping @Sendable (Finding) -> Void
+    ) {
+        let mailbox = mailbox
+        threads = queues.enumerated().map { index, queue in
+            Worker.start("store-reader-\(index)") {
+                do {
+                    try queue.inDatabase { database in
+                        let answering = try Answering(database, directory)
+                        while let asked = mailbox.takeOne() {
+                            found(answering.answer(asked.question, ticket: asked.ticket))
+                        }
+                    }
+                } catch {
+                    Log.error("a reading thread cannot work", ["error": "\(error)"])
+                    ProcessEnd.now(ProcessEnd.crashed)
+                }
+            }
+        }
+    }
+
+    func ask(_ question: Question, ticket: UInt64) {
+        mailbox.post(Asked(ticket: ticket, question: question))
+    }
+
+    func end() {
+        mailbox.close()
+        for thread in threads { thread.join() }
+    }
+}
+
+/// Answers questions with one connection.
+final class Answering {
+    private let reader: MetadataReader
+    private let directory: DataDirectory
+
+    init(_ database: Database, _ directory: DataDirectory) throws {
+        reader = try MetadataReader(database)
+        self.directory = directory
+    }
+
+    func answer(_ question: Question, ticket: UInt64) -> Finding {
+        var finding = Finding(ticket: ticket, sequence: 0, answer: .failure(.broken))
+        do {
+            switch question {
+            case .lookup(let request): try lookUp(request, &finding)
+            case .list(let request):
+                let (page, sequence) = try reader.snapshot { try reader.list(request) }
+                finding.sequence = sequence
+                finding.answer = .success(.page(page))
+            case .sums:
+                let (sums, sequence) = try reader.snapshot { try reader.sums() }
+                finding.sequence = sequence
+                let free = try directory.freeByteCount()
+                finding.answer = .success(.sums(sums, freeByteCount: free))
+            case .beginUpload(let request): try beginUpload(request, &finding)
+            }
+        } catch let error as RemoteError {
+            finding.answer = .failure(error)
+        } catch {
+            Log.error("a read failed", ["error": "\(error)"])
+        }
+        return finding
+    }
+
+    // MARK: Look-ups
+
+    private enum Found {
+        case nothing
+        case directory(Timestamp)
+        case file(StoredRecord, row: [UInt8]?)
+    }
+
+    private func lookUp(_ request: LookupRequest, _ finding: inout Finding) throws {
+        var missed: ObjectID?
+        for _ in 0..<StoreLimits.contentAttemptsMax {
+            let (found, sequence) = try reader.snapshot {
+                try find(request.path, wantsContent: request.wantsContent)
+            }
+            finding.sequence = sequence
+            switch found {
+            case .nothing:
+                throw RemoteError(.notFound, "nothing is at \(request.path)")
+            case .directory(let modified):
+                finding.answer = .success(.directory(modified: modified))
+                return
+            case .file(let stored, let row):
+                if let row {
+                    finding.answer = .success(.content(stored, row))
+                } else if !request.wantsContent {
+                    finding.answer = .success(.file(stored))
+                } else if let answer = try open(stored, request.path) {
+                    finding.answer = .success(answer)
+                } else if missed == stored.record.object {
+                    // The record did not change, and twice there was no content.
+                    try lost(stored, request.path, "is not there")
+                } else {
+                    // Replaced or moved in between: look again.
+                    missed = stored.record.object
+                    continue
+                }
+                return
+            }
+        }
+        throw RemoteError(.unavailable, "the file changes faster than it can be read")
+    }
+
+    private func find(_ path: StorePath, wantsContent: Bool) throws -> Found {
+        guard let stored = try reader.record(at: path) else {
+            return try reader.directoryModified(path).map { .directory($0) } ?? .nothing
+        }
+        let row = wantsContent ? try reader.content(of: stored) : nil
+        return .file(stored, row: row)
+    }
+
+    /// The content from its file; nil where there is none.
+    private func open(_ stored: StoredRecord, _ path: StorePath) throws -> Finding.Answer? {
+        guard let file = try openContent(stored.record) else { return nil }
+        let byteCount = stored.record.byteCount
+        let status = try FileIO.status(of: file)
+        guard UInt64(clamping: status.size) == byteCount else {
+            return try lost(stored, path, "has \(status.size) bytes, not \(byteCount)")
+        }
+        if byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
+            return .descriptor(stored, HandedDescriptor(file))
+        }
+        let content = try FileIO.read(file, count: Int(byteCount), at: 0)
+        guard content.count == Int(byteCount) else { return try lost(stored, path, "is short") }
+        return .content(stored, content)
+    }
+
+    private func openContent(_ record: FileRecord) throws -> Descriptor? {
+        do throws(PosixError) {
+            return try Directory.open(ObjectName.path(record.object), in: directory.objects)
+        } catch {
+            if error.code != ENOENT { throw error }
+        }
+        do throws(PosixError) {
+            // Committed and not moved yet.
+            return try Directory.open(
+                ObjectName.staging(record.operation), in: directory.staging)
+        } catch {
+            if error.code != ENOENT { throw error }
+            return nil
+        }
+    }
+
+    @discardableResult
+    private func lost(
+        _ stored: StoredRecord, _ path: StorePath, _ what: String
+    ) throws -> Finding.Answer {
+        Log.error(
+            "the content of a file \(what)",
+            ["path": "\(path)", "object": stored.record.object.hex])
+        throw RemoteError(
+            .internalError, "the content of \(path) \(what)",
+            hint: "the disk lost it, or somebody changed the data directory")
+    }
+
+    // MARK: Uploads
+
+    private func beginUpload(_ request: BeginUploadRequest, _ finding: inout Finding) throws {
+        let (_, sequence) = try reader.snapshot { try checkUpload(request) }
+        finding.sequence = sequence
+        let free = try directory.freeByteCount()
+        let needed = StoreLimits.freeByteCountReserve.addingReportingOverflow(
+            request.byteCount ?? 0)
+        if needed.overflow || free < needed.partialValue { throw RemoteError.noSpace }
+        let name = ObjectName.staging(request.operation)
+        let writing = try Directory.open(name, in: directory.staging, [.readWrite, .create])
+        let own = try Directory.open(name, in: directory.staging, [.readOnly])
+        finding.answer = .success(
+            .staging(HandedDescriptor(writing), own: HandedDescriptor(own)))
+    }
+
+    /// What the commit will check again: an upload without a chance ends before its body.
+    private func checkUpload(_ request: BeginUploadRequest) throws {
+        let path = request.path
+        if try reader.isStaged(request.operation) {
+            throw RemoteError(.invalid, "this upload was committed")
+        }
+        let stored = try reader.record(at: path)
+        if stored == nil {
+            if try reader.directoryModified(path) != nil {
+                throw RemoteError(.isDirectory, "\(path) is a directory")
+            }
+            var above = path.parent
+            while let directory = above, try reader.entry(at: directory)?.kind != .directory {
+                if try reader.record(at: directory) != nil {
+                    throw RemoteError(.notDirectory, "\(directory) is a file")
+                }
+                above = directory.parent
+            }
+        }
+        let record = stored?.record
+        guard request.conditions.hold(digest: record?.digest, modified: record?.modified) else {
+            throw RemoteError(.preconditionFailed, "the file is another one by now")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+internal import GRDB
+internal import Posix
+
+/// The database `meta/store.db`: its tables, its connections and their settings.
+///
+/// Every table is described in docs/FORMATS.md. Migrations are only appended; a database that has
+/// one that is not known here was written by a newer program and is refused.
+enum Schema {
+    static let fileName = "store.db"
+
+    /// The migrations, oldest first.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        return migrator
+    }
+
+    private static let version1 = """
+        CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE records(
+            path BLOB PRIMARY KEY, partition INTEGER NOT NULL,
+            disk BLOB NOT NULL, sequence INTEGER NOT NULL, time INTEGER NOT NULL,
+            context BLOB NOT NULL, size INTEGER NOT NULL, digest BLOB NOT NULL,
+            type TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+            object BLOB NOT NULL, home INTEGER NOT NULL, operation BLOB NOT NULL,
+            outcome INTEGER NOT NULL, content INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE entries(
+            directory BLOB NOT NULL, name BLOB NOT NULL, kind INTEGER NOT NULL,
+            disk BLOB NOT NULL, sequence INTEGER NOT NULL, time INTEGER NOT NULL,
+            size INTEGER NOT NULL, digest BLOB NOT NULL, type TEXT NOT NULL,
+            created INTEGER NOT NULL, modified INTEGER NOT NULL,
+            PRIMARY KEY(directory, name)) WITHOUT ROWID;
+        CREATE TABLE marks(
+            path BLOB PRIMARY KEY, disk BLOB NOT NULL, sequence INTEGER NOT NULL,
+            time INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE operations(
+            id BLOB PRIMARY KEY, at INTEGER NOT NULL, result BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE partitions(
+            id INTEGER PRIMARY KEY, files INTEGER NOT NULL, bytes INTEGER NOT NULL);
+        CREATE TABLE content(
+            sequence INTEGER PRIMARY KEY, object BLOB NOT NULL, path BLOB NOT NULL,
+            modified INTEGER NOT NULL, bytes BLOB NOT NULL);
+        CREATE TABLE staged(
+            sequence INTEGER PRIMARY KEY, operation BLOB NOT NULL, object BLOB NOT NULL);
+        CREATE TABLE view_dirty(
+            sequence INTEGER PRIMARY KEY, path BLOB NOT NULL, failed INTEGER NOT NULL);
+        CREATE TABLE garbage(sequence INTEGER PRIMARY KEY, object BLOB NOT NULL);
+        """
+
+    /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.
+    static func connect(
+        _ directory: BytePath, cachePages: Int, readOnly: Bool = false
+    ) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        configuration.readonly = readOnly
+        configuration.allowsUnsafeTransactions = true
+        // A checkpoint's last step excludes others for microseconds.
+        configuration.busyMode = .timeout(10)
+        if !readOnly { configuration.journalMode = .wal }
+        configuration.prepareDatabase { database in
+            // FULL: a commit is an fsync of the log. secure_delete=FAST: Debian's default would
+            // write zeros over every page that a removed row leaves.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA secure_delete = FAST;
+                    PRAGMA cache_size = \(cachePages);
+                    PRAGMA mmap_size = 0;
+                    PRAGMA wal_autocheckpoint = 0;
+                    PRAGMA temp_store = MEMORY;
+                    """)
+        }
+        return try DatabaseQueue(
+            path: directory.appending(fileName).description, configuration: configuration)
+    }
+
+    /// Brings the tables up to date.
+    /// - Throws: `PermanentFailure` for a database of a newer program.
+    static func migrate(_ queue: DatabaseQueue) throws {
+        if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
+            throw PermanentFailure(
+                "meta/\(fileName) was written by a newer version of clusterf: "
+                    + "start that version, or use another data directory")
+        }
+        try migrator.migrate(queue)
+    }
+}

@@ -1,0 +1,175 @@
+internal import IPC
+internal import Model
+internal import Posix
+
+/// The uploads under way, as the loop knows them.
+///
+/// ```
+///   begin ──▶ open ──▶ committing ──▶ gone: its result is the writer's
+///              │ ▲
+///              ▼ │ claim
+///          abandoned ──▶ gone: staging file removed
+/// ```
+struct Uploads {
+    /// A link of a gateway, for as long as it lives.
+    typealias LinkID = UInt64
+
+    enum Phase {
+        case open
+        case committing
+    }
+
+    struct Upload {
+        var phase: Phase = .open
+        /// Whose it is; nil while nobody has claimed it.
+        var owner: LinkID?
+        /// When it goes unless somebody claims it.
+        var deadline: ContinuousClock.Instant?
+        /// Open for reading; nil until an upload of an earlier life is begun again.
+        var file: HandedDescriptor?
+        /// Bytes that were told to go to the disk.
+        var writtenBehind: Int64 = 0
+        var isWritingBehind = false
+    }
+
+    private(set) var all: [OperationID: Upload] = [:]
+
+    subscript(operation: OperationID) -> Upload? {
+        get { all[operation] }
+        set { all[operation] = newValue }
+    }
+
+    func count(of owner: LinkID) -> Int { all.values.count { $0.owner == owner } }
+
+    /// Staging files of an earlier life wait to be claimed.
+    mutating func found(_ operations: [OperationID], now: ContinuousClock.Instant) {
+        for operation in operations {
+            all[operation] = Upload(deadline: now + StoreLimits.claimDelay)
+        }
+    }
+
+    /// A gateway has these uploads open.
+    mutating func claim(_ operations: [OperationID], by owner: LinkID) {
+        for operation in operations where all[operation]?.phase == .open {
+            all[operation]?.owner = owner
+            all[operation]?.deadline = nil
+        }
+    }
+
+    /// A link ended: its uploads may be claimed by the next one.
+    mutating func linkClosed(_ owner: LinkID, now: ContinuousClock.Instant) {
+        for (operation, upload) in all where upload.owner == owner && upload.phase == .open {
+            all[operation]?.owner = nil
+            all[operation]?.deadline = now + StoreLimits.claimDelay
+        }
+    }
+
+    /// Takes out those that nobody claimed in time.
+    mutating func expire(now: ContinuousClock.Instant) -> [OperationID: Upload] {
+        let expired = all.filter { entry in
+            entry.value.phase == .open && entry.value.deadline.map { $0 <= now } ?? false
+        }
+        for operation in expired.keys { all[operation] = nil }
+        return expired
+    }
+}
+
+/// What is done with staging files, on a thread for files.
+enum StagingFile {
+    /// The staging file of an upload that an earlier life began.
+    static func open(
+        _ operation: OperationID, _ directory: DataDirectory
+    ) throws(RemoteError) -> HandedDescriptor {
+        do throws(PosixError) {
+            return HandedDescriptor(
+                try Directory.open(ObjectName.staging(operation), in: directory.staging))
+        } catch {
+            throw RemoteError(.unknownUpload, "the upload's file is gone: \(error)")
+        }
+    }
+
+    /// Makes an upload durable under its name in `staging/`, and sees that nobody can write to it
+    /// any more.
+    ///
+    /// The kernel refuses the lease while any descriptor for writing is open anywhere, in a
+    /// socket's queue or mapped into memory too. It is kept with `file` until that is closed,
+    /// after the commit; from then on nobody outside of the store knows the file's name.
+    /// - Returns: false while somebody has it open for writing; nothing was done then.
+    /// - Throws: `RemoteError` where the commit cannot go on.
+    static func settle(
+        _ operation: OperationID, file: HandedDescriptor, byteCount: UInt64, modified: Timestamp,
+        _ engine: Engine
+    ) throws(RemoteError) -> Bool {
+        do {
+            let isDone = try file.use { file in
+                guard try takeLease(file) else { return false }
+                try check(file, byteCount: byteCount)
+                try FileIO.setModified(file, to: modified.nanoseconds)
+                do {
+                    try engine.syncs.during {
+                        try FileIO.sync(file)
+                        try FileIO.sync(engine.directory.staging)
+                    }
+                } catch {
+                    SyncErrors.end(engine.directory, "an upload", error)
+                }
+                return true
+            }
+            guard let isDone else { throw RemoteError(.unknownUpload, "the upload was given up") }
+            return isDone
+        } catch let error as RemoteError {
+            throw error
+        } catch {
+            Log.error("an upload cannot be settled", ["error": "\(error)"])
+            throw .broken
+        }
+    }
+
+    private static func takeLease(_ file: borrowing Descriptor) throws(PosixError) -> Bool {
+        do throws(PosixError) {
+            try Lease.take(on: file)
+            return true
+        } catch {
+            if error.isWouldBlock { return false }
+            throw error
+        }
+    }
+
+    private static func check(_ file: borrowing Descriptor, byteCount: UInt64) throws {
+        let size = try FileIO.status(of: file).size
+        guard UInt64(clamping: size) == byteCount else {
+            throw RemoteError(.invalid, "\(size) bytes were staged, \(byteCount) announced")
+        }
+    }
+
+    /// Starts to write what came since `offset`, so that the last sync is short.
+    /// - Returns: up to where.
+    static func writeBehind(_ file: HandedDescriptor, from offset: Int64) -> Int64 {
+        do {
+            return try file.use { file in
+                let size = try FileIO.status(of: file).size
+                if size > offset {
+                    try FileIO.startWriting(file, at: offset, count: size - offset)
+                }
+                return size
+            } ?? offset
+        } catch {
+            // No promise hangs on it; the sync at the end tells what matters.
+            Log.debug("write-behind failed", ["error": "\(error)"])
+            return offset
+        }
+    }
+
+    /// Closes the store's own descriptor, which may wait for the write-behind, and removes the file.
+    static func remove(
+        _ operation: OperationID, file: HandedDescriptor?, _ directory: DataDirectory
+    ) {
+        file?.close()
+        do {
+            _ = try Directory.removeIfPresent(
+                ObjectName.staging(operation), in: directory.staging)
+        } catch {
+            Log.error("a staging file cannot be removed", ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,341 @@
+internal import GRDB
+internal import IPC
+internal import Model
+
+/// What the writer's thread tells others.
+struct WriterOutlets: Sendable {
+    /// A group is durable; on the writer's thread.
+    var committed: @Sendable (Committed) -> Void
+    /// Outbox rows up to this sequence are there.
+    var published: @Sendable (UInt64) -> Void
+    /// The write-ahead log is long: copy it into the database beside the writes.
+    var checkpointDue: @Sendable () -> Void
+    /// After `finishHousekeeping`.
+    var housekeepingFinished: @Sendable () -> Void
+}
+
+/// The one thread that changes the database. All mutations that wait go into one transaction and
+/// share its one fsync; answers come after it.
+///
+/// ```
+///   submit ──▶ mailbox ──▶ backlog ──▶ group: look, touch, commit ──▶ committed
+///                             ▲  rows that wait for the write-out are over their limit:
+///                             └─ puts stay here, the others pass
+/// ```
+final class Writer: Sendable {
+    private let mailbox = Mailbox<Job>()
+    private let thread: Worker
+
+    /// - Parameter queue: a connection that nobody else uses from here on.
+    init(
+        _ queue: DatabaseQueue, _ directory: DataDirectory, isReadOnly: Bool, syncs: SyncClock,
+        outlets: WriterOutlets
+    ) {
+        let mailbox = mailbox
+        thread = Worker.start("store-writer") {
+            do {
+                try queue.inDatabase { database in
+                    let thread = try WriterThread(
+                        database, mailbox, directory, isReadOnly: isReadOnly, syncs, outlets)
+                    try thread.run()
+                }
+            } catch {
+                SyncErrors.end(directory, "writer", error)
+            }
+        }
+    }
+
+    /// Lets the writer apply `mutation`; its result comes under `ticket`.
+    func submit(_ mutation: Mutation, ticket: UInt64 = 0) {
+        mailbox.post(Job(ticket: ticket, mutation: mutation))
+    }
+
+    /// Takes nothing more, finishes what waits, and waits for the thread's end.
+    func end() {
+        mailbox.close()
+        thread.join()
+    }
+}
+
+/// What lives on the writer's thread.
+private final class WriterThread {
+    private let mailbox: Mailbox<Job>
+    private let directory: DataDirectory
+    private let isReadOnly: Bool
+    private let syncs: SyncClock
+    private let outlets: WriterOutlets
+    private let ledger: Ledger
+    private let begin: SQLStatement
+    private let commitGroup: SQLStatement
+    private let rollback: SQLStatement
+    private let log: WriteAheadLog
+
+    private var backlog: [Job] = []
+    private var isClosed = false
+    /// Recursive deletions under way; the first one advances with each group.
+    private var deletions: [TreeDeletion] = []
+    private var isSpaceLow = false
+    /// The disk was too full for the housekeeper's rows; until the next look at the space.
+    private var isHousekeepingHeld = false
+    private var spaceChecked: ContinuousClock.Instant?
+    /// When the first mutation that is not published was committed.
+    private var unpublishedSince: ContinuousClock.Instant?
+    private var unpublishedByteCount = 0
+    private var isPruningDue = true
+    private var pruned = ContinuousClock.Instant.now
+    private var isCheckpointing = false
+
+    init(
+        _ database: Database, _ mailbox: Mailbox<Job>, _ directory: DataDirectory,
+        isReadOnly: Bool, _ syncs: SyncClock, _ outlets: WriterOutlets
+    ) throws {
+        self.mailbox = mailbox
+        self.directory = directory
+        self.isReadOnly = isReadOnly
+        self.syncs = syncs
+        self.outlets = outlets
+        begin = try SQLStatement(database, "BEGIN IMMEDIATE")
+        commitGroup = try SQLStatement(database, "COMMIT")
+        rollback = try SQLStatement(database, "ROLLBACK")
+        log = WriteAheadLog(database)
+        ledger = try Ledger(database, now: WallClock.now)
+    }
+
+    func run() throws {
+        outlets.committed(Committed(sequence: ledger.counters.sequence))
+        // What earlier lives left in the outboxes.
+        publish()
+        while true {
+            takeMail()
+            let group = nextGroup()
+            if !group.isEmpty || !deletions.isEmpty || isPruningDue { try commit(group) }
+            if isPublishingDue { publish() }
+            if isClosed && !hasRunnable && deletions.isEmpty { break }
+        }
+    }
+
+    // MARK: What to do next
+
+    private func takeMail() {
+        var timeout: Duration? = StoreLimits.pruneInterval
+        if !deletions.isEmpty || isPruningDue || hasRunnable {
+            timeout = .zero
+        } else if !backlog.isEmpty {
+            // Puts wait for the write-out or for space, of which mail or the clock tells.
+            timeout = StoreLimits.spaceCheckInterval
+        } else if let unpublishedSince {
+            timeout = max(.zero, StoreLimits.writeOutDelay - (.now - unpublishedSince))
+        }
+        switch mailbox.takeAll(timeout: timeout) {
+        case .elements(let jobs): backlog += jobs
+        case .nothing: break
+        case .closed: isClosed = true
+        }
+        if .now - pruned > StoreLimits.pruneInterval { isPruningDue = true }
+    }
+
+    private var hasRunnable: Bool { backlog.contains { isRunnable($0) } }
+
+    private func isRunnable(_ job: Job) -> Bool {
+        switch job.mutation {
+        case .put: isReadOnly || isSpaceLow || ledger.hasRoomForContent
+        case .housekept: !isHousekeepingHeld
+        default: true
+        }
+    }
+
+    /// The mutations of the next group, in order. Puts over the limit of unwritten rows stay.
+    private func nextGroup() -> [Job] {
+        if backlog.isEmpty { return [] }
+        checkSpace()
+        var group: [Job] = []
+        var rest: [Job] = []
+        var byteCount = 0
+        for job in backlog {
+            if group.count < StoreLimits.groupCountMax,
+                byteCount < StoreLimits.groupByteCountMax, isRunnable(job)
+            {
+                group.append(job)
+                byteCount += job.mutation.contentByteCount
+            } else {
+                rest.append(job)
+            }
+        }
+        backlog = rest
+        return group
+    }
+
+    private func checkSpace() {
+        let now = ContinuousClock.now
+        if let spaceChecked, now - spaceChecked < StoreLimits.spaceCheckInterval { return }
+        spaceChecked = now
+        isHousekeepingHeld = false
+        do {
+            isSpaceLow = try directory.freeByteCount() < StoreLimits.freeByteCountReserve
+        } catch {
+            Log.error("the free space cannot be asked for", ["error": "\(error)"])
+        }
+    }
+
+    // MARK: A group
+
+    private func commit(_ group: [Job]) throws {
+        let before = ledger.counters
+        let deletionsBefore = deletions
+        let committed: Committed
+        do {
+            committed = try transaction(group, before)
+        } catch {
+            // Only a failed disk leaves the database unknown; everything else is undone.
+            if let failure = error as? SQLFailure, failure.isDiskFailure { throw error }
+            if !rollback.isIdle { try rollback.run() }
+            ledger.rolledBack(to: before)
+            deletions = deletionsBefore
+            return try failed(group, error)
+        }
+        outlets.committed(committed)
+        afterCommit(committed)
+        for job in group { try afterCommit(job.mutation) }
+    }
+
+    private func transaction(_ group: [Job], _ before: Ledger.Counters) throws -> Committed {
+        var committed = Committed(sequence: 0)
+        try begin.run()
+        for job in group {
+            switch try verdict(job.mutation) {
+            case .done(let response): committed.results.append((job.ticket, .success(response)))
+            case .refused(let error): committed.results.append((job.ticket, .failure(error)))
+            case .began(var deletion):
+                deletion.ticket = job.ticket
+                deletions.append(deletion)
+            case .silent: break
+            }
+        }
+        try advanceDeletion(&committed)
+        if isPruningDue {
+            isPruningDue = try !isReadOnly && ledger.pruneOperations(WallClock.now)
+            pruned = .now
+        }
+        if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
+        try syncs.during { try commitGroup.run() }
+        committed.sequence = ledger.counters.sequence
+        committed.changes = ledger.takeChanges()
+        return committed
+    }
+
+    private func verdict(_ mutation: Mutation) throws -> Verdict {
+        if isReadOnly {
+            switch mutation {
+            case .findUpload, .finishCheckpoint, .finishHousekeeping: break
+            case .housekept: return .silent
+            default:
+                return .refused(
+                    RemoteError(
+                        .readOnly, "the store is read-only after errors of its disk",
+                        hint: "look at the disk, then restart the node"))
+            }
+        }
+        if isSpaceLow && mutation.needsSpace { return .refused(RemoteError.noSpace) }
+        return try ledger.apply(mutation, now: WallClock.now)
+    }
+
+    private func advanceDeletion(_ committed: inout Committed) throws {
+        guard var deletion = deletions.first else { return }
+        let verdict = try ledger.advance(&deletion, WallClock.now)
+        switch verdict {
+        case nil: deletions[0] = deletion
+        case .done(let response):
+            deletions.removeFirst()
+            committed.results.append((deletion.ticket, .success(response)))
+        case .refused, .began, .silent:
+            preconditionFailure("a step of a deletion is done or goes on")
+        }
+    }
+
+    /// The group is undone: full disks refuse what needs space; anything else is one member's
+    /// fault, found by running each alone.
+    private func failed(_ group: [Job], _ error: any Error) throws {
+        Log.error("a group was rolled back", ["error": "\(error)", "count": "\(group.count)"])
+        let isFull = (error as? SQLFailure)?.isFull ?? false
+        var committed = Committed(sequence: ledger.counters.sequence)
+        if isFull {
+            isSpaceLow = true
+            spaceChecked = .now
+            // The log's space is used again by what goes on.
+            try log.checkpoint(syncs)
+        }
+        if group.count > 1 {
+            for job in group { try commit([job]) }
+        } else if let job = group.first {
+            if case .housekept = job.mutation {
+                isHousekeepingHeld = true
+                backlog.append(job)
+            } else {
+                committed.results.append((job.ticket, .failure(isFull ? .noSpace : .broken)))
+            }
+        } else if let deletion = deletions.first {
+            deletions.removeFirst()
+            committed.results.append((deletion.ticket, .failure(isFull ? .noSpace : .broken)))
+        } else {
+            isPruningDue = false
+        }
+        outlets.committed(committed)
+    }
+
+    private func afterCommit(_ committed: Committed) {
+        if ledger.counters.sequence > ledger.published, unpublishedSince == nil {
+            unpublishedSince = .now
+        }
+        for change in committed.changes { unpublishedByteCount += change.content?.count ?? 0 }
+        if log.pageCount >= StoreLimits.checkpointPageCount, !isCheckpointing {
+            isCheckpointing = true
+            outlets.checkpointDue()
+        }
+    }
+
+    private func afterCommit(_ mutation: Mutation) throws {
+        switch mutation {
+        case .finishCheckpoint:
+            try log.checkpoint(syncs)
+            isCheckpointing = false
+        case .finishHousekeeping:
+            publish()
+            outlets.housekeepingFinished()
+        default:
+            // Beside writes that never pause, the other checkpoint never reaches the log's end.
+            if log.pageCount >= StoreLimits.checkpointPageCountMax { try log.checkpoint(syncs) }
+        }
+    }
+
+    // MARK: The outboxes
+
+    private var isPublishingDue: Bool {
+        guard let unpublishedSince else { return false }
+        return unpublishedByteCount >= StoreLimits.writeOutByteCount
+            || ledger.counters.sequence - ledger.published >= StoreLimits.writeOutCount
+            || !ledger.hasRoomForContent || .now - unpublishedSince >= StoreLimits.writeOutDelay
+    }
+
+    private func publish() {
+        ledger.published = ledger.counters.sequence
+        unpublishedSince = nil
+        unpublishedByteCount = 0
+        outlets.published(ledger.published)
+    }
+}
+
+extension Ledger {
+    /// Whether another row of content may come.
+    var hasRoomForContent: Bool {
+        counters.unwrittenByteCount < StoreLimits.unwrittenByteCountMax
+            && counters.unwrittenCount < StoreLimits.unwrittenCountMax
+    }
+}
+
+extension RemoteError {
+    static let noSpace = RemoteError(
+        .noSpace, "the disk is full", hint: "delete files or add space; then try again")
+
+    static let broken = RemoteError(
+        .internalError, "the store could not do this; its log says why")
+}

@@ -1,0 +1,286 @@
+import Foundation
+import IPC
+import Loop
+import Model
+import Posix
+import Testing
+
+@testable import StoreProcess
+
+/// A directory for one test, removed at its end.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        let base = FileManager.default.temporaryDirectory.path
+        path = "\(base)/clusterf-store-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+    }
+
+    private init(copyOf other: String) throws {
+        let base = FileManager.default.temporaryDirectory.path
+        path = "\(base)/clusterf-store-\(UUID().uuidString)"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/cp")
+        process.arguments = ["-a", other, path]
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var bytePath: BytePath { BytePath(path) }
+
+    /// What a death right now would leave, as far as other processes can see it.
+    func snapshot() throws -> TemporaryDirectory { try TemporaryDirectory(copyOf: path) }
+
+    func contents(_ relative: String) -> [UInt8]? {
+        FileManager.default.contents(atPath: "\(path)/\(relative)").map { [UInt8]($0) }
+    }
+
+    func names(_ relative: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(relative)")) ?? [])
+            .sorted()
+    }
+
+    /// Every regular file below, by its relative path.
+    func tree(_ relative: String) -> [String: [UInt8]] {
+        var found: [String: [UInt8]] = [:]
+        for name
+            in (FileManager.default.enumerator(atPath: "\(path)/\(relative)")?
+            .allObjects as? [String]) ?? []
+        {
+            var isDirectory: ObjCBool = false
+            let full = "\(path)/\(relative)/\(name)"
+            if FileManager.default.fileExists(atPath: full, isDirectory: &isDirectory),
+                !isDirectory.boolValue, let data = FileManager.default.contents(atPath: full)
+            {
+                found[name] = [UInt8](data)
+            }
+        }
+        return found
+    }
+}
+
+/// A store on a loop of its own, asked as a link would ask it.
+final class TestStore: Sendable {
+    let loop: EventLoop
+    let store: Store
+
+    /// Opens `directory` and lets the loop run on a thread until `end()`.
+    init(_ directory: TemporaryDirectory, isKept: Bool = true) async throws {
+        (loop, store) = try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                do {
+                    let loop = try EventLoop()
+                    let store = try Store(loop, directory.bytePath, isKept: isKept)
+                    loop.post { store.assumeIsolated { $0.beginClaims() } }
+                    loop.post { continuation.resume(returning: (loop, store)) }
+                    loop.run()
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        }
+    }
+
+    private func ask<Value: Sendable>(
+        _ body:
+            @escaping @Sendable (isolated Store, @escaping Store.Reply<Value>) -> Void
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { store in
+                    body(store) { continuation.resume(with: $0) }
+                }
+            }
+        }
+    }
+
+    func put(
+        _ path: String, _ content: [UInt8], operation: OperationID = .test(),
+        conditions: WriteConditions = .none, modified: Timestamp? = nil,
+        created: Timestamp? = nil
+    ) async throws -> WriteResponse {
+        let write = WriteRequest(
+            operation: operation, path: try .test(path), conditions: conditions,
+            contentType: "text/plain", created: created, modified: modified,
+            byteCount: UInt64(content.count), digest: .test(content))
+        return try await ask { $0.put(PutRequest(write: write, content: content), $1) }
+    }
+
+    struct Found {
+        var response: LookupResponse
+        var content: [UInt8]?
+    }
+
+    func lookUp(_ path: String, wantsContent: Bool = true) async throws -> Found {
+        let request = LookupRequest(path: try .test(path), wantsContent: wantsContent)
+        return try await withCheckedThrowingContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { store in
+                    store.lookUp(request) { result in
+                        continuation.resume(
+                            with: result.map { reply in
+                                var content: [UInt8]?
+                                if let file = reply.descriptor?.take() {
+                                    let size = Int((try? FileIO.status(of: file).size) ?? 0)
+                                    content = try? FileIO.read(file, count: size, at: 0)
+                                } else if case .inline(_, let bytes) = reply.response {
+                                    content = bytes
+                                }
+                                return Found(response: reply.response, content: content)
+                            })
+                    }
+                }
+            }
+        }
+    }
+
+    /// The descriptor of a large file.
+    func open(_ path: String) async throws -> HandedDescriptor? {
+        let request = LookupRequest(path: try .test(path), wantsContent: true)
+        return try await withCheckedThrowingContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { store in
+                    store.lookUp(request) { continuation.resume(with: $0.map(\.descriptor)) }
+                }
+            }
+        }
+    }
+
+    /// The content at a path, nil where no file is.
+    func content(_ path: String) async throws -> [UInt8]? {
+        do {
+            return try await lookUp(path).content
+        } catch let error as RemoteError where error.code == .notFound {
+            return nil
+        }
+    }
+
+    func delete(
+        _ path: String, operation: OperationID = .test(), recursive: Bool = false,
+        directoryOnly: Bool = false, conditions: WriteConditions = .none
+    ) async throws -> WriteResponse {
+        let request = DeleteRequest(
+            operation: operation, path: try .test(path), conditions: conditions,
+            recursive: recursive, directoryOnly: directoryOnly)
+        return try await ask { $0.delete(request, $1) }
+    }
+
+    func makeDirectory(
+        _ path: String, operation: OperationID = .test()
+    ) async throws -> WriteResponse {
+        let request = MakeDirectoryRequest(operation: operation, path: try .test(path))
+        return try await ask { $0.makeDirectory(request, $1) }
+    }
+
+    func list(
+        _ path: String, after: String = "", limit: UInt32 = 1000
+    ) async throws -> ListResponse {
+        let request = ListRequest(path: try .test(path), after: [UInt8](after.utf8), limit: limit)
+        return try await ask { $0.list(request, $1) }
+    }
+
+    func names(_ path: String) async throws -> [String] {
+        try await list(path).entries.map { String(decoding: $0.name, as: UTF8.self) }
+    }
+
+    func status() async throws -> StoreStatus { try await ask { $0.status($1) } }
+
+    /// A descriptor for writing.
+    func beginUpload(
+        _ path: String, operation: OperationID, link: UInt64 = 1,
+        conditions: WriteConditions = .none, byteCount: UInt64? = nil
+    ) async throws -> HandedDescriptor {
+        let request = BeginUploadRequest(
+            operation: operation, path: try .test(path), conditions: conditions,
+            byteCount: byteCount)
+        return try await ask { $0.beginUpload(request, link: link, $1) }
+    }
+
+    func commitUpload(
+        _ path: String, _ content: [UInt8], operation: OperationID,
+        conditions: WriteConditions = .none, byteCount: UInt64? = nil
+    ) async throws -> WriteResponse {
+        let write = WriteRequest(
+            operation: operation, path: try .test(path), conditions: conditions,
+            contentType: "video/mp4", created: nil, modified: nil,
+            byteCount: byteCount ?? UInt64(content.count), digest: .test(content))
+        return try await ask { $0.commitUpload(write, $1) }
+    }
+
+    /// A whole upload, as a gateway makes it.
+    func upload(
+        _ path: String, _ content: [UInt8], operation: OperationID = .test(),
+        conditions: WriteConditions = .none
+    ) async throws -> WriteResponse {
+        let handed = try await beginUpload(path, operation: operation, conditions: conditions)
+        if let file = handed.take() { try FileIO.write(content, to: file, at: 0) }
+        return try await commitUpload(
+            path, content, operation: operation, conditions: conditions)
+    }
+
+    func onStore(_ body: @escaping @Sendable (isolated Store) -> Void) async {
+        await withCheckedContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { body($0) }
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Writes everything out and ends the store in order.
+    func end() async {
+        let engine = store.engine
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                engine.end()
+                continuation.resume()
+            }
+        }
+        loop.stop()
+    }
+}
+
+extension StorePath {
+    static func test(_ text: String) throws -> StorePath { try StorePath(validating: text.utf8) }
+}
+
+extension OperationID {
+    /// A fresh one, of now.
+    static func test(millisecondsAgo: Int64 = 0) -> OperationID {
+        var generator = SystemRandomNumberGenerator()
+        let now = WallClock.now.nanoseconds / 1_000_000 - millisecondsAgo
+        return OperationID(wallMilliseconds: UInt64(now), using: &generator)
+    }
+}
+
+extension Digest {
+    /// No SHA-256: the store keeps what it is given. Different contents have different ones.
+    static func test(_ content: [UInt8]) -> Digest {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in content { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        var bytes = [UInt8](repeating: 7, count: 32)
+        for i in 0..<8 { bytes[i] = UInt8(truncatingIfNeeded: hash >> (8 * UInt64(i))) }
+        guard let digest = Digest(bytes: bytes) else { preconditionFailure("32 bytes") }
+        return digest
+    }
+}
+
+/// The code of the error that `body` must end with.
+func refusal(
+    _ body: () async throws -> some Any
+) async -> RemoteError.Code? {
+    do {
+        _ = try await body()
+        return nil
+    } catch let error as RemoteError {
+        return error.code
+    } catch {
+        Issue.record("another error: \(error)")
+        return nil
+    }
+}
