@@ -14,8 +14,7 @@ internal import Synchronization
 /// everything that is made with a loop.
 // Unchecked: the libuv loop and the stored properties that are not constants are touched on the
 // loop's thread only (`assertOnLoop`); what other threads reach is atomic or behind a Mutex.
-@safe
-package final class EventLoop: SerialExecutor, @unchecked Sendable {
+@safe package final class EventLoop: SerialExecutor, @unchecked Sendable {
     private let uvLoop: UnsafeMutablePointer<uv_loop_t>
     private let posted = Mutex(PostedWork())
     private let thread: Atomic<UInt>
@@ -64,7 +63,11 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     /// Children must be spawned from the thread that runs the loop, and it must be one that lives
     /// until the process ends: the kernel ties a child's parent-death signal to the *thread*.
     package func run() {
-        thread.store(ThreadIdentity.current, ordering: .sequentiallyConsistent)
+        // Within the lock, so that nobody who posts takes another thread for the loop's: what is
+        // posted from there needs no wake-up.
+        posted.withLock { _ in
+            thread.store(ThreadIdentity.current, ordering: .sequentiallyConsistent)
+        }
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             unsafe _ = uv_run(uvLoop, UV_RUN_DEFAULT)
         }
@@ -139,13 +142,12 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     func assertOnLoop() { precondition(isOnLoopThread, "not on the loop's thread") }
 
     private func add(_ work: Work) {
-        let onLoop = isOnLoopThread
         posted.withLock { posted in
             if posted.hasEnded { return }
             posted.queue.append(work)
             // On the loop's own thread the end of the turn is yet to come, unless a wake-up is
             // needed for work that came too late for it: `doPosted` sees to that.
-            if onLoop || posted.isWoken { return }
+            if isOnLoopThread || posted.isWoken { return }
             posted.isWoken = true
             // Within the lock, so that the handle is not closed meanwhile.
             posted.wakeUp?.wake()
@@ -232,8 +234,7 @@ private final class WakeUp: HandleOwner {
     /// What other threads hold.
     // Unchecked: uv_async_send is the one call of libuv for any thread; the Mutex that holds this
     // value is emptied before the handle is closed.
-    @safe
-    struct Signal: @unchecked Sendable {
+    @safe struct Signal: @unchecked Sendable {
         let handle: UnsafeMutablePointer<uv_async_t>
 
         func wake() {

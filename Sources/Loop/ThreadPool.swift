@@ -7,8 +7,7 @@ internal import Synchronization
 /// libuv has a pool of its own, but one for the whole process, unbounded, and shared with whatever
 /// else uses it; a pool of one thread is also how a writer is kept alone.
 // Unchecked: all state is behind libuv's mutex.
-@safe
-package final class ThreadPool: @unchecked Sendable {
+@safe package final class ThreadPool: @unchecked Sendable {
     private let lock: UnsafeMutablePointer<uv_mutex_t>
     private let filled: UnsafeMutablePointer<uv_cond_t>
     private var threads: [uv_thread_t] = []
