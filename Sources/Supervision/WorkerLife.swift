@@ -230,15 +230,7 @@ extension WorkerLife {
         _ gone: ChildLife, _ status: ProcessEnd?, now: Moment,
         using generator: inout some RandomNumberGenerator
     ) -> [Directive] {
-        let wasOfUse = gone.wasOfUse(now: now)
-        let said =
-            status.map {
-                [
-                    Directive.say(
-                        .ended(
-                            generation: gone.generation, $0, wasOfUse: wasOfUse))
-                ]
-            } ?? []
+        let said = saying(gone, status, now: now)
         switch phase {
         case .running(gone.generation):
             return said + follow(gone, status, now: now, using: &generator)
@@ -260,6 +252,18 @@ extension WorkerLife {
                 [.say(.retiredEnded(generation: gone.generation, $0))]
             } ?? []
         }
+    }
+
+    /// The notice of an end; who was told to go is not said to have been of no use.
+    private func saying(_ gone: ChildLife, _ status: ProcessEnd?, now: Moment) -> [Directive] {
+        guard let status else { return [] }
+        let isAsked =
+            switch phase {
+            case .replacing, .stopping: true
+            case .dormant, .running, .handingOver, .waiting, .degraded, .failed, .stopped: false
+            }
+        let wasOfUse = isAsked || gone.wasOfUse(now: now)
+        return [.say(.ended(generation: gone.generation, status, wasOfUse: wasOfUse))]
     }
 
     /// The child that played the role is gone: what now?

@@ -110,9 +110,9 @@ struct Configuration: Equatable {
     }
 
     private static func limits(_ given: GivenOptions) throws(StartError) -> [String: String] {
-        // A day: what a person means by more is "never", and it must fit in milliseconds.
+        // A day: what a person means by more is "never". The gateway has the same bounds.
         let seconds: ClosedRange<UInt64> = 1...86_400
-        let counts: ClosedRange<UInt64> = 1...UInt64(Int32.max)
+        let counts: ClosedRange<UInt64> = 1...1_000_000
         let bytes: ClosedRange<UInt64> = 0...UInt64(Int64.max)
         var limits: [String: String] = [:]
         limits[ConfigurationKey.maxBodyBytes] =
@@ -124,7 +124,7 @@ struct Configuration: Equatable {
         limits[ConfigurationKey.idleTimeoutMilliseconds] =
             try number(given[.idleTimeout], in: seconds).map { String($0 * 1000) }
         limits[ConfigurationKey.headerTimeoutMilliseconds] =
-            try number(given[.headerTimeout], in: seconds).map { String($0 * 1000) }
+            try number(given[.headerTimeout], in: 1...3600).map { String($0 * 1000) }
         return limits
     }
 }
