@@ -23,15 +23,15 @@ enum SupervisorLimits {
     static let logLineBytesMax = 4096
     /// Lines kept in memory for `clusterfctl logs`: a screen or twenty, at most 4 MiB.
     static let logLinesKept = 1000
-    /// Lines that wait for a follower who does not read: then it loses some, and is told.
-    static let followerBacklogBytesMax = 1 << 20
     /// Bytes of lines in one answer: a frame stays far below its limit.
     static let logAnswerBytesMax = 512 << 10
 
-    /// clusterfctl calls at one time: each is one person or one script.
-    static let controlConnectionsMax = 32
     /// A requested restart answers at the latest then: drain, start, and some.
     static let restartAnswerMax: Duration = .seconds(90)
+
+    /// How much longer than the watchdog the control link waits for an answer: the core judges
+    /// silence, the link only forgets.
+    static let answerPatience: Duration = .seconds(10)
 
     /// Descriptors of a worker: the gateway's connections, each of which may hold a file too.
     static let workerDescriptors = 65_536

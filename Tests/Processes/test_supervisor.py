@@ -317,7 +317,7 @@ class Starting(FakeNodeCase):
 
     def test_a_worker_cannot_command_the_supervisor(self):
         node = self.node({"gateway": {"call_control": True}})
-        node.wait_log("called clusterfctl's socket")
+        node.wait_log("a worker called clusterfctl's socket")
         node.wait_log("the control socket answered b''")
 
 
@@ -482,7 +482,7 @@ class Supervising(FakeNodeCase):
         self.assertEqual(len(node.logged("this cannot work")), 2)
 
     def test_who_breaks_the_protocol_is_ended_and_said(self):
-        for fault, word in [("garbage", "no frame"), ("wrong_role", "broke the protocol")]:
+        for fault, word in [("garbage", "protocol fault: frame"), ("wrong_role", "protocol fault: roleRefused")]:
             with self.subTest(fault=fault):
                 node = self.node({"store": {fault: True}}, start=False)
                 node.start()

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import IPC
+internal import IPCTransport
 internal import Loop
 internal import Model
 internal import Posix
@@ -11,7 +12,7 @@ final class Child {
     enum Event {
         /// The handshake is done.
         case linked
-        case notice(MessageType)
+        case ready(generation: UInt64)
         /// The link is gone though the process is not; why, if the process is to blame.
         case linkClosed(String?)
         case line(String)
@@ -30,16 +31,18 @@ final class Child {
     private let loop: EventLoop
     private let role: Role
     private var process: ChildProcess?
-    private var link: FrameLink?
+    private var link: Link?
     private var output: StreamConnection?
     private var splitter = LineSplitter()
     private var end: ProcessEnd?
     private var timer: LoopTimer?
-    private var onEvent: ((Event, RawSpan) -> Void)?
+    private var onEvent: ((Event) -> Void)?
+    /// What the process did wrong, in the words of this side.
+    private var blame: String?
 
     private init(
         _ loop: EventLoop, worker: Int, role: Role, generation: UInt64,
-        onEvent: @escaping (Event, RawSpan) -> Void
+        onEvent: @escaping (Event) -> Void
     ) {
         self.loop = loop
         self.worker = worker
@@ -61,7 +64,7 @@ final class Child {
     /// Starts the process; must be called on the main thread, whose end would end the child.
     static func spawn(
         _ loop: EventLoop, worker: Int, _ wiring: WorkerWiring, generation: UInt64, _ plan: Plan,
-        onEvent: @escaping (Event, RawSpan) -> Void
+        onEvent: @escaping (Event) -> Void
     ) throws(PosixError) -> Child {
         let child = Child(
             loop, worker: worker, role: wiring.role, generation: generation, onEvent: onEvent)
@@ -117,11 +120,17 @@ final class Child {
         output.onRead = { [unowned self] bytes in wrote(bytes) }
         output.onClosed = { [self] _ in outputClosed() }
         output.resumeReading()
-        let session = Session(
-            side: .acceptor, role: .supervisor, generation: generation, acceptedRoles: [role])
-        link = try FrameLink(loop, control, session) { [unowned self] event, payload in
-            linkEvent(event, payload)
+        let link = try ControlLink.supervisor(loop, control, worker: role)
+        self.link = link
+        link.onEstablished = { [unowned self] peer in established(peer) }
+        link.onRequest = { request, _ in
+            request.fail(RemoteError(.invalid, "the supervisor answers no \(request.type)"))
         }
+        link.onNotice = { [unowned self] type, payload throws(DecodeError) in
+            guard type == .ready else { return accuse("sent the notice \(type)") }
+            onEvent?(.ready(generation: try ReadyNotice(decoding: payload).generation))
+        }
+        link.onClosed = { [self] end in linkClosed(end) }
     }
 
     // MARK: What the owner does
@@ -134,47 +143,55 @@ final class Child {
         }
     }
 
-    /// Dropped where the link is not up (any more): the watchdog sees the silence.
-    func request(_ message: some Message, _ type: MessageType, _ answer: @escaping FrameLink.Answer)
-    {
+    /// Asks the process; dropped where the link is not up: the watchdog sees the silence.
+    ///
+    /// - Parameter completion: told of an answer alone, not of an end of the link.
+    func request<Answer: Message>(
+        _ message: some Message, _ type: MessageType, within time: Duration,
+        completion: @escaping (Result<Answer, RemoteError>) -> Void
+    ) {
         guard let link, link.isEstablished else { return }
-        link.request(message, type, answer)
-    }
-
-    func notify(_ message: some Message, _ type: MessageType) { link?.notify(message, type) }
-
-    /// Ends the link: the process breaks its contract.
-    func blame(_ text: String) { link?.end(text) }
-
-    // MARK: What happens
-
-    private func linkEvent(_ event: FrameLink.Event, _ payload: RawSpan) {
-        switch event {
-        case .established(let peer):
-            guard peer.generation == generation else {
-                return blame("says generation \(peer.generation), not \(generation)")
-            }
-            onEvent?(.linked, payload)
-        case .request(let id, let type):
-            link?.fail(id, type, RemoteError(.invalid, "the supervisor answers no \(type)"))
-        case .notice(let type): onEvent?(.notice(type), payload)
-        case .closed(let blame): linkClosed(blame)
+        link.request(message, type: type, within: time, answer: Answer.self) {
+            [weak link] result, _ in
+            if link?.isOpen == true { completion(result) }
         }
     }
 
-    private func linkClosed(_ blame: String?) {
+    func notify(_ message: some Message, _ type: MessageType) {
+        link?.notify(message, type: type)
+    }
+
+    // MARK: What happens
+
+    private func established(_ peer: Session.Peer) {
+        guard peer.generation == generation else {
+            return accuse("says generation \(peer.generation), not \(generation)")
+        }
+        onEvent?(.linked)
+    }
+
+    /// Ends the link: the process breaks its contract.
+    private func accuse(_ text: String) {
+        blame = text
+        link?.close()
+    }
+
+    private func linkClosed(_ linkEnd: LinkEnd) {
         link = nil
         guard end == nil else { return }
-        let nothing: [UInt8] = []
-        guard blame == nil else { onEvent?(.linkClosed(blame), unsafe nothing.span.bytes); return }
-        schedule(after: Child.linkCloseGrace) { [unowned self] in
-            onEvent?(.linkClosed(nil), unsafe nothing.span.bytes)
+        switch linkEnd {
+        case .refused, .fault, .descriptorMissing, .handshakeTimedOut, .pendingLimit:
+            onEvent?(.linkClosed("control link: \(linkEnd)"))
+        case .local:
+            onEvent?(.linkClosed(blame))
+        case .byPeer, .failed:
+            schedule(after: Child.linkCloseGrace) { [unowned self] in onEvent?(.linkClosed(nil)) }
         }
     }
 
     private func wrote(_ bytes: RawSpan) {
         let lines = unsafe bytes.withUnsafeBytes { unsafe splitter.feed($0) }
-        for line in lines { onEvent?(.line(line), bytes) }
+        for line in lines { onEvent?(.line(line)) }
     }
 
     private func exited(_ exit: ChildProcess.Exit) {
@@ -188,10 +205,7 @@ final class Child {
 
     private func outputClosed() {
         output = nil
-        if let rest = splitter.finish() {
-            let nothing: [UInt8] = []
-            onEvent?(.line(rest), unsafe nothing.span.bytes)
-        }
+        if let rest = splitter.finish() { onEvent?(.line(rest)) }
         if end != nil { tellEnd() }
     }
 
@@ -200,11 +214,10 @@ final class Child {
         self.onEvent = nil
         timer?.cancel()
         timer = nil
-        link?.abandon()
+        link?.close()
         output?.close()
         process = nil
-        let nothing: [UInt8] = []
-        onEvent(.exited(end), unsafe nothing.span.bytes)
+        onEvent(.exited(end))
     }
 
     private func schedule(after delay: Duration, _ body: @escaping () -> Void) {

@@ -1,4 +1,5 @@
 internal import IPC
+internal import IPCTransport
 internal import Loop
 internal import Model
 internal import Posix
@@ -6,18 +7,17 @@ internal import Supervision
 
 /// The node's end of `clusterfctl`: `run/control.sock`, in a directory that only this user enters.
 final class ControlServer {
-    /// One clusterfctl.
-    private final class Caller {
-        var link: FrameLink?
+    /// A clusterfctl that wants to see new lines.
+    private struct Follower {
+        var link: Link
         /// The worker whose lines it follows; empty: all.
-        var follows: String?
+        var name: String
         var lostLineCount = 0
     }
 
     /// A restart that was asked for and is under way.
     private struct PendingRestart {
-        var caller: Caller
-        var requestID: UInt64
+        var request: IncomingRequest
         var worker: Int
         /// The restart is done when a child of this generation or a later one serves.
         var generation: UInt64
@@ -25,97 +25,78 @@ final class ControlServer {
     }
 
     private let supervisor: Supervisor
-    private var listener: StreamListener?
-    private var callers: [Caller] = []
+    private let server: LinkServer
+    private var followers: [Follower] = []
     private var restarts: [PendingRestart] = []
     private var deadlines: LoopTimer?
 
     /// Starts answering.
     init(_ supervisor: Supervisor, _ socket: consuming Descriptor) throws(PosixError) {
         self.supervisor = supervisor
-        listener = try StreamListener(
-            supervisor.loop, socket,
-            onError: { error in supervisor.log.say(.warning, "control socket: \(error)") },
-            onAccept: { [unowned self] descriptor in accepted(descriptor) })
+        server = try LinkServer(
+            supervisor.loop, stream: socket, descriptors: nil, role: .supervisor, generation: 0,
+            acceptedRoles: [.control], policy: .allBut([]))
+        server.onTrouble = { trouble in ControlServer.say(trouble, supervisor.log) }
+        server.onLink = { [unowned self] link in
+            link.onRequest = { [unowned self] request, payload throws(DecodeError) in
+                try requested(request, payload)
+            }
+        }
+        server.onLinkClosed = { [unowned self] link, _ in
+            followers.removeAll { $0.link === link }
+        }
         supervisor.log.onLine = { [unowned self] name, line in follow(name, line) }
-        supervisor.onChange = { [unowned self] in settleRestarts() }
-    }
-
-    private func accepted(_ descriptor: consuming Descriptor) {
-        // A connection over the limit is closed by letting it go.
-        guard callers.count < SupervisorLimits.controlConnectionsMax else { return }
-        let caller = Caller()
-        do throws(PosixError) {
+        supervisor.onChange = { [unowned self] in
             // A worker that was taken over must not command its supervisor.
-            let pid = try UnixSocket.peerPID(of: descriptor)
-            if supervisor.children.contains(where: { $0.pid == pid }) {
-                supervisor.log.say(.error, "a worker (pid \(pid)) called clusterfctl's socket")
-                return
-            }
-            let session = Session(
-                side: .acceptor, role: .supervisor, generation: 0, acceptedRoles: [.control])
-            caller.link = try FrameLink(
-                supervisor.loop, descriptor, session,
-                pendingBytesMax: SupervisorLimits.followerBacklogBytesMax
-            ) { [unowned self, unowned caller] event, payload in
-                handle(caller, event, payload)
-            }
-            callers.append(caller)
-        } catch {
-            supervisor.log.say(.warning, "control socket: \(error)")
+            server.policy = .allBut(Set(supervisor.children.map(\.pid)))
+            settleRestarts()
         }
     }
 
-    private func handle(_ caller: Caller, _ event: FrameLink.Event, _ payload: RawSpan) {
-        switch event {
-        case .established: break
-        case .request(let id, let type): requested(caller, id, type, payload)
-        case .notice(let type): caller.link?.end("sends the notice \(type)")
-        case .closed:
-            callers.removeAll { $0 === caller }
-            restarts.removeAll { $0.caller === caller }
+    private static func say(_ trouble: LinkServer.Trouble, _ log: LogStream) {
+        switch trouble {
+        case .refusedPID(let pid):
+            log.say(.error, "a worker called clusterfctl's socket pid=\(pid)")
+        case .tooMany: log.say(.warning, "too many calls of clusterfctl at once")
+        case .accepting(let error): log.say(.warning, "control socket: \(error)")
+        case .handshake(let pid, let end):
+            log.say(.warning, "control socket: no clusterfctl: \(end) pid=\(pid)")
+        case .unpaired: break
         }
     }
 
     private func requested(
-        _ caller: Caller, _ id: UInt64, _ type: MessageType, _ payload: RawSpan
-    ) {
-        do throws(DecodeError) {
-            switch type {
-            case .nodeStatus:
-                _ = try Empty(decoding: payload)
-                caller.link?.answer(id, type, supervisor.status)
-            case .restartWorker:
-                restart(caller, id, try RestartRequest(decoding: payload))
-            case .stopNode:
-                _ = try Empty(decoding: payload)
-                supervisor.log.say(.notice, "stop on request")
-                caller.link?.answer(id, type, Empty())
-                supervisor.stop(.orderly)
-            case .logs:
-                logs(caller, id, try LogsRequest(decoding: payload))
-            default:
-                caller.link?.fail(
-                    id, type, RemoteError(.invalid, "the supervisor answers no \(type)"))
-            }
-        } catch {
-            caller.link?.end("sends a bad \(type): \(error)")
+        _ request: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        switch request.type {
+        case .nodeStatus:
+            _ = try Empty(decoding: payload)
+            request.answer(supervisor.status)
+        case .restartWorker:
+            restart(request, try RestartRequest(decoding: payload))
+        case .stopNode:
+            _ = try Empty(decoding: payload)
+            supervisor.log.say(.notice, "stop on request")
+            request.answer(Empty())
+            supervisor.stop(.orderly)
+        case .logs:
+            logs(request, try LogsRequest(decoding: payload))
+        default:
+            request.fail(RemoteError(.invalid, "the supervisor answers no \(request.type)"))
         }
     }
 
     // MARK: Restarts
 
-    private func restart(_ caller: Caller, _ id: UInt64, _ request: RestartRequest) {
-        guard let worker = supervisor.wiring.firstIndex(where: { $0.name == request.worker })
-        else {
-            return unknownWorker(caller, id, .restartWorker, request.worker)
-        }
+    private func restart(_ request: IncomingRequest, _ order: RestartRequest) {
+        guard let worker = supervisor.wiring.firstIndex(where: { $0.name == order.worker })
+        else { return unknownWorker(request, order.worker) }
         let before = supervisor.life.workers[worker].summary
         // One that is just starting is the new life that was asked for.
         let generation = before.generation + (before.condition == .starting ? 0 : 1)
         restarts.append(
             PendingRestart(
-                caller: caller, requestID: id, worker: worker, generation: generation,
+                request: request, worker: worker, generation: generation,
                 deadline: supervisor.loop.now + SupervisorLimits.restartAnswerMax))
         supervisor.tell(worker, .restartRequested)
         scheduleDeadline()
@@ -125,11 +106,11 @@ final class ControlServer {
         guard !restarts.isEmpty else { return }
         restarts.removeAll { pending in
             let summary = supervisor.life.workers[pending.worker].summary
-            let link = pending.caller.link
+            guard pending.request.isWanted else { return true }
             switch outcome(pending, summary) {
             case .underWay: return false
-            case .done: link?.answer(pending.requestID, .restartWorker, Empty())
-            case .failed(let error): link?.fail(pending.requestID, .restartWorker, error)
+            case .done: pending.request.answer(Empty())
+            case .failed(let error): pending.request.fail(error)
             }
             return true
         }
@@ -175,43 +156,37 @@ final class ControlServer {
         }
     }
 
-    private func unknownWorker(
-        _ caller: Caller, _ id: UInt64, _ type: MessageType, _ name: String
-    ) {
+    private func unknownWorker(_ request: IncomingRequest, _ name: String) {
         let names = supervisor.wiring.map(\.name).joined(separator: ", ")
-        caller.link?.fail(
-            id, type, RemoteError(.notFound, "no worker \"\(name)\"", hint: "there are: \(names)"))
+        request.fail(
+            RemoteError(.notFound, "no worker \"\(name)\"", hint: "there are: \(names)"))
     }
 
     // MARK: Logs
 
-    private func logs(_ caller: Caller, _ id: UInt64, _ request: LogsRequest) {
+    private func logs(_ request: IncomingRequest, _ order: LogsRequest) {
         let known = supervisor.wiring.map(\.name) + ["", LogStream.supervisorName]
-        guard known.contains(request.worker) else {
-            return unknownWorker(caller, id, .logs, request.worker)
-        }
-        let count = min(Int(request.lineCount), IPCLimits.listCountMax)
-        let lines = supervisor.log.newest(count, of: request.worker)
-        caller.link?.answer(id, .logs, LogLines(lines: lines))
-        if request.follow { caller.follows = request.worker }
+        guard known.contains(order.worker) else { return unknownWorker(request, order.worker) }
+        let count = min(Int(order.lineCount), IPCLimits.listCountMax)
+        request.answer(LogLines(lines: supervisor.log.newest(count, of: order.worker)))
+        if order.follow { followers.append(Follower(link: request.link, name: order.worker)) }
     }
 
     private func follow(_ name: String, _ line: String) {
-        for caller in callers {
-            guard let follows = caller.follows, follows.isEmpty || follows == name,
-                let link = caller.link
-            else { continue }
+        for index in followers.indices {
+            let follower = followers[index]
+            guard follower.name.isEmpty || follower.name == name else { continue }
             // A follower that reads slowly loses lines; the log itself loses none.
-            guard link.pendingByteCount < SupervisorLimits.followerBacklogBytesMax / 2 else {
-                caller.lostLineCount += 1
+            if follower.link.isUnderPressure {
+                followers[index].lostLineCount += 1
                 continue
             }
             var lines = [line]
-            if caller.lostLineCount > 0 {
-                lines.insert("… \(caller.lostLineCount) lines were too many to follow", at: 0)
-                caller.lostLineCount = 0
+            if follower.lostLineCount > 0 {
+                lines.insert("… \(follower.lostLineCount) lines were too many to follow", at: 0)
+                followers[index].lostLineCount = 0
             }
-            link.notify(LogLines(lines: lines), .logLine)
+            follower.link.notify(LogLines(lines: lines), type: .logLine)
         }
     }
 }

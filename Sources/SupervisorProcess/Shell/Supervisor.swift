@@ -144,15 +144,9 @@ final class Supervisor {
         case .spawn(let generation):
             spawn(worker, generation)
         case .sendDrain(let generation, let limit):
-            let request = DrainRequest(milliseconds: UInt32(clamping: limit.milliseconds))
-            child(worker, generation)?.request(request, .drain) { [unowned self] _, isError in
-                if !isError { tell(worker, .drained(generation: generation)) }
-            }
+            drain(worker, generation, limit)
         case .askProgress(let generation):
-            child(worker, generation)?.request(Empty(), .progress) {
-                [unowned self] payload, isError in
-                progressAnswered(worker, generation, payload, isError)
-            }
+            askProgress(worker, generation)
         case .inspect(let generation, let pid):
             let isStopped = ProcessState.isStopped(pid: pid)
             events.append(
@@ -181,8 +175,8 @@ final class Supervisor {
         do throws(PosixError) {
             let child = try Child.spawn(
                 loop, worker: worker, wires, generation: generation, plan
-            ) { [unowned self] event, payload in
-                childEvent(worker, generation, event, payload)
+            ) { [unowned self] event in
+                childEvent(worker, generation, event)
             }
             children.append(child)
             events.append((worker, .spawned(generation: generation, pid: child.pid)))
@@ -192,19 +186,41 @@ final class Supervisor {
         }
     }
 
+    private func drain(_ worker: Int, _ generation: UInt64, _ limit: Duration) {
+        let request = DrainRequest(milliseconds: UInt32(clamping: limit.milliseconds))
+        let time = limit + SupervisorLimits.answerPatience
+        child(worker, generation)?.request(request, .drain, within: time) {
+            [unowned self] (result: Result<Empty, RemoteError>) in
+            if case .success = result { tell(worker, .drained(generation: generation)) }
+        }
+    }
+
+    private func askProgress(_ worker: Int, _ generation: UInt64) {
+        let time = SupervisionLimits.syncMax + SupervisorLimits.answerPatience
+        child(worker, generation)?.request(Empty(), .progress, within: time) {
+            [unowned self] (result: Result<ProgressReport, RemoteError>) in
+            guard case .success(let report) = result else { return }
+            let sync = report.syncMilliseconds
+            let progress = Progress(
+                queued: UInt64(report.queued), finished: report.finished,
+                inSyncFor: sync == 0 ? nil : .milliseconds(Int64(sync)))
+            tell(worker, .progressAnswered(generation: generation, progress))
+        }
+    }
+
     func child(_ worker: Int, _ generation: UInt64) -> Child? {
         children.first { $0.worker == worker && $0.generation == generation }
     }
 
     // MARK: What children do
 
-    private func childEvent(
-        _ worker: Int, _ generation: UInt64, _ event: Child.Event, _ payload: RawSpan
-    ) {
+    private func childEvent(_ worker: Int, _ generation: UInt64, _ event: Child.Event) {
         guard let child = child(worker, generation) else { return }
         switch event {
         case .linked: linked(child)
-        case .notice(let type): noticed(child, type, payload)
+        case .ready(let said):
+            // A status of another generation is stale by the core's own rule.
+            tell(worker, .ready(generation: said))
         case .linkClosed(let blame):
             if let blame { say(.error, blame, of: child) }
             tell(worker, .linkClosed(generation: generation))
@@ -220,52 +236,17 @@ final class Supervisor {
 
     private func linked(_ child: Child) {
         let wires = wiring[child.worker]
-        child.request(Settings(wires.settings), .configure) {
-            [unowned self, unowned child] payload, isError in
-            if isError { refusedConfiguration(child, payload) }
+        child.request(Settings(wires.settings), .configure, within: SupervisionLimits.startMax) {
+            [unowned self, unowned child] (result: Result<Empty, RemoteError>) in
+            // It ends itself with 125 then; one that stays is ended for not getting ready.
+            if case .failure(let error) = result {
+                say(.error, "refuses its configuration: \(error.message)", of: child)
+            }
         }
         if !wires.clients.isEmpty {
             child.notify(PeersNotice(peers: peers[wires.role] ?? []), .peers)
         }
         if wires.hearsOfWorkers { child.notify(status, .workers) }
-    }
-
-    private func refusedConfiguration(_ child: Child, _ payload: RawSpan) {
-        let reason: String
-        do throws(DecodeError) {
-            reason = try RemoteError(decoding: payload).message
-        } catch {
-            reason = "\(error)"
-        }
-        // It ends itself with 125 then; a worker that stays is ended for not getting ready.
-        say(.error, "refuses its configuration: \(reason)", of: child)
-    }
-
-    private func noticed(_ child: Child, _ type: MessageType, _ payload: RawSpan) {
-        guard type == .ready else { return child.blame("sends the notice \(type)") }
-        do throws(DecodeError) {
-            // A status of another generation is stale by the core's own rule.
-            let generation = try ReadyNotice(decoding: payload).generation
-            tell(child.worker, .ready(generation: generation))
-        } catch {
-            child.blame("sends a bad ready: \(error)")
-        }
-    }
-
-    private func progressAnswered(
-        _ worker: Int, _ generation: UInt64, _ payload: RawSpan, _ isError: Bool
-    ) {
-        guard let child = child(worker, generation), !isError else { return }
-        do throws(DecodeError) {
-            let report = try ProgressReport(decoding: payload)
-            let sync = report.syncMilliseconds
-            let progress = Progress(
-                queued: UInt64(report.queued), finished: report.finished,
-                inSyncFor: sync == 0 ? nil : .milliseconds(Int64(sync)))
-            tell(worker, .progressAnswered(generation: generation, progress))
-        } catch {
-            child.blame("sends a bad progress report: \(error)")
-        }
     }
 
     private func say(_ level: LogStream.Level, _ message: String, of child: Child) {
