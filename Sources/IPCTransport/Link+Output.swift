@@ -70,7 +70,8 @@ extension Link {
         connection.pendingByteCount + (descriptors?.heldByteCount ?? 0)
     }
 
-    var isUnderPressure: Bool {
+    /// The other side does not read: what is not needed had better not be said now.
+    package var isUnderPressure: Bool {
         pendingByteCount > TransportLimits.backPressureByteCount
             || descriptors?.isBlocked == true
     }
