@@ -119,7 +119,7 @@ import Testing
                 request, LookupResponse.directory(modified: Timestamp(nanoseconds: 0)))
         }
         #expect(output.hasPrefix("HTTP/1.1 308"))
-        #expect(output.contains("Location: ./a%20b/?limit=3\r\n"))
+        #expect(output.contains("Location: /api/files/x/a%20b/?limit=3\r\n"))
     }
 
     @Test func listingsAreAskedPageByPage() throws {

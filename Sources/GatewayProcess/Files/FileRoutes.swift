@@ -52,9 +52,7 @@ struct FileRoutes {
 
     /// A directory's own name: the slash at the end makes relative links in a listing work.
     private func redirectToDirectory() {
-        var location = [UInt8]("./".utf8)
-        location += PercentEncoding.encode(path.name, keepingSlash: false)
-        location.append(0x2F)
+        var location = RequestPath.url(of: path) + [0x2F]
         if let query = exchange.head.query { location += [0x3F] + query }
         exchange.respond(.permanentRedirect, type: "application/json", body: "{}".utf8) { head in
             head.field("Location", bytes: location)
