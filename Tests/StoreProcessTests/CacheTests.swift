@@ -60,7 +60,7 @@ import Testing
                         // Answered from the cache, from the database and in a listing.
                         #expect((try? await store.content(path)) == [UInt8(i), UInt8(writer)])
                         let page = try? await store.list("/w\(writer)")
-                        let entry = page?.entries.first { $0.name == [UInt8("\(i % 5)".utf8)[0]] }
+                        let entry = page?.entries.first { $0.name == [UInt8]("\(i % 5)".utf8) }
                         if case .file(_, let facts) = entry {
                             #expect(facts.digest == .test([UInt8(i), UInt8(writer)]))
                         } else {

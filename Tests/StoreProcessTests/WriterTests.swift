@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import IPC
 import Model
+import Posix
 import Synchronization
 import Testing
 
