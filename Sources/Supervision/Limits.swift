@@ -29,11 +29,10 @@ package enum SupervisionLimits {
 
     /// How often a worker is asked for progress.
     package static let progressInterval: Duration = .seconds(2)
-    /// A fresh worker is asked this often until it has finished its first request, so that
-    /// a death soon after is told from a failed start.
-    package static let freshProgressInterval: Duration = .milliseconds(250)
-    /// For so long a ready worker counts as fresh.
-    package static let freshMax: Duration = .seconds(10)
+    /// A fresh worker is asked after this time, then after twice as much, and so on up to
+    /// `progressInterval`, until it has finished its first request: so a death a moment after it
+    /// was of use is told from a failed start.
+    package static let firstProgressInterval: Duration = .milliseconds(20)
     /// After so much silence the process' state is looked at: a stopped one is killed at once.
     package static let silenceBeforeInspection: Duration = .seconds(4)
     /// After so much silence a worker is hung: four questions unanswered.

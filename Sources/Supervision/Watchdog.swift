@@ -2,17 +2,15 @@
 /// the oldest question without an answer.
 package struct Watchdog: Hashable, Sendable {
     private var nextQuestion: Moment
-    private var freshUntil: Moment
+    private var interval = SupervisionLimits.firstProgressInterval
     private var silentSince: Moment?
     private var nextInspection: Moment?
     private var lastLook: Moment
     /// Since when a sync is under way, by the last answer.
     private var syncSince: Moment?
-    private var hasFinishedWork = false
 
     package init(now: Moment) {
-        nextQuestion = now + SupervisionLimits.freshProgressInterval
-        freshUntil = now + SupervisionLimits.freshMax
+        nextQuestion = now + interval
         lastLook = now
     }
 
@@ -39,7 +37,7 @@ package struct Watchdog: Hashable, Sendable {
         silentSince = nil
         nextInspection = nil
         syncSince = progress.inSyncFor.map { now - $0 }
-        if progress.finished > 0 { hasFinishedWork = true }
+        if progress.finished > 0 { interval = SupervisionLimits.progressInterval }
     }
 
     package mutating func timePassed(now: Moment) -> [Finding] {
@@ -48,7 +46,8 @@ package struct Watchdog: Hashable, Sendable {
         var findings: [Finding] = []
         if now >= nextQuestion {
             findings.append(.ask)
-            nextQuestion = now + interval(now: now)
+            interval = min(interval * 2, SupervisionLimits.progressInterval)
+            nextQuestion = now + interval
             if silentSince == nil {
                 silentSince = now
                 nextInspection = now + SupervisionLimits.silenceBeforeInspection
@@ -66,11 +65,6 @@ package struct Watchdog: Hashable, Sendable {
             findings.append(.silent(now - silentSince))
         }
         return findings
-    }
-
-    private func interval(now: Moment) -> Duration {
-        hasFinishedWork || now >= freshUntil
-            ? SupervisionLimits.progressInterval : SupervisionLimits.freshProgressInterval
     }
 
     private mutating func forgive(_ ownDelay: Duration, now: Moment) {
