@@ -40,4 +40,6 @@ package enum ConfigurationKey {
 package enum Program {
     /// Of the whole; all programs of a node are of one version.
     package static let version = "0.1.0"
+    /// The on-disk versions of rawfile storage that they know (`--storage-minor`).
+    package static let rawfileVersions: ClosedRange<UInt64> = 1...1
 }

@@ -80,7 +80,8 @@ struct ConfigurationTests {
         ["--http-port", "0x50"], ["--node-id", ""], ["--node-id", ".hidden"],
         ["--node-id", "a/b"], ["--bind", "example.org"], ["--bind", "1.2.3"],
         ["--bind", "::1%lo"], ["--bind", "::", "--bind", "::"], ["--data-dir", ""],
-        ["--storage-major", "bolt"], ["--storage-minor", "new"], ["--webdav", "photos"],
+        ["--storage-major", "bolt"], ["--storage-minor", "new"], ["--storage-minor", "2"],
+        ["--webdav", "photos"],
         ["--webdav", "/a/../b"], ["--idle-timeout", "0"], ["--idle-timeout", "86401"],
         ["--max-connections", "0"], ["--max-body-bytes", "1e9"],
     ])

@@ -34,7 +34,7 @@ struct Configuration: Equatable {
         opensDesktop = !(try Configuration.flag(given[.noDesktop]))
         debug = try Configuration.flag(given[.debug])
         try Configuration.checkStorage(given[.storageMajor])
-        storageMinor = try Configuration.number(given[.storageMinor], in: 0...UInt64(UInt32.max))
+        storageMinor = try Configuration.number(given[.storageMinor], in: Program.rawfileVersions)
             .map { UInt32($0) }
         webdav = given[.webdav]?.text ?? "/"
         do {
