@@ -42,6 +42,15 @@ import Testing
         }
     }
 
+    @Test func aLineBreakInAContentTypeEndsNoField() throws {
+        let output = try ask(head("GET", "/api/files/a.txt")) { store, request in
+            var facts = Bench.facts
+            facts.contentType = "text/x\r\nSet-Cookie: a=b"
+            store.answer(request, LookupResponse.inline(facts, [UInt8]("hello".utf8)))
+        }
+        #expect(output.contains("\r\nContent-Type: text/x??Set-Cookie: a=b\r\n"))
+    }
+
     @Test func headHasTheLengthAndNoBody() throws {
         let output = try ask(head("HEAD", "/api/files/a.txt")) { store, request in
             store.answer(request, LookupResponse.file(Bench.facts))

@@ -154,23 +154,41 @@ struct FileAnswer {
     // MARK: Fields
 
     /// What a 304 has too (RFC 9110, section 15.4.5).
-    private func writeValidators(_ head: inout HeadWriter) {
-        head.field("ETag", bytes: EntityTag.text(facts.digest))
+    private func writeValidators(_ head: inout HeadWriter, hex: [UInt8]) {
+        head.field("ETag", bytes: [0x22] + hex + [0x22])
         head.field("Last-Modified", bytes: HTTPDate.format(unixSeconds: facts.modified.seconds))
-        head.field("X-ClusterF-Version", facts.versionName)
+        head.field("X-ClusterF-Version", bytes: facts.versionBytes)
+    }
+
+    private func writeValidators(_ head: inout HeadWriter) {
+        writeValidators(&head, hex: Hex.encodedBytes(facts.digest.bytes))
     }
 
     private func writeFields(_ head: inout HeadWriter) {
-        writeValidators(&head)
-        head.field("Accept-Ranges", "bytes")
-        head.field("X-ClusterF-Created-At", bytes: RFC3339.format(facts.created))
-        head.field("X-ClusterF-Modified-At", bytes: RFC3339.format(facts.modified))
-        head.field("X-ClusterF-Checksum", facts.digest.hex)
-        head.field("X-ClusterF-Is-Directory", "false")
-        // A user's file must not be able to act as a page of this node.
-        head.field("X-Content-Type-Options", "nosniff")
-        head.field("Content-Security-Policy", "sandbox")
+        let hex = Hex.encodedBytes(facts.digest.bytes)
+        writeValidators(&head, hex: hex)
+        let modified = RFC3339.format(facts.modified)
+        let created =
+            facts.created == facts.modified ? modified : RFC3339.format(facts.created)
+        head.field("X-ClusterF-Created-At", bytes: created)
+        head.field("X-ClusterF-Modified-At", bytes: modified)
+        head.field("X-ClusterF-Checksum", bytes: hex)
+        // A user's file must not be able to act as a page of this node: hence the last two.
+        head.lines(
+            """
+            Accept-Ranges: bytes\r
+            X-ClusterF-Is-Directory: false\r
+            X-Content-Type-Options: nosniff\r
+            Content-Security-Policy: sandbox\r\n
+            """)
         if isAttachment { head.field("Content-Disposition", bytes: Disposition.attachment(path)) }
+    }
+}
+
+extension FileFacts {
+    /// `versionName`, without the detour over a `String`.
+    fileprivate var versionBytes: [UInt8] {
+        Hex.encodedBytes(dot.disk.bytes) + [0x2E] + [UInt8](String(dot.sequence).utf8)
     }
 }
 

@@ -33,6 +33,11 @@ enum HTTPDate {
     }
 
     static func append(_ number: Int, digits: Int, to out: inout [UInt8]) {
+        if digits == 2 {
+            out.append(0x30 + UInt8(number / 10))
+            out.append(0x30 + UInt8(number % 10))
+            return
+        }
         var divisor = 1
         for _ in 1..<digits { divisor *= 10 }
         while divisor > 0 {

@@ -21,20 +21,29 @@ struct HeadWriter {
         buffer.writeStaticString("\r\n")
     }
 
-    /// - Parameter value: free of line breaks; `write` checks it, since a value may come from a
-    ///   client.
-    mutating func field(_ name: StaticString, _ value: some StringProtocol) {
+    /// A value may come from a client: what would end the field early is replaced.
+    mutating func field(_ name: StaticString, _ value: String) {
         start(name)
-        buffer.writeBytes(value.utf8.lazy.map { HeadWriter.visible($0) })
-        buffer.writeStaticString("\r\n")
+        let begin = buffer.writerIndex
+        buffer.writeString(value)
+        endField(from: begin)
     }
 
     mutating func field(_ name: StaticString, bytes value: [UInt8]) {
         start(name)
-        if value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
-            buffer.writeBytes(value)
-        } else {
-            buffer.writeBytes(value.map { HeadWriter.visible($0) })
+        let begin = buffer.writerIndex
+        buffer.writeBytes(value)
+        endField(from: begin)
+    }
+
+    /// Whole fields, each with its line break.
+    mutating func lines(_ text: StaticString) { buffer.writeStaticString(text) }
+
+    private mutating func endField(from begin: Int) {
+        let view = buffer.viewBytes(at: begin, length: buffer.writerIndex - begin)
+        if let view, view.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            buffer.setBytes(
+                view.map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }, at: begin)
         }
         buffer.writeStaticString("\r\n")
     }
@@ -60,9 +69,4 @@ struct HeadWriter {
     }
 
     private mutating func append(_ number: UInt64) { buffer.writeString(String(number)) }
-
-    /// A control character would end the field, and with it the head.
-    private static func visible(_ byte: UInt8) -> UInt8 {
-        byte >= 0x20 && byte != 0x7F ? byte : 0x3F
-    }
 }
