@@ -73,7 +73,7 @@ final class DataDirectory: Sendable {
         }
         guard version <= layoutVersion else {
             throw PermanentFailure(
-                "the data directory has layout \(version), this program knows \(layoutVersion): "
+                "the data directory has format \(version), this program knows \(layoutVersion): "
                     + "start the newer version of clusterf that made it")
         }
         guard words[2] == storageMajor else {
@@ -83,7 +83,7 @@ final class DataDirectory: Sendable {
         }
         guard words[3] == storageMinor else {
             throw PermanentFailure(
-                "the data directory has version \(words[3]) of \(words[2]), this program knows "
+                "the data directory has format \(words[2]) \(words[3]), this program knows "
                     + "\(storageMinor): start the version of clusterf that made it")
         }
         return false

@@ -43,6 +43,10 @@ package enum StoreLimits {
     /// without any behaves badly. Writes answer "no space" below it.
     static let freeByteCountReserve: UInt64 = 4 << 20
 
+    /// Held back in a file of its own and let go when the disk is full, so that deletions have
+    /// room for their log whatever else writes to the disk: some 300 commits without a checkpoint.
+    static let ballastByteCount: UInt64 = 8 << 20
+
     /// The free space is asked for this often, and whenever a write failed for want of it.
     static let spaceCheckInterval: Duration = .milliseconds(100)
 

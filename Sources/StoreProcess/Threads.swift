@@ -51,8 +51,8 @@ struct Worker: Sendable {
 /// What threads hand to another thread, which waits for it.
 ///
 /// Its bound is its senders': each request holds credit of its link.
-// Unchecked: everything below is touched under the mutex alone.
 @safe
+// Unchecked: everything below is touched under the mutex alone.
 final class Mailbox<Element: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>

@@ -84,6 +84,7 @@ private final class WriterThread {
     private var isPruningDue = true
     private var pruned = ContinuousClock.Instant.now
     private var isCheckpointing = false
+    private var ballast: Ballast
 
     init(
         _ database: Database, _ mailbox: Mailbox<Job>, _ directory: DataDirectory,
@@ -98,6 +99,7 @@ private final class WriterThread {
         commitGroup = try SQLStatement(database, "COMMIT")
         rollback = try SQLStatement(database, "ROLLBACK")
         log = WriteAheadLog(database)
+        ballast = try Ballast(directory)
         ledger = try Ledger(database, now: WallClock.now)
     }
 
@@ -171,7 +173,9 @@ private final class WriterThread {
         spaceChecked = now
         isHousekeepingHeld = false
         do {
-            isSpaceLow = try directory.freeByteCount() < StoreLimits.freeByteCountReserve
+            let free = try directory.freeByteCount()
+            // While the ballast is gone, what is free is for deletions.
+            isSpaceLow = free < StoreLimits.freeByteCountReserve || !ballast.hold(free: free)
         } catch {
             Log.error("the free space cannot be asked for", ["error": "\(error)"])
         }
@@ -258,13 +262,15 @@ private final class WriterThread {
         Log.error("a group was rolled back", ["error": "\(error)", "count": "\(group.count)"])
         let isFull = (error as? SQLFailure)?.isFull ?? false
         var committed = Committed(sequence: ledger.counters.sequence)
+        var hasMoreSpace = false
         if isFull {
+            hasMoreSpace = try ballast.release()
             isSpaceLow = true
             spaceChecked = .now
             // The log's space is used again by what goes on.
             try log.checkpoint(syncs)
         }
-        if group.count > 1 {
+        if group.count > 1 || hasMoreSpace {
             for job in group { try commit([job]) }
         } else if let job = group.first {
             if case .housekept = job.mutation {
