@@ -102,7 +102,9 @@ static void map_state(const char *log) {
         make_lock();
         state->magic = STATE_MAGIC;
     }
-    close(fd); // and with it the flock
+    // The mapping keeps the open file, and the file its lock: closing alone would not release it.
+    if (flock(fd, LOCK_UN) != 0) give_up(name);
+    close(fd);
 }
 
 __attribute__((constructor)) static void start_recording(void) {

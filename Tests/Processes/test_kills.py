@@ -10,7 +10,7 @@ import time
 import unittest
 
 from client import Client, pattern, sha256
-from harness import NodeCase, NodeError, eventually
+from harness import NodeCase, NodeError, Process, eventually
 from load import Load
 
 LONG = os.environ.get("CLUSTERF_LONG") == "yes"
@@ -133,6 +133,8 @@ class Stopped(NodeCase):
     def test_a_stopped_gateway_is_replaced(self):
         node = self.node()
         old = node.kill_worker("gateway", signal.SIGSTOP)
+        # What it accepts until it really stands still goes with it.
+        eventually(5, lambda: Process(old).state == "T", "a stopped gateway", interval=0.001)
         with Client(node.port, timeout=20) as client:
             # It is in the backlog of the socket, which outlives the gateway.
             began = time.monotonic()

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import unittest
+import urllib.parse
 
 from client import Client, pattern, raw_exchange, sha256, status_of
 from harness import SharedNodeCase
@@ -187,7 +188,8 @@ class Directories(RouteCase):
         self.put("/redirected%20dir/x")
         answer = self.client.get("/api/files/redirected%20dir?limit=3")
         self.assertEqual(answer.status, 308)
-        self.assertTrue(answer["Location"].split("?")[0].endswith("/api/files/redirected%20dir/"), answer)
+        location = urllib.parse.urljoin("/api/files/redirected%20dir?limit=3", answer["Location"])
+        self.assertEqual(location, "/api/files/redirected%20dir/?limit=3")
         self.assert_error(self.client.get("/api/files/redirected%20dir/x/"), 404)
         head = self.client.head("/api/files/redirected%20dir/")
         self.assertEqual((head.status, head["X-ClusterF-Is-Directory"]), (200, "true"))

@@ -23,8 +23,9 @@ class Start(NodeCase):
         try:
             code = node.process.wait(REFUSAL_SECONDS)
         except subprocess.TimeoutExpired:
+            node.destroy()
             self.fail(f"the node started, or hangs, instead of refusing:\n{node.tail()}")
-        node._join()
+        node.wait_log()
         said = node.tail()
         self.assertNotEqual(code, 0, said)
         self.assertGreater(code, 0, f"ended by a signal: {said}")
@@ -92,7 +93,7 @@ class Start(NodeCase):
         self.addCleanup(second.destroy)
         second.spawn()
         code = second.process.wait(REFUSAL_SECONDS)
-        second._join()
+        second.wait_log()
         self.assertNotEqual(code, 0)
         self.assertIn(first.directory, second.tail())
         self.assertRegex(second.tail().lower(), "lock|in use|another")
@@ -122,13 +123,16 @@ class Start(NodeCase):
 
     def test_unknown_and_contradictory_flags_exit_64(self):
         for args in (["--no-such-flag"], ["--http-port", "seventy"], ["--http-port", "70000"],
-                     ["--node-id", "a/b"], ["--node-id", "x" * 65], ["--storage-minor", "99"],
-                     ["--storage-major", "martian"]):
+                     ["--node-id", "a/b"], ["--node-id", "x" * 65], ["--storage-major", "martian"]):
             with self.subTest(args=args):
                 node = self.node(args=args, start=False)
                 said = self.refused(node)
                 self.assertEqual(node.process.returncode, 64, said)
                 self.assertEqual(os.listdir(node.data_dir), [], "nothing may be made")
+
+    def test_an_unknown_storage_version_is_refused(self):
+        said = self.refused(self.node(args=["--storage-minor", "99"], start=False))
+        self.assertIn("99", said)
 
     def test_the_node_id_is_made_once_and_kept(self):
         node = self.node(start=False)
