@@ -28,7 +28,7 @@ struct Ballast: ~Copyable {
             try FileIO.reserve(file, count: count)
             try FileIO.truncate(file, to: count)
             isHeld = true
-        } catch where error.code == EOPNOTSUPP {
+        } catch  where error.code == EOPNOTSUPP {
             // A file system without reservations: the free space itself is all there is.
             return true
         } catch {

@@ -59,11 +59,10 @@ enum Schema {
         configuration.busyMode = .timeout(10)
         if !readOnly { configuration.journalMode = .wal }
         configuration.prepareDatabase { database in
-            // FULL: a commit is an fsync of the log. secure_delete=FAST: Debian's default would
-            // write zeros over every page that a removed row leaves.
+            // secure_delete=FAST: Debian's default would write zeros over every page that a removed
+            // row leaves.
             try database.execute(
                 sql: """
-                    PRAGMA synchronous = FULL;
                     PRAGMA secure_delete = FAST;
                     PRAGMA cache_size = \(cachePages);
                     PRAGMA mmap_size = 0;
@@ -71,8 +70,12 @@ enum Schema {
                     PRAGMA temp_store = MEMORY;
                     """)
         }
-        return try DatabaseQueue(
+        let queue = try DatabaseQueue(
             path: directory.appending(fileName).description, configuration: configuration)
+        // GRDB sets NORMAL when it turns on the log, which is after `prepareDatabase`; NORMAL does not
+        // sync the log at a commit.
+        try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        return queue
     }
 
     /// Brings the tables up to date.
