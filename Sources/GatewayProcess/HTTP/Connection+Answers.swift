@@ -54,6 +54,7 @@ extension Connection {
 
     private func answerEnded(_ exchange: Exchange) {
         exchange.responseHasEnded = true
+        unsentByteCount = Int.max
         context.answeredCount += 1
         needsFlush = true
         if exchange.requestHasEnded { deadline = nil }
@@ -118,6 +119,7 @@ extension Connection {
             }
             mayFlush = true
             setDeadline(seconds: GatewayLimits.progressSeconds)
+            unsentByteCount = Int.max
             switch source.next() {
             case .bytes(let bytes):
                 write(bytes, exchange, to: channel)

@@ -43,6 +43,8 @@ final class Connection: ChannelInboundHandler {
     private var lingeredByteCount = 0
     var deadline: NIODeadline?
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
+    /// Bytes that waited for the client when the timer last rang: fewer now means that it takes them.
+    var unsentByteCount = Int.max
     /// The head of a request has begun to arrive, and its time runs.
     private var headIsTimed = false
 
@@ -380,9 +382,21 @@ final class Connection: ChannelInboundHandler {
         timer = (due, task)
     }
 
+    /// Whether an answer still moves. A slow client may need minutes for what one region of a file
+    /// holds, and for what is left when the answer is all written.
+    private func clientTakesBytes(_ channel: ChannelHandlerContext) -> Bool {
+        let options = channel.channel.syncOptions
+        guard let unsent = try? options?.getOption(.bufferedWritableBytes), unsent > 0 else {
+            return false
+        }
+        defer { unsentByteCount = unsent }
+        return unsent < unsentByteCount
+    }
+
     private func timerRang() {
         guard let deadline, let channel else { return }
         if channel.eventLoop.now < deadline { return startTimer(at: deadline) }
+        if clientTakesBytes(channel) { return setDeadline(seconds: GatewayLimits.progressSeconds) }
         self.deadline = nil
         switch phase {
         case .waiting:
