@@ -132,6 +132,19 @@ import Testing
         #expect(desk.groups.count < 150)
     }
 
+    /// GRDB turns on the log itself and then sets what it thinks right: asked for, not assumed.
+    @Test func everyConnectionSyncsTheLogAtItsCommits() async throws {
+        let temporary = try TemporaryDirectory()
+        let (directory, queue) = try open(temporary)
+        directory.unlock()
+        let settings = try queue.inDatabase { database in
+            try ["journal_mode", "synchronous", "wal_autocheckpoint", "secure_delete"].map {
+                try String.fetchOne(database, sql: "PRAGMA \($0)")
+            }
+        }
+        #expect(settings == ["wal", "2", "0", "2"])
+    }
+
     @Test func operationsAreForgottenAfterTheirHour() async throws {
         let temporary = try TemporaryDirectory()
         let (directory, queue) = try open(temporary)
