@@ -140,7 +140,8 @@ class Workload:
 class Checker:
     """One node on a rebuilt disk: started, judged, waited for, stopped."""
 
-    def __init__(self, place, states, directories, label):
+    def __init__(self, place, states, directories, label, is_disordered):
+        self.is_disordered = is_disordered
         self.node = Node(data_dir=place)
         self.states = states
         self.directories = directories
@@ -214,8 +215,14 @@ class Checker:
                     seen["/" + os.path.relpath(path, self.node.view)] = sha256(file.read())
         expected = {path: checksum for path, checksum in self.found.items() if checksum is not ABSENT}
         staging = os.listdir(os.path.join(self.node.directory, "staging"))
-        if seen != expected:
-            different = {path for path in seen.keys() | expected.keys() if seen.get(path) != expected.get(path)}
+        different = {path for path in seen.keys() | expected.keys() if seen.get(path) != expected.get(path)}
+        if different:
+            # Where changes of names survive out of their order, a name of the view may outlive that of its object.
+            # Such a file is nobody's for certain: it stays, and the store must say that it cannot show its own.
+            with self.node.client() as client:
+                said = " ".join(map(str, client.get("/status").json["warnings"]))
+            different = {path for path in different if f"files{path}" not in said or not self.is_disordered}
+        if different:
             raise AssertionError(f"the view differs at {sorted(different)[:4]}")
         if staging:
             raise AssertionError(f"staging has {staging[:3]}")
@@ -312,7 +319,7 @@ class Crash(NodeCase):
     def checker(self, tree, states, directories, variant, seed, label):
         place = self.folder()
         tree.write(os.path.join(place, "n1"), variant, seed)
-        return Checker(place, states, directories, f"{label}, {variant} {seed}")
+        return Checker(place, states, directories, f"{label}, {variant} {seed}", variant == "random")
 
     def cuts_of(self, node, workload, count):
         """Checkers for cuts sampled evenly over the log, the variants in turn."""
