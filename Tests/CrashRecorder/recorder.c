@@ -11,7 +11,7 @@
 //   CRASHREC_LOG           the log; LOG.state beside it is shared memory: {u32 magic, u32 stopped, u64 count, u64 syncs}
 //   CRASHREC_STOP_AT       the number of the operation to stop at; all recording processes hold still from then on
 //   CRASHREC_STOP          `before` (default) or `after` that operation
-//   CRASHREC_FAIL_SYNC_AT  the number (from 1) of the sync that fails with EIO
+//   CRASHREC_FAIL_SYNC_AT  the numbers (from 1, with commas between) of the syncs that fail with EIO
 //   CRASHREC_IGNORE_SYNC   `all`, or part of a path: these syncs do nothing and say success (the canary)
 //   CRASHREC_SYNC_PATH     only syncs whose path contains this count for CRASHREC_FAIL_SYNC_AT
 
@@ -66,9 +66,9 @@ static int log_descriptor = -1;
 static char root[PATH_BYTES];
 static size_t root_length;
 static dev_t root_device;
-static uint64_t stop_at, fail_sync_at;
+static uint64_t stop_at;
 static bool stop_after;
-static const char *ignored_syncs, *counted_syncs;
+static const char *failing_syncs, *ignored_syncs, *counted_syncs;
 
 static void give_up(const char *what) {
     dprintf(STDERR_FILENO, "error crash recorder: %s: %s\n", what, strerror(errno));
@@ -117,7 +117,7 @@ __attribute__((constructor)) static void start_recording(void) {
     if (stat(root, &info) != 0) give_up(root);
     root_device = info.st_dev;
     stop_at = number_of("CRASHREC_STOP_AT");
-    fail_sync_at = number_of("CRASHREC_FAIL_SYNC_AT");
+    failing_syncs = getenv("CRASHREC_FAIL_SYNC_AT");
     const char *stop = getenv("CRASHREC_STOP");
     stop_after = stop && strcmp(stop, "after") == 0;
     ignored_syncs = getenv("CRASHREC_IGNORE_SYNC");
@@ -198,9 +198,19 @@ void operation_end(const struct operation *operation) {
     errno = saved;
 }
 
+// Whether a list of numbers with commas between has this one.
+static bool is_listed(const char *list, uint64_t number) {
+    while (list && *list) {
+        char *end;
+        if (strtoull(list, &end, 10) == number) return true;
+        list = *end ? end + 1 : end;
+    }
+    return false;
+}
+
 enum sync_fate sync_fate(const char *path) {
     if (!counted_syncs || strstr(path, counted_syncs)) {
-        if (++state->syncs == fail_sync_at) return SYNC_FAIL;
+        if (is_listed(failing_syncs, ++state->syncs)) return SYNC_FAIL;
     }
     if (ignored_syncs && (strcmp(ignored_syncs, "all") == 0 || strstr(path, ignored_syncs))) return SYNC_IGNORE;
     return SYNC_REALLY;

@@ -94,12 +94,37 @@ class SyncError(NodeCase):
         self.addCleanup(node.destroy)
         return node
 
-    def test_the_store_ends_itself_and_recovers(self):
-        # How many syncs a start takes is learnt first; then one of the writes after it is hit.
+    def syncs_of_a_start(self):
         node = self.failing_node()
         node.start()
-        started = node.recorded[2]
+        syncs = node.recorded[2]
         node.stop()
+        return syncs
+
+    def test_a_second_failure_leaves_the_store_read_only(self):
+        # The first hits a write after the start, the second one of the next life.
+        started = self.syncs_of_a_start()
+        node = self.failing_node(FAIL_SYNC_AT=",".join(str(started + more) for more in (6, *range(12, 400, 3))))
+        node.start()
+        kept = {}
+        with Client(node.port, timeout=60) as client:
+            for number in range(60):
+                data = pattern(900, number)
+                answer = client.put(f"/api/files/f{number}", data)
+                if answer.status == 201:
+                    kept[number] = data
+                elif answer.json["error"]["code"] == "read_only":
+                    break
+            self.assertEqual((answer.status, answer.json["error"]["code"]), (503, "read_only"), answer)
+            self.assertTrue(kept)
+            for number, data in kept.items():
+                self.assertEqual(client.get(f"/api/files/f{number}").body, data)
+            self.assertIn("read-only", " ".join(client.get("/status").json["warnings"]))
+        node.stop()
+
+    def test_the_store_ends_itself_and_recovers(self):
+        # How many syncs a start takes is learnt first; then one of the writes after it is hit.
+        started = self.syncs_of_a_start()
         for later in (1, 2, 3):
             with self.subTest(sync=f"{later} after the start"):
                 node = self.failing_node(FAIL_SYNC_AT=started + later)
@@ -115,7 +140,7 @@ class SyncError(NodeCase):
                         else:
                             self.assertEqual(answer.status, 503, answer)
                     eventually(10, lambda: node.pid("store") != first, "another life of the store")
-                    self.assertTrue(any("sync" in line.lower() for line in node.log), "said in the log")
+                    self.assertTrue(any("the disk failed" in line for line in node.log), "said in the log")
                     for number, data in kept.items():
                         self.assertEqual(client.get(f"/api/files/f{number}").body, data)
                     self.assertEqual(client.put("/api/files/after", b"x").status, 201)
