@@ -20,12 +20,14 @@ sys.path.insert(0, HERE)
 
 # The table: suite, limit in minutes, limit with --long.
 SUITES = [
+    ("test_exec", 2, 2),
     ("test_supervisor", 5, 8),
     ("test_start", 3, 5),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),
+    ("test_fence", 2, 2),
     ("test_limits", 4, 8),
     ("test_control", 3, 5),
     ("test_kills", 5, 20),

@@ -11,7 +11,9 @@ import sys
 import tempfile
 import unittest
 
-EXEC = os.path.join(os.environ.get("CLUSTERF_BIN", ".build/debug"), "clusterf-exec")
+from harness import BIN
+
+EXEC = os.path.join(BIN, "clusterf-exec")
 # Found through links, as Landlock goes by the real place of a program.
 PYTHON = os.path.realpath(sys.executable)
 
