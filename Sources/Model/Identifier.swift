@@ -74,6 +74,14 @@ package struct DiskID: Identifier {
 package struct ObjectID: Identifier {
     package let bits: Bits128
     package init(bits: Bits128) { self.bits = bits }
+
+    /// A random id whose first byte, the directory it lies in, is `shard`: objects that are made
+    /// together lie together, so that a round of them touches the blocks of one directory.
+    package init(shard: UInt8, using generator: inout some RandomNumberGenerator) {
+        let random = Bits128(using: &generator)
+        self.init(
+            bits: Bits128(high: random.high >> 8 | UInt64(shard) << 56, low: random.low))
+    }
 }
 
 /// One operation of one client, made once in the gateway, so that a re-sent operation is applied

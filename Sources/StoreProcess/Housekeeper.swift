@@ -132,7 +132,7 @@ final class HousekeepingRounds {
         var housekept = Housekept()
         var next = done
         view.beginRound()
-        try collectGarbage(&housekept, &next)
+        let hidView = try collectGarbage(&housekept, &next)
         try reached(.collected)
         let movedAll = try moveStaged(to: limit, &housekept, &next)
         try reached(.moved)
@@ -141,7 +141,7 @@ final class HousekeepingRounds {
         // Names that went first: a file may stand where a directory was.
         let wroteAll = try viewedAll && writeContents(to: limit, &housekept, &next)
         try reached(.written)
-        if !housekept.isEmpty {
+        if hidView || !housekept.isEmpty {
             do {
                 try syncs.during { try FileIO.syncFileSystem(of: directory.objects) }
             } catch {
@@ -156,14 +156,22 @@ final class HousekeepingRounds {
 
     // MARK: Parts
 
-    private func collectGarbage(_ housekept: inout Housekept, _ next: inout Cursor) throws {
+    /// - Returns: whether the view lost a name, so that the round ends with a sync.
+    private func collectGarbage(
+        _ housekept: inout Housekept, _ next: inout Cursor
+    ) throws -> Bool {
         let rows = try outboxes.garbage(above: done.garbage, to: synced)
         for row in rows {
+            // A file that was replaced twice before its second content was written out: the view
+            // still has the first. It goes from there now, and as an object in the next round.
+            if try view.hide(row.object, at: row.path) { return true }
             _ = try Directory.removeIfPresent(
                 ObjectName.path(row.object), in: directory.objects)
             housekept.garbage.append(row.sequence)
+            next.garbage = row.sequence
         }
-        next.garbage = rows.count < StoreLimits.roundCountMax ? synced : rows.lastSequence
+        if rows.count < StoreLimits.roundCountMax { next.garbage = synced }
+        return false
     }
 
     private func moveStaged(

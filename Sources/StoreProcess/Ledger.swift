@@ -135,7 +135,7 @@ final class Ledger {
         let stored = newRecord(write, source, old: old, now)
         let (dot, time) = (stored.record.version.dot, stored.record.version.time)
         try makeEntries(missing, dot, time, now)
-        if let old { try retire(old, at: dot.sequence, now) }
+        if let old { try retire(old, of: write.path, at: dot.sequence, now) }
         try statements.insert(stored, at: write.path)
         try statements.insertFileEntry(stored.record, at: write.path)
         try statements.count(
@@ -173,9 +173,10 @@ final class Ledger {
         var context = old?.record.version.context ?? .empty
         context.insert(dot)
         let partition = Partition(of: write.path)
+        let shard = UInt8(truncatingIfNeeded: dot.sequence / StoreLimits.shardRunCount)
         let (object, contentKey) =
             switch source {
-            case .row: (ObjectID(using: &entropy), dot.sequence)
+            case .row: (ObjectID(shard: shard, using: &entropy), dot.sequence)
             case .staged(let object): (object, UInt64(0))
             }
         return StoredRecord(
@@ -190,7 +191,9 @@ final class Ledger {
 
     /// The content of a record that is replaced or removed at `sequence` becomes garbage, and its
     /// operation moves to where it is kept for the rest of its hour.
-    func retire(_ old: StoredRecord, at sequence: UInt64, _ now: Timestamp) throws {
+    func retire(
+        _ old: StoredRecord, of path: StorePath, at sequence: UInt64, _ now: Timestamp
+    ) throws {
         let record = old.record
         let wall = UInt64(max(0, now.nanoseconds / 1_000_000))
         if record.version.time.wallMilliseconds + StoreLimits.operationMillisecondsKept > wall {
@@ -205,7 +208,7 @@ final class Ledger {
             // Never shown to the housekeeper: there is no object.
             if old.contentKey > published { return }
         }
-        try statements.insertGarbage(sequence, record.object)
+        try statements.insertGarbage(sequence, record.object, shownAt: path)
     }
 
     // MARK: Directories

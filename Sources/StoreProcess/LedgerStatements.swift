@@ -93,7 +93,8 @@ final class LedgerStatements {
         insertDirty = try make(
             "INSERT OR REPLACE INTO view_dirty(sequence, path, failed) VALUES(?, ?, ?)")
         failDirty = try make("UPDATE view_dirty SET failed = 1 WHERE sequence = ?")
-        insertGarbage = try make("INSERT INTO garbage(sequence, object) VALUES(?, ?)")
+        insertGarbage = try make(
+            "INSERT INTO garbage(sequence, object, path) VALUES(?, ?, ?)")
         var removals: [Outbox: SQLStatement] = [:]
         for outbox in Outbox.allCases {
             removals[outbox] = try make("DELETE FROM \(outbox.table) WHERE sequence = ?")
@@ -298,9 +299,12 @@ final class LedgerStatements {
         try failDirty.run()
     }
 
-    func insertGarbage(_ sequence: UInt64, _ object: ObjectID) throws {
+    func insertGarbage(
+        _ sequence: UInt64, _ object: ObjectID, shownAt path: StorePath
+    ) throws {
         insertGarbage.bind(1, sequence)
         insertGarbage.bind(2, object)
+        insertGarbage.bind(3, path)
         try insertGarbage.run()
     }
 

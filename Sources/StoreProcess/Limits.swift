@@ -16,6 +16,9 @@ package enum StoreLimits {
     /// Rows that wait, for the same reason: files without bytes cost inodes all the same.
     static let unwrittenCountMax = 32_768
 
+    /// Writes in a row whose small contents become objects of one directory: about a round's.
+    static let shardRunCount: UInt64 = 1024
+
     /// How long a row rests before it is written out. A file that is overwritten within this time
     /// never becomes an object.
     static let writeOutDelay: Duration = .milliseconds(200)

@@ -3,9 +3,11 @@ internal import Model
 
 /// The housekeeper's view of the outboxes: rows in the order of their sequences.
 final class OutboxReader {
-    struct Object {
+    struct Garbage {
         var sequence: UInt64
         var object: ObjectID
+        /// Where the view showed it.
+        var path: StorePath
     }
 
     struct Staged {
@@ -38,7 +40,7 @@ final class OutboxReader {
         garbage = try SQLStatement(
             database,
             """
-            SELECT sequence, object FROM garbage WHERE sequence > ? AND sequence <= ?
+            SELECT sequence, object, path FROM garbage WHERE sequence > ? AND sequence <= ?
             ORDER BY sequence LIMIT ?
             """)
         staged = try SQLStatement(
@@ -68,11 +70,14 @@ final class OutboxReader {
         statement.bind(3, Int64(StoreLimits.roundCountMax))
     }
 
-    func garbage(above low: UInt64, to high: UInt64) throws -> [Object] {
-        var found: [Object] = []
+    func garbage(above low: UInt64, to high: UInt64) throws -> [Garbage] {
+        var found: [Garbage] = []
         bind(garbage, low, high)
         while try garbage.step() {
-            found.append(Object(sequence: garbage.count(0), object: try garbage.identifier(1)))
+            found.append(
+                Garbage(
+                    sequence: garbage.count(0), object: try garbage.identifier(1),
+                    path: try garbage.path(2)))
         }
         return found
     }
@@ -120,10 +125,6 @@ final class OutboxReader {
         }
         return (found, found.count < StoreLimits.roundCountMax)
     }
-}
-
-extension [OutboxReader.Object] {
-    var lastSequence: UInt64 { last?.sequence ?? 0 }
 }
 
 extension [OutboxReader.Staged] {

@@ -44,7 +44,8 @@ enum Schema {
             sequence INTEGER PRIMARY KEY, operation BLOB NOT NULL, object BLOB NOT NULL);
         CREATE TABLE view_dirty(
             sequence INTEGER PRIMARY KEY, path BLOB NOT NULL, failed INTEGER NOT NULL);
-        CREATE TABLE garbage(sequence INTEGER PRIMARY KEY, object BLOB NOT NULL);
+        CREATE TABLE garbage(
+            sequence INTEGER PRIMARY KEY, object BLOB NOT NULL, path BLOB NOT NULL);
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

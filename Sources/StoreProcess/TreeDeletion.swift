@@ -94,7 +94,7 @@ extension Ledger {
     ) throws {
         try statements.removeRecord(at: path)
         try statements.removeEntry(at: path)
-        try retire(stored, at: sequence, now)
+        try retire(stored, of: path, at: sequence, now)
         try statements.count(
             stored.record.home, files: -1, bytes: -Int64(stored.record.byteCount))
         try statements.insertDirty(sequence, path)

@@ -101,6 +101,26 @@ final class View {
         }
     }
 
+    /// Takes `object` out of the view where it is still shown at `path`; false where it is not.
+    func hide(_ object: ObjectID, at path: StorePath) throws(PosixError) -> Bool {
+        guard let status = try Directory.status(of: ObjectName.path(object), in: directory.objects),
+            status.linkCount > 1
+        else { return false }
+        let name = BytePath(path.name)
+        do throws(PosixError) {
+            let parent = try openDirectory(path.parent ?? .root)
+            guard let shown = try Directory.status(of: name, in: parent),
+                shown.inode == status.inode
+            else { return false }
+            try Directory.remove(name, in: parent)
+            return true
+        } catch {
+            // No such directory, or a link in the way: then it is not shown.
+            if [ENOENT, ENOTDIR, ELOOP].contains(error.code) { return false }
+            throw error
+        }
+    }
+
     private func removeName(
         _ name: BytePath, in parent: borrowing Descriptor
     ) throws(PosixError) {

@@ -84,6 +84,34 @@ import Testing
         try await check(left)
     }
 
+    /// The content between the two was never written out, so its round has nothing to show; the
+    /// first object, garbage by then, must not go while the view has it.
+    @Test func aFileReplacedTwiceWithinTheDelayIsShownAtLast() async throws {
+        let directory = try TemporaryDirectory()
+        let first = try await TestStore(directory)
+        _ = try await first.put("/f", [1])
+        await first.end()
+        let second = try await TestStore(directory, isKept: false)
+        _ = try await second.put("/f", [2])
+        _ = try await second.put("/f", [3])
+        let left = try directory.snapshot()
+        await second.end()
+        let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
+        let opened = try DataDirectory(left.bytePath)
+        let warnings = Warnings()
+        try queue.inDatabase { database in
+            let rounds = try HousekeepingRounds(database, opened, warnings, SyncClock())
+            for limit in [2, 3] as [UInt64] {
+                for _ in 0..<6 where rounds.hasWork(limit) { _ = try rounds.round(to: limit) }
+            }
+            #expect(!rounds.hasWork(3))
+        }
+        opened.unlock()
+        #expect(warnings.texts == [])
+        #expect(left.tree("files") == ["f": [3]])
+        #expect(left.tree("objects").count == 1)
+    }
+
     @Test func halfAnObjectIsWrittenAnewFromItsRow() async throws {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory, isKept: false)

@@ -202,7 +202,7 @@ import Testing
             columns == [
                 "content: sequence object path modified bytes",
                 "entries: directory name kind disk sequence time size digest type created modified",
-                "garbage: sequence object",
+                "garbage: sequence object path",
                 "grdb_migrations: identifier",
                 "marks: path disk sequence time created",
                 "operations: id at result",
