@@ -31,20 +31,13 @@ final class Ledger {
     /// Directories that exist, root excepted.
     private var knownDirectories: Set<StorePath> = []
 
-    /// - Parameter now: the wall clock, for a database that is new.
-    init(_ database: Database, now: Timestamp) throws {
+    init(_ database: Database) throws {
         reader = try MetadataReader(database)
         statements = try LedgerStatements(database)
-        if let bytes = try reader.stateBytes("disk") {
-            guard let disk = DiskID(bytes: bytes) else {
-                throw CorruptRow(description: "no disk id in state")
-            }
-            self.disk = disk
-        } else {
-            disk = DiskID(using: &entropy)
-            try statements.setState("disk", disk.bytes)
-            try statements.setState("created", now.nanoseconds)
+        guard let disk = try reader.stateBytes("disk").flatMap({ DiskID(bytes: $0) }) else {
+            throw CorruptRow(description: "no disk id in state")
         }
+        self.disk = disk
         counters.sequence = UInt64(bitPattern: try reader.stateNumber("sequence") ?? 0)
         counters.time = HybridTime(
             value: UInt64(bitPattern: try reader.stateNumber("time") ?? 0))

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Model
 internal import Posix
 
 /// The database `meta/store.db`: its tables, its connections and their settings.
@@ -11,7 +12,17 @@ enum Schema {
     /// The migrations, oldest first.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        migrator.registerMigration("1") { database in
+            try database.execute(sql: version1)
+            // With the tables, so that whoever sees them sees whose they are.
+            var entropy = Entropy()
+            let disk = DiskID(using: &entropy)
+            try database.execute(
+                sql: """
+                    INSERT INTO state(key, value) VALUES('disk', x'\(disk.hex)');
+                    INSERT INTO state(key, value) VALUES('created', \(WallClock.now.nanoseconds));
+                    """)
+        }
         return migrator
     }
 

@@ -100,7 +100,7 @@ private final class WriterThread {
         rollback = try SQLStatement(database, "ROLLBACK")
         log = WriteAheadLog(database)
         ballast = try Ballast(directory)
-        ledger = try Ledger(database, now: WallClock.now)
+        ledger = try Ledger(database)
     }
 
     func run() throws {

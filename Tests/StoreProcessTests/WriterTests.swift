@@ -150,7 +150,7 @@ import Testing
         let (directory, queue) = try open(temporary)
         directory.unlock()
         try queue.inDatabase { database in
-            let ledger = try Ledger(database, now: WallClock.now)
+            let ledger = try Ledger(database)
             let now = WallClock.now
             let hour: Int64 = 3_600_000_000_000
             let path = try StorePath.test("/d")
@@ -175,7 +175,7 @@ import Testing
         let (directory, queue) = try open(temporary)
         directory.unlock()
         try queue.inDatabase { database in
-            let ledger = try Ledger(database, now: WallClock.now)
+            let ledger = try Ledger(database)
             let later = Timestamp(nanoseconds: 2_000_000_000_000_000_000)
             let (first, second) = (ledger.nextDot(later), ledger.nextDot(WallClock.now))
             #expect(second.time > first.time)
