@@ -43,6 +43,8 @@ class Start(NodeCase):
             print(f"      start to first 200 ({name}): {seconds:.3f} s")
             self.assertLess(seconds, START_BOUND_SECONDS)
             node.stop()
+            worrying = [line for line in node.log if re.search(r"Z (error|warning) ", line)]
+            self.assertEqual(worrying, [], "a clean life has nothing to complain of")
 
     def test_a_stopped_node_starts_again_with_everything(self):
         node = self.node()
