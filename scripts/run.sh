@@ -9,8 +9,8 @@ scripts/install.sh "$root/build"
 given=" $* "
 defaults=()
 # A configuration file may set both; a default on the command line would win over it.
-if [[ $given != *" --config"[\ =]* ]]; then
-    [[ $given == *" --http-port"[\ =]* ]] || defaults+=(--http-port 8080)
-    [[ $given == *" --data-dir"[\ =]* ]] || defaults+=(--data-dir ./data)
+if [[ $given != *" --config"[\ =]* && -z ${CLUSTERF_CONFIG+x} ]]; then
+    [[ $given == *" --http-port"[\ =]* || -n ${CLUSTERF_HTTP_PORT+x} ]] || defaults+=(--http-port 8080)
+    [[ $given == *" --data-dir"[\ =]* || -n ${CLUSTERF_DATA_DIR+x} ]] || defaults+=(--data-dir ./data)
 fi
 exec build/bin/clusterf-supervisor "${defaults[@]}" "$@"

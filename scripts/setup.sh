@@ -22,11 +22,13 @@ need_header() {
 
 need_command git git
 need_command pkg-config pkg-config
-need_command python3 python3
+# python3-minimal has the command and lacks most of its library.
+python3 -c 'import unittest, http.client' 2>/dev/null || missing+=(python3)
 need_command curl curl
 need_command cc gcc
 need_command c++ g++
 need_command ld binutils
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 need_header stdio.h libc6-dev
 need_header uv.h libuv1-dev
 need_header sqlite3.h libsqlite3-dev

@@ -34,7 +34,7 @@ final class DataDirectory: Sendable {
         }
         let lock = try Directory.open("store.lock", in: root, [.readWrite, .create])
         guard try FileIO.lock(lock) else {
-            throw PermanentFailure("another clusterf-store has \(path) open")
+            throw StoreStillOpen(path: path)
         }
         self.lock = HandedDescriptor(lock)
         let isFresh = try DataDirectory.checkFormat(root)

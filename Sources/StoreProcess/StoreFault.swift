@@ -1,11 +1,20 @@
 internal import Glibc
 internal import Model
+internal import Posix
 
 /// What a restart cannot cure: the process ends with code 125 and this text.
 package struct PermanentFailure: Error, CustomStringConvertible, Sendable {
     package let description: String
 
     package init(_ description: String) { self.description = description }
+}
+
+/// An earlier life that SIGKILL has not ended yet: it may be in a sync that takes long. Worth
+/// another try, hence no `PermanentFailure`; that no other node is here, the supervisor's lock says.
+struct StoreStillOpen: Error, CustomStringConvertible {
+    let path: BytePath
+
+    var description: String { "another clusterf-store still has \(path) open" }
 }
 
 /// Ends of the process.

@@ -19,8 +19,9 @@ enum SupervisorLimits {
     /// Bytes of the host name in it; the whole stays below `NodeID.byteCountMax`.
     static let nodeIDHostBytesMax = 40
 
-    /// A longer line of a worker is cut: a log is for people.
-    static let logLineBytesMax = 4096
+    /// A longer line of a worker is cut: a log is for people, and a line with its prefix must fit
+    /// into what a pipe takes without waiting (PIPE_BUF, 4096 bytes).
+    static let logLineBytesMax = 3 << 10
     /// Lines kept in memory for `clusterfctl logs`: a screen or twenty, at most 4 MiB.
     static let logLinesKept = 1000
     /// Bytes of lines in one answer: a frame stays far below its limit.

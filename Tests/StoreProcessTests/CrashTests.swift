@@ -181,13 +181,13 @@ import Testing
             try $0.execute(sql: "INSERT INTO grdb_migrations VALUES('999')")
         }
         try queue.close()
-        await #expect(throws: PermanentFailure.self) { _ = try await TestStore(directory) }
+        await #expect(throws: StoreStillOpen.self) { _ = try await TestStore(directory) }
     }
 
     @Test func aSecondStoreIsRefused() async throws {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory)
-        await #expect(throws: PermanentFailure.self) { _ = try await TestStore(directory) }
+        await #expect(throws: StoreStillOpen.self) { _ = try await TestStore(directory) }
         await store.end()
     }
 

@@ -69,7 +69,8 @@ final class Listing: BodySource {
                 if case .listed(let page) = reply { self.page = page } else { hasFailed = true }
                 exchange.resumeSource()
             }
-            return .wait
+            // Refused at once, the answer came while the caller was at work and did not listen.
+            return isAsking ? .wait : next()
         }
         self.page = nil
         return .bytes(ByteBuffer(bytes: text(of: page)))

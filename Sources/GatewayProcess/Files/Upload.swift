@@ -255,6 +255,15 @@ struct PutDescription {
         created = try PutDescription.time(.createdAt, fields)
         modified = try PutDescription.time(.modifiedAt, fields)
         expectedDigest = try ContentDigest.expected(fields)
+        if let coding = fields[.contentEncoding], !coding.isEmpty,
+            !Token.equal(coding, "identity")
+        {
+            // Kept without its coding, the file would come back as something else (RFC 9110,
+            // section 8.4).
+            throw Problem(
+                .unsupportedMediaType, "content_encoding",
+                "Content-Encoding is not kept by this version.", hint: "Send the file as it is.")
+        }
         if fields.contains(.contentRange) {
             // A part taken for the whole would destroy the file (RFC 9110, section 14.5).
             throw Problem(

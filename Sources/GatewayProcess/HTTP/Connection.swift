@@ -300,7 +300,9 @@ final class Connection: ChannelInboundHandler {
         switch phase {
         case .waiting:
             if !headIsTimed { setDeadline(seconds: GatewayLimits.drainIdleSeconds) }
-        case .exchange(let exchange): exchange.keepsAlive = false
+        case .exchange(let exchange):
+            // A head that promised to keep the connection keeps it: the next answer says close.
+            if !exchange.responseHasBegun { exchange.keepsAlive = false }
         case .leaving, .lingering, .closed: break
         }
     }
@@ -404,6 +406,10 @@ final class Connection: ChannelInboundHandler {
             refuse(
                 Problem(.requestTimeout, "request_timeout", "The request took too long to arrive."))
         case .exchange(let exchange):
+            // We do not read: the lateness is the disk's, and the store's calls have their own.
+            if let sink = exchange.sink, !sink.hasRoom {
+                return setDeadline(seconds: GatewayLimits.progressSeconds)
+            }
             guard !exchange.requestHasEnded, !exchange.responseHasBegun else { return close() }
             exchange.sink?.aborted()
             exchange.sink = nil

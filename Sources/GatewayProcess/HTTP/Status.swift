@@ -14,6 +14,7 @@ enum Status: Int, Sendable {
     case preconditionFailed = 412
     case contentTooLarge = 413
     case uriTooLong = 414
+    case unsupportedMediaType = 415
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
     case unprocessable = 422
@@ -42,6 +43,7 @@ enum Status: Int, Sendable {
         case .preconditionFailed: "412 Precondition Failed\r\n"
         case .contentTooLarge: "413 Content Too Large\r\n"
         case .uriTooLong: "414 URI Too Long\r\n"
+        case .unsupportedMediaType: "415 Unsupported Media Type\r\n"
         case .rangeNotSatisfiable: "416 Range Not Satisfiable\r\n"
         case .expectationFailed: "417 Expectation Failed\r\n"
         case .unprocessable: "422 Unprocessable Content\r\n"

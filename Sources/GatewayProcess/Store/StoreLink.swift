@@ -227,6 +227,8 @@ final class StoreLink {
     fileprivate func closed(_ handler: StoreLinkHandler) {
         guard handler === self.handler else { return }
         self.handler = nil
+        // A channel that closes within a read says no readComplete.
+        isReading = false
         descriptors = nil
         state = .apart
         // What was sent and not answered goes first, in the order in which it was made.

@@ -48,7 +48,7 @@ struct CommandLineArguments: ParsableCommand {
     var debug = false
 
     @Option(
-        name: .customLong("max-body-bytes"), help: "Largest body of a request. (default: no limit)")
+        name: .customLong("max-body-bytes"), help: "Largest body of a request. (default: 1 TiB)")
     var maxBodyBytes: String?
 
     @Option(name: .customLong("max-connections"), help: "HTTP connections in all.")

@@ -6,6 +6,9 @@ final class StandardError {
     /// A pipe's reader that is scheduled at all reads within this.
     private static let patienceMilliseconds: Int32 = 100
 
+    /// PIPE_BUF of Linux.
+    private static let atomicBytesMax = 4096
+
     private let descriptor: Int32
     private var lostCount = 0
 
@@ -25,7 +28,10 @@ final class StandardError {
             text = "… \(lostCount) lines of the log were lost: nobody read them\n" + text
             lostCount = 0
         }
-        StandardError.writeAll([UInt8]((text + "\n").utf8), to: descriptor)
+        // A pipe that polls as writable takes this much at once; more might wait for its reader.
+        var bytes = [UInt8](text.utf8.prefix(StandardError.atomicBytesMax - 1))
+        bytes.append(0x0A)
+        StandardError.writeAll(bytes, to: descriptor)
     }
 
     private func isWritable(within milliseconds: Int32) -> Bool {
