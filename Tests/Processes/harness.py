@@ -237,7 +237,7 @@ class Node:
             left = self.processes()
             self.destroy()
             raise NodeError(f"SIGTERM did not end the node within {seconds} s; left: {left}")
-        self.wait_log()
+        self.join_log()
         left = self.leftovers()
         self.destroy()
         if left:
@@ -266,12 +266,12 @@ class Node:
         deadline = time.monotonic() + 5
         while self.leftovers() and time.monotonic() < deadline:
             time.sleep(0.01)
-        self.wait_log()
+        self.join_log()
         self.process = None
         if self in Node.living:
             Node.living.remove(self)
 
-    def wait_log(self):
+    def join_log(self):
         """After the end of all processes: waits until the log is read."""
         if self._reader is not None:
             self._reader.join(5)

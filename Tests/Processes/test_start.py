@@ -25,7 +25,7 @@ class Start(NodeCase):
         except subprocess.TimeoutExpired:
             node.destroy()
             self.fail(f"the node started, or hangs, instead of refusing:\n{node.tail()}")
-        node.wait_log()
+        node.join_log()
         said = node.tail()
         self.assertNotEqual(code, 0, said)
         self.assertGreater(code, 0, f"ended by a signal: {said}")
@@ -95,7 +95,7 @@ class Start(NodeCase):
         self.addCleanup(second.destroy)
         second.spawn()
         code = second.process.wait(REFUSAL_SECONDS)
-        second.wait_log()
+        second.join_log()
         self.assertNotEqual(code, 0)
         self.assertIn(first.directory, second.tail())
         self.assertRegex(second.tail().lower(), "lock|in use|another")
