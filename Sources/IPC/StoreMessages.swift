@@ -66,8 +66,13 @@ extension ByteReader {
         }
     }
 
+    /// A time that a client gave. The first second of the 64 bits is left out: it has no whole
+    /// seconds below it.
     mutating func readTimestamp() throws(DecodeError) -> Timestamp? {
-        try readBool() ? Timestamp(nanoseconds: try readInt64()) : nil
+        guard try readBool() else { return nil }
+        let nanoseconds = try readInt64()
+        guard nanoseconds >= Int64.min + 1_000_000_000 else { throw .invalid("time") }
+        return Timestamp(nanoseconds: nanoseconds)
     }
 }
 

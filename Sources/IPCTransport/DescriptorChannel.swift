@@ -147,6 +147,7 @@ final class DescriptorChannel {
     }
 
     private func takeRest() {
+        if rest != nil { return }
         do throws(PosixError) {
             rest = try loop.schedule(after: TransportLimits.descriptorRest) { [unowned self] in
                 rest = nil

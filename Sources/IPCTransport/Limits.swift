@@ -19,8 +19,9 @@ package enum TransportLimits {
     /// node has a handful of workers; this bounds what a broken one can hold.
     package static let unpairedMax = 64
 
-    /// Links of one server at a time: the workers of two generations and clusterfctl by hand.
-    package static let linksMax = 256
+    /// Links of one server at a time: each event loop of two generations of workers has one (at
+    /// most 4 loops), and clusterfctl by hand.
+    package static let linksMax = 32
 
     /// The first pause before connecting again, and the longest: a restarting store is back within
     /// tens of milliseconds, and a missing one is looked for twice a second.

@@ -13,6 +13,10 @@ extension Link {
         _ id: UInt64, type: MessageType, _ message: some Message, descriptor: DescriptorBox?
     ) -> Bool {
         guard isWanted(id) else { return false }
+        guard descriptor == nil || descriptors != nil else {
+            return fail(
+                id, type: type, RemoteError(.invalid, "this link has no descriptor socket"))
+        }
         if let descriptor { sendDescriptor(descriptor, for: id) }
         return session.answer(id, type: type, message, descriptor: descriptor != nil)
     }

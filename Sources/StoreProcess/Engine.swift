@@ -56,6 +56,11 @@ final class Engine: Sendable {
         if isReadOnly {
             warnings.set("disk", "syncs failed twice within 10 minutes: the store is read-only")
         }
+        if try directory.freeByteCount() < StoreLimits.freeByteCountReserve {
+            // SQLite needs some even to open what a killed life left.
+            var ballast = try Ballast(directory)
+            _ = try ballast.release()
+        }
         queues = try Queues(directory.metaPath, readerCount: StoreLimits.readerCount) {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
@@ -75,7 +80,10 @@ final class Engine: Sendable {
             queues.writer, directory, isReadOnly: isReadOnly, syncs: syncs,
             outlets: WriterOutlets(
                 committed: committed,
-                published: { if isKept { housekeeper.post(.published($0)) } },
+                // A read-only life leaves the outboxes to the next one.
+                published: { [isReadOnly] in
+                    if isKept && !isReadOnly { housekeeper.post(.published($0)) }
+                },
                 checkpointDue: { checkpointer.start() },
                 housekeepingFinished: { housekeeper.post(.end) }))
         wires.connect(writer)
@@ -92,9 +100,10 @@ final class Engine: Sendable {
         readers.end()
         files.end()
         do {
-            try queues.writer.inDatabase { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+            try queues.writer.inDatabase { try WriteAheadLog.empty($0) }
         } catch {
-            SyncErrors.end(directory, "the last checkpoint", error)
+            if !isReadOnly { SyncErrors.end(directory, "the last checkpoint", error) }
+            Log.error("the last checkpoint failed", ["error": "\(error)"])
         }
         directory.unlock()
     }
@@ -136,7 +145,7 @@ enum Recovery {
         try Schema.migrate(queue)
         do {
             try queue.inDatabase { database in
-                try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                try WriteAheadLog.empty(database)
             }
             try FileIO.syncFileSystem(of: directory.meta)
         } catch {

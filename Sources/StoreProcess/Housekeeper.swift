@@ -164,7 +164,16 @@ final class HousekeepingRounds {
         for row in rows {
             // A file that was replaced twice before its second content was written out: the view
             // still has the first. It goes from there now, and as an object in the next round.
-            if try view.hide(row.object, at: row.path) { return true }
+            do throws(PosixError) {
+                if try view.hide(row.object, at: row.path) { return true }
+            } catch {
+                if error.code == EIO { throw error }
+                // A warning, as with every view. The object stays until the next start tries both.
+                warnings.set(
+                    "files\(row.path)", "the view of this file cannot be removed: \(error)")
+                next.garbage = row.sequence
+                continue
+            }
             _ = try Directory.removeIfPresent(
                 ObjectName.path(row.object), in: directory.objects)
             housekept.garbage.append(row.sequence)

@@ -102,6 +102,17 @@ final class Ledger {
         return try statements.result(of: operation)
     }
 
+    /// The first result of a change that was applied before.
+    func known(_ mutation: Mutation) throws -> WriteResponse? {
+        switch mutation {
+        case .put(let write, _), .commitUpload(let write, _):
+            try knownResult(write.operation, stored: reader.record(at: write.path))
+        case .delete(let request): try statements.result(of: request.operation)
+        case .makeDirectory(let request): try statements.result(of: request.operation)
+        case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping: nil
+        }
+    }
+
     // MARK: Writing a file
 
     private enum Source {

@@ -73,6 +73,11 @@ package enum StoreLimits {
     /// Directories known to exist, so that a write need not look for each ancestor.
     static let knownDirectoriesMax = 1024
 
+    /// Requests open here: the credit of a gateway's four loops. A cancelled one gives its credit
+    /// back and waits for its thread all the same, so credit alone is no bound; with 64 KiB each
+    /// they stay below 256 MiB.
+    static let pendingCountMax = 4096
+
     // MARK: Reading
 
     /// Threads that read; two cover the latency of one cold read, more cost memory.

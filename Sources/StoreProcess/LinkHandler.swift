@@ -81,7 +81,9 @@ final class LinkHandler {
         if received.type == .beginUpload {
             let message = try BeginUploadRequest(decoding: payload)
             store.assumeIsolated { store in
-                store.beginUpload(message, link: id) { result in
+                store.beginUpload(
+                    message, link: id, isWanted: { unsafe request.isWanted }
+                ) { result in
                     switch result {
                     case .success(let file):
                         unsafe request.answer(Empty(), descriptor: file.box())

@@ -7,9 +7,9 @@ internal import Posix
 extension Store {
     func beginUpload(
         _ request: BeginUploadRequest, link: Uploads.LinkID,
-        _ reply: @escaping Reply<HandedDescriptor>
+        isWanted: @escaping () -> Bool = { true }, _ reply: @escaping Reply<HandedDescriptor>
     ) {
-        if let known = uploads[request.operation], known.phase == .committing {
+        guard committers[request.operation] == nil else {
             return reply(.failure(RemoteError(.invalid, "this upload is being committed")))
         }
         guard !engine.isReadOnly else {
@@ -19,16 +19,22 @@ extension Store {
             return reply(
                 .failure(RemoteError(.unavailable, "too many uploads at once; try again later")))
         }
-        askToBegin(request, link, reply)
+        askToBegin(request, link, isWanted: isWanted, reply)
     }
 
+    /// - Parameter link: nil where the asker went meanwhile.
     func uploadBegan(
-        _ operation: OperationID, _ link: Uploads.LinkID, own: HandedDescriptor
+        _ operation: OperationID, _ link: Uploads.LinkID?, own: HandedDescriptor
     ) {
         var upload = uploads[operation] ?? Uploads.Upload()
-        upload.owner = link
-        upload.deadline = nil
         upload.file = own
+        if let link {
+            upload.owner = link
+            upload.deadline = nil
+        } else if upload.owner == nil {
+            // It may still be claimed, by the gateway's next link.
+            upload.deadline = .now + StoreLimits.claimDelay
+        }
         uploads[operation] = upload
         setUploadTimer()
     }
@@ -38,6 +44,10 @@ extension Store {
         if committers[operation] != nil {
             committers[operation]?.append(reply)
             return
+        }
+        guard beginning[operation] == nil else {
+            // It would open for writing what this makes durable.
+            return reply(.failure(RemoteError(.invalid, "this upload is being begun")))
         }
         committers[operation] = [reply]
         guard var upload = uploads[operation] else {
@@ -97,11 +107,9 @@ extension Store {
         }
     }
 
-    /// The commit came to an end: committed, refused, or not possible yet.
+    /// The commit came to an end: committed or refused. Refused, the gateway forgets the upload.
     func commitEnded(_ operation: OperationID, _ result: Result<WriteResponse, RemoteError>) {
-        if case .failure(let error) = result, error.code == .unavailable {
-            uploads[operation]?.phase = .open
-        } else if let upload = uploads[operation] {
+        if let upload = uploads[operation] {
             uploads[operation] = nil
             if case .failure = result {
                 removeStaging(operation, upload.file)
@@ -161,8 +169,10 @@ extension Store {
         let taken = engine.files.submit {
             StagingFile.remove(operation, file: file, engine.directory)
         }
-        // The next start's recovery removes it.
-        if !taken { Log.notice("a staging file stays for now", ["operation": operation.hex]) }
+        if taken { return }
+        // The threads have too much to do: tried again when its time is over.
+        uploads[operation] = Uploads.Upload(deadline: .now + StoreLimits.claimDelay, file: file)
+        setUploadTimer()
     }
 }
 

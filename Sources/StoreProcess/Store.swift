@@ -24,7 +24,8 @@ actor Store {
         case lookup(LookupRequest, Reply<LookupReply>)
         case list(Reply<ListResponse>)
         case status(Reply<StoreStatus>)
-        case beginUpload(BeginUploadRequest, Uploads.LinkID, Reply<HandedDescriptor>)
+        case beginUpload(
+            BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<HandedDescriptor>)
         case write(Reply<WriteResponse>)
         case commitUpload(OperationID)
     }
@@ -37,6 +38,9 @@ actor Store {
     nonisolated let engine: Engine
     private var cache = RecordCache()
     var uploads = Uploads()
+    /// Begins on their way to a thread: a commit of the same upload must not overlap them, since
+    /// they would open for writing what it makes durable.
+    var beginning: [OperationID: Int] = [:]
     /// Who waits for a commit: the request, and the same one sent again.
     var committers: [OperationID: [Reply<WriteResponse>]] = [:]
     private var pending: [UInt64: Pending] = [:]
@@ -91,6 +95,11 @@ actor Store {
     func status(_ reply: @escaping Reply<StoreStatus>) { ask(.sums, .status(reply)) }
 
     func put(_ request: PutRequest, _ reply: @escaping Reply<WriteResponse>) {
+        guard pending.count < StoreLimits.pendingCountMax else {
+            let error = RemoteError(
+                .unavailable, "the store has more to do than it can keep; try again later")
+            return reply(.failure(error))
+        }
         submit(.put(request.write, content: request.content), .write(reply))
     }
 
@@ -167,12 +176,18 @@ actor Store {
         case (.list(let reply), .success(.page(let page))): reply(.success(page))
         case (.status(let reply), .success(.sums(let sums, let free))):
             reply(.success(status(sums, freeByteCount: free)))
-        case (.beginUpload(let request, let link, let reply), .success(.staging(let file, let own))):
-            uploadBegan(request.operation, link, own: own)
-            reply(.success(file))
+        case (.beginUpload(let request, let link, let isWanted, let reply), let answer):
+            let left = (beginning[request.operation] ?? 1) - 1
+            beginning[request.operation] = left > 0 ? left : nil
+            switch answer {
+            case .success(.staging(let file, let own)):
+                uploadBegan(request.operation, isWanted() ? link : nil, own: own)
+                reply(.success(file))
+            case .failure(let error): reply(.failure(error))
+            default: preconditionFailure("a finding for another request")
+            }
         case (.list(let reply), .failure(let error)): reply(.failure(error))
         case (.status(let reply), .failure(let error)): reply(.failure(error))
-        case (.beginUpload(_, _, let reply), .failure(let error)): reply(.failure(error))
         default: preconditionFailure("a finding for another request")
         }
         checkIdle()
@@ -209,10 +224,11 @@ actor Store {
     // MARK: For the other part of the actor
 
     func askToBegin(
-        _ request: BeginUploadRequest, _ link: Uploads.LinkID,
+        _ request: BeginUploadRequest, _ link: Uploads.LinkID, isWanted: @escaping () -> Bool,
         _ reply: @escaping Reply<HandedDescriptor>
     ) {
-        ask(.beginUpload(request), .beginUpload(request, link, reply))
+        beginning[request.operation, default: 0] += 1
+        ask(.beginUpload(request), .beginUpload(request, link, isWanted: isWanted, reply))
     }
 
     func submitUpload(_ mutation: Mutation, _ operation: OperationID) {

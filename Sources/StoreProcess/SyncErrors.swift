@@ -1,5 +1,6 @@
 internal import Model
 internal import Posix
+internal import Synchronization
 
 /// The mark that a failed sync leaves for the next lives: `meta/sync-errors`, one line of seconds
 /// since 1970 each.
@@ -9,6 +10,7 @@ internal import Posix
 /// writes; reads go on.
 enum SyncErrors {
     private static let name: BytePath = "sync-errors"
+    private static let ending = Mutex(())
 
     /// Whether this life only reads.
     static func demandReadOnly(_ directory: DataDirectory, now: Timestamp) -> Bool {
@@ -28,14 +30,17 @@ enum SyncErrors {
 
     /// A sync or a commit failed: leaves the mark and ends the process.
     static func end(_ directory: DataDirectory, _ what: String, _ error: any Error) -> Never {
-        Log.error("the disk failed, this process ends", ["at": what, "error": "\(error)"])
-        do {
-            let file = try Directory.open(
-                name, in: directory.meta, [.writeOnly, .create, .append])
-            try FileIO.append([UInt8]("\(WallClock.now.seconds)\n".utf8), to: file)
-        } catch {
-            Log.error("meta/sync-errors cannot be written", ["error": "\(error)"])
+        // The first thread speaks for this life, with one line; the others wait here for its end.
+        ending.withLock { _ -> Never in
+            Log.error("the disk failed, this process ends", ["at": what, "error": "\(error)"])
+            do {
+                let file = try Directory.open(
+                    name, in: directory.meta, [.writeOnly, .create, .append])
+                try FileIO.append([UInt8]("\(WallClock.now.seconds)\n".utf8), to: file)
+            } catch {
+                Log.error("meta/sync-errors cannot be written", ["error": "\(error)"])
+            }
+            ProcessEnd.now(ProcessEnd.crashed)
         }
-        ProcessEnd.now(ProcessEnd.crashed)
     }
 }

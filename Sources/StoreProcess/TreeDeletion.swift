@@ -123,11 +123,13 @@ extension Ledger {
                 let (dot, _) = nextDot(now)
                 try removeFile(stored, at: path, dot.sequence, now)
             }
-            deletion.phase =
-                if let last = found.last { .files(after: last.path.bytes) } else {
-                    .marks(before: deletion.upperBound)
-                }
-            return nil
+            if found.count == StoreLimits.deletionChunkCount, let last = found.last {
+                deletion.phase = .files(after: last.path.bytes)
+                return nil
+            }
+            // In the same transaction: once the directory is gone, only the result says why.
+            deletion.phase = .marks(before: deletion.upperBound)
+            return try advance(&deletion, now)
         case .marks(let before):
             let found = try statements.marks(
                 from: deletion.request.path.bytes, below: before, StoreLimits.deletionChunkCount)
@@ -136,7 +138,7 @@ extension Ledger {
                 let (dot, _) = nextDot(now)
                 try removeMark(at: path, dot.sequence)
             }
-            if let last = found.last {
+            if found.count == StoreLimits.deletionChunkCount, let last = found.last {
                 deletion.phase = .marks(before: last.path.bytes)
                 return nil
             }

@@ -136,7 +136,11 @@ enum StagingFile {
     }
 
     private static func check(_ file: borrowing Descriptor, byteCount: UInt64) throws {
-        let size = try FileIO.status(of: file).size
+        let status = try FileIO.status(of: file)
+        guard status.linkCount > 0 else {
+            throw RemoteError(.unknownUpload, "the upload was given up")
+        }
+        let size = status.size
         guard UInt64(clamping: size) == byteCount else {
             throw RemoteError(.invalid, "\(size) bytes were staged, \(byteCount) announced")
         }

@@ -30,6 +30,15 @@ final class WriteAheadLog {
 
     deinit { unsafe _ = sqlite3_wal_hook(connection, nil, nil) }
 
+    /// Copies all of the log into the database and empties it. On a full disk it stays as it is.
+    static func empty(_ database: Database) throws {
+        do {
+            try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            Log.notice("the write-ahead log stays: the disk is full")
+        }
+    }
+
     /// Copies as much as can be copied without waiting for readers. When all of it was, the next
     /// write starts the log anew.
     /// - Throws: `SQLFailure` where the disk failed. A full disk is no failure: the log stays.

@@ -228,6 +228,11 @@ private final class WriterThread {
     }
 
     private func verdict(_ mutation: Mutation) throws -> Verdict {
+        if isReadOnly || isSpaceLow && mutation.needsSpace,
+            let known = try ledger.known(mutation)
+        {
+            return .done(known)
+        }
         if isReadOnly {
             switch mutation {
             case .findUpload, .finishCheckpoint, .finishHousekeeping: break
@@ -267,17 +272,20 @@ private final class WriterThread {
             hasMoreSpace = try ballast.release()
             isSpaceLow = true
             spaceChecked = .now
+            (isPruningDue, pruned) = (false, .now)
             // The log's space is used again by what goes on.
             try log.checkpoint(syncs)
         }
         if group.count > 1 || hasMoreSpace {
             for job in group { try commit([job]) }
         } else if let job = group.first {
-            if case .housekept = job.mutation {
+            switch job.mutation {
+            case .housekept:
                 isHousekeepingHeld = true
                 backlog.append(job)
-            } else {
-                committed.results.append((job.ticket, .failure(isFull ? .noSpace : .broken)))
+            // They change nothing in the database, and nobody waits for an answer.
+            case .finishCheckpoint, .finishHousekeeping: try afterCommit(job.mutation)
+            default: committed.results.append((job.ticket, .failure(isFull ? .noSpace : .broken)))
             }
         } else if let deletion = deletions.first {
             deletions.removeFirst()

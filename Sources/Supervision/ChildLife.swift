@@ -89,13 +89,8 @@ package struct ChildLife: Hashable, Sendable {
 
     package mutating func progressAnswered(_ progress: Progress, now: Moment) -> [Directive] {
         switch state {
-        case .starting(let until):
+        case .starting:
             watchdog.answered(progress, now: now)
-            // A start that syncs a slow disk is not hung.
-            if watchdog.isInSync(now: now) {
-                let limit = startedAt + SupervisionLimits.syncMax
-                state = .starting(until: max(until, min(now + SupervisionLimits.startMax, limit)))
-            }
         case .ready, .draining:
             watchdog.answered(progress, now: now)
             finished = max(finished, progress.finished)

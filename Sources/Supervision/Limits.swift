@@ -4,9 +4,9 @@ package typealias Moment = Duration
 
 /// The numbers of supervision, each with its reason.
 package enum SupervisionLimits {
-    /// A worker opens a database or binds nothing at all: 30 s is far above any honest start.
-    /// A worker that says it is in a sync may take as long as a sync may (`syncMax`).
-    package static let startMax: Duration = .seconds(30)
+    /// A store's start ends with a checkpoint and a sync of its file system, which on a slow disk
+    /// takes as long as a sync may (`syncMax`); its loop answers nobody until then.
+    package static let startMax: Duration = syncMax
 
     /// The first wait after a life that ended before it was of use: short, for the lone accident.
     package static let backOffMin: Duration = .milliseconds(100)

@@ -247,6 +247,30 @@ import Testing
         #expect(isEmpty)
     }
 
+    /// The head of an answer under way promised to keep the connection.
+    @Test func drainingKeepsWhatAnAnswerUnderWayPromised() throws {
+        let bench = try Bench()
+        try bench.send("GET /api/files/?limit=2000 HTTP/1.1\r\nHost: h\r\n\r\n")
+        let page = (0..<1000).map {
+            ListResponse.Entry.file(name: [UInt8]("f\($0)".utf8), Bench.facts)
+        }
+        bench.store.answer(bench.store.received[0], ListResponse(entries: page, hasMore: true))
+        bench.store.flush()
+        #expect(!(try bench.output().contains("Connection:")))
+        bench.store.pump()
+        bench.context.drain {}
+        bench.store.answer(bench.store.received[1], ListResponse(entries: [], hasMore: false))
+        bench.store.flush()
+        #expect(try bench.output().hasSuffix("\r\n0\r\n\r\n"))
+        #expect(!bench.isClosed)
+        bench.answerEverything()
+        try bench.send(Self.get)
+        let last = try bench.output()
+        #expect(statuses(last) == ["200"])
+        #expect(last.contains("Connection: close\r\n"))
+        #expect(bench.isClosed)
+    }
+
     @Test func drainingClosesWhatStaysIdle() throws {
         let bench = try Bench()
         var isEmpty = false

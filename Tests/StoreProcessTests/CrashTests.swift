@@ -181,7 +181,7 @@ import Testing
             try $0.execute(sql: "INSERT INTO grdb_migrations VALUES('999')")
         }
         try queue.close()
-        await #expect(throws: StoreStillOpen.self) { _ = try await TestStore(directory) }
+        await #expect(throws: PermanentFailure.self) { _ = try await TestStore(directory) }
     }
 
     @Test func aSecondStoreIsRefused() async throws {

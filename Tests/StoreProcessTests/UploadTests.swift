@@ -1,6 +1,8 @@
 import IPC
+import Loop
 import Model
 import Posix
+import Synchronization
 import Testing
 
 @testable import StoreProcess
@@ -42,6 +44,62 @@ import Testing
                 == .invalid)
         #expect(try await store.content("/f") == nil)
         withExtendedLifetime(file) {}
+        await store.end()
+    }
+
+    /// Else the begin would open for writing what the commit makes durable.
+    @Test func aBeginAndACommitOfOneUploadDoNotOverlap() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        let operation = OperationID.test()
+        let handed = try await store.beginUpload("/f", operation: operation)
+        if let file = handed.take() { try FileIO.write(large, to: file, at: 0) }
+        let begin = BeginUploadRequest(
+            operation: operation, path: try .test("/f"), conditions: .none, byteCount: nil)
+        let commit = WriteRequest(
+            operation: operation, path: try .test("/f"), conditions: .none,
+            contentType: "video/mp4", created: nil, modified: nil, byteCount: UInt64(large.count),
+            digest: .test(large))
+        let refused = Mutex<[RemoteError.Code]>([])
+        await store.onStore { store in
+            store.beginUpload(begin, link: 1) { _ in }
+            store.commitUpload(commit) { result in
+                if case .failure(let error) = result { refused.withLock { $0.append(error.code) } }
+            }
+        }
+        #expect(refused.withLock { $0 } == [.invalid])
+        // The begin before has been answered once a later question has.
+        _ = try await store.beginUpload("/g", operation: .test()).take()
+        await store.onStore { store in
+            store.commitUpload(commit) { _ in }
+            store.beginUpload(begin, link: 1) { result in
+                if case .failure(let error) = result { refused.withLock { $0.append(error.code) } }
+            }
+        }
+        #expect(refused.withLock { $0 } == [.invalid, .invalid])
+        await store.end()
+    }
+
+    /// Its gateway died before the answer: nobody would ever remove it.
+    @Test func anUploadThatNobodyWaitsForMayBeClaimedAndIsElseRemoved() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        let operation = OperationID.test()
+        let begin = BeginUploadRequest(
+            operation: operation, path: try .test("/f"), conditions: .none, byteCount: nil)
+        await withCheckedContinuation { continuation in
+            store.loop.post { [store] in
+                store.store.assumeIsolated { store in
+                    store.beginUpload(begin, link: 1, isWanted: { false }) { _ in
+                        continuation.resume()
+                    }
+                }
+            }
+        }
+        await store.onStore { store in
+            #expect(store.uploads[operation]?.owner == nil)
+            #expect(store.uploads[operation]?.deadline != nil)
+        }
         await store.end()
     }
 

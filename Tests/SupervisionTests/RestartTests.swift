@@ -181,7 +181,7 @@ struct RequestedRestartTests {
         var harness = Harness(.seamless)
         let old = harness.serve()
         harness.tell(.restartRequested)
-        let directives = harness.passAnswering(.seconds(40))
+        let directives = harness.passAnswering(.seconds(130))
         #expect(directives.signals == [.abort, .kill])
         harness.tell(.exited(generation: old + 1, .signal(9)))
         #expect(harness.condition == .ready)

@@ -98,10 +98,10 @@ struct WatchdogTests {
         #expect(looks >= 2)
     }
 
-    @Test func aStartOf30SecondsIsAHang() {
+    @Test func aStartThatTakesLongerThanASyncMayIsAHang() {
         var harness = Harness(.exclusive)
         _ = harness.start()
-        #expect(harness.pass(.seconds(29)).signals.isEmpty)
+        #expect(harness.pass(.seconds(119)).signals.isEmpty)
         #expect(harness.pass(.seconds(4)).signals == [.abort, .kill])
     }
 
