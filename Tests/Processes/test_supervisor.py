@@ -75,7 +75,7 @@ class FakeNodeCase(NodeCase):
     def ends(self, node, code, seconds=15):
         """The supervisor ends by itself with this code and leaves nothing."""
         self.assertEqual(node.process.wait(seconds), code, node.tail())
-        node._join()
+        node.join_log()
         eventually(5, lambda: not descendants(os.getpid()), "no process left")
         return node.tail()
 
@@ -204,7 +204,7 @@ class Refusing(FakeNodeCase):
         second = self.node(data_dir=first.data_dir, start=False)
         second.spawn()
         self.assertEqual(second.process.wait(10), 75)
-        second._join()
+        second.join_log()
         self.assertIn(first.directory, second.tail())
         self.assertIn(f"pid {first.process.pid}", second.tail())
         self.assertEqual({worker["state"] for worker in first.workers().values()}, {"ready"})
