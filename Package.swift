@@ -88,7 +88,6 @@ let package = Package(
                 "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
-                .product(name: "NIOHTTP1", package: nio),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -124,7 +123,6 @@ let package = Package(
                 "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
-                .product(name: "NIOHTTP1", package: nio),
             ]),
         tests("ControlTool", ["IPC", "Model"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),

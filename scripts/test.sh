@@ -48,7 +48,7 @@ unit          | 10  10  | build_debug
 build_release | 20  20  |
 fuzz          |  8  20  |
 recorder      |  3   3  |
-processes     | 20  90  | build_release
+processes     | 30 140  | build_release
 '
 
 # Runs one suite in a process group of its own, ended at its limit.

@@ -31,11 +31,13 @@ def run_of(bytes_):
 class StoreLink:
     """The gateway's link to the store: a stream of frames and the socket for descriptors beside it."""
 
-    def __init__(self, settings, generation):
+    def __init__(self, settings, generation, shakes_hands=True):
         token = os.urandom(16)
         self.stream = self.connected(settings["store_socket"], socket.SOCK_STREAM)
         self.rights = self.connected(settings["store_fds_socket"], socket.SOCK_SEQPACKET)
         self.next = 1
+        if not shakes_hands:
+            return
         self.rights.send(token)
         hello = struct.pack(">QHHBQ", 0x636C757374657266, 1, 1, 3, generation) + token + struct.pack(">I", 64)
         self.frame(HELLO, 0, hello)
@@ -53,6 +55,22 @@ class StoreLink:
                 connection.close()
                 time.sleep(0.05)
         raise OSError(f"no connection to {path}")
+
+    def close(self):
+        self.stream.close()
+        self.rights.close()
+
+    def is_cut(self, seconds=5):
+        """Whether the store ends the link; what it says before that does not count."""
+        self.stream.settimeout(seconds)
+        try:
+            while self.stream.recv(65536):
+                pass
+            return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
     def frame(self, type_, request, payload):
         self.stream.sendall(struct.pack(">IHHQ", 12 + len(payload), type_, 0, request) + payload)
@@ -105,7 +123,8 @@ class HostileGateway(Worker):
 
     def attack(self):
         for attempt in (self.honest, self.kept_descriptor, self.kept_mapping, self.read_what_is_not_ours,
-                        self.shorter_than_said, self.committed_twice, self.foreign_operation):
+                        self.shorter_than_said, self.committed_twice, self.foreign_operation,
+                        self.bad_frames, self.bad_datagrams):
             try:
                 link = StoreLink(self.settings, self.generation)
                 outcome = attempt(link)
@@ -163,6 +182,41 @@ class HostileGateway(Worker):
 
     def foreign_operation(self, link):
         return link.commit(os.urandom(16), b"/foreign")
+
+    def bad_frames(self, link):
+        """Bad lengths, types, flags, ids and payloads, before and after the handshake: each ends its link alone."""
+        bad = [
+            struct.pack(">I", 0), struct.pack(">I", 11), struct.pack(">I", 0xFFFFFFFF), struct.pack(">I", (1 << 20) - 3),
+            struct.pack(">IHHQ", 12, 999, 0, 1), struct.pack(">IHHQ", 12, 64, 0x8000, 1),
+            struct.pack(">IHHQ", 12, 64, RESPONSE, 2), struct.pack(">IHHQ", 12, 64, 0, 2),
+            struct.pack(">IHHQ", 16, 64, 0, 1) + struct.pack(">I", 0xFFFFFFFF),
+            struct.pack(">IHHQ", 13, PUT, 0, 1) + b"x", struct.pack(">IHHQ", 13, HELLO, 0, 0) + b"x",
+        ]
+        spared = []
+        for shakes_hands in (False, True):
+            for index, data in enumerate(bad):
+                other = StoreLink(self.settings, self.generation, shakes_hands)
+                other.stream.sendall(data)
+                if not other.is_cut():
+                    spared.append((shakes_hands, index))
+                other.close()
+        # Half a frame is no fault: the rest may come.
+        error, _ = link.ask(PUT + 7, b"")
+        return f"{2 * len(bad) - len(spared)} of {2 * len(bad)} cut off, the others served: {error is None} {spared}"
+
+    def bad_datagrams(self, link):
+        """The socket for descriptors: rubbish, and more than one descriptor."""
+        for data in (b"", b"x", os.urandom(16), os.urandom(60_000)):
+            other = StoreLink(self.settings, self.generation, shakes_hands=False)
+            other.rights.send(data)
+            other.close()
+        with open("/dev/null", "rb") as null:
+            rights = array.array("i", [null.fileno()] * 3)
+            other = StoreLink(self.settings, self.generation)
+            other.rights.sendmsg([bytes(8)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+            other.close()
+        error, _ = link.ask(PUT + 7, b"")
+        return f"the others served: {error is None}"
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Fence(NodeCase):
         node = self.node(start=False, env={"CLUSTERF_LIBEXEC": libexec})
         node.spawn()
         eventually(40, lambda: any("attempts are over" in line for line in node.log), "the end of the attempts")
+        lives = [line for line in node.log if "store[" in line and ": started pid=" in line]
+        self.assertEqual(len(lives), 1, "the store outlives all of it")
         node.stop()
         outcomes = {}
         for line in node.log:
@@ -52,6 +54,8 @@ class Fence(NodeCase):
         self.assertTrue(outcomes["shorter_than_said"].startswith("refused"), outcomes)
         self.assertEqual(outcomes["committed_twice"], "committed, committed")
         self.assertTrue(outcomes["foreign_operation"].startswith("refused"), outcomes)
+        self.assertEqual(outcomes["bad_frames"], "22 of 22 cut off, the others served: True []")
+        self.assertEqual(outcomes["bad_datagrams"], "the others served: True")
         staging = os.path.join(node.directory, "staging")
         eventually(20, lambda: not os.listdir(staging), "an empty staging directory", interval=0.5)
         node.stop()

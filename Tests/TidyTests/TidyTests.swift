@@ -22,7 +22,7 @@ import Testing
             "Synchronization", "Dispatch",
         ],
         "GatewayProcess": [
-            "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix", "NIOHTTP1", "Crypto",
+            "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix", "Crypto",
             "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
