@@ -119,16 +119,23 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+GIVEN_PORTS = set()
+
+
 def free_port():
-    """A port that nobody uses, below the range of ephemeral ports, so that no client takes it meanwhile."""
+    """A port that nobody uses, below the range of ephemeral ports, so that no client takes it meanwhile. None is
+    given twice: a node that has not started yet would find another one answering in its place."""
     for _ in range(200):
         port = random.randrange(20000, 29999)
+        if port in GIVEN_PORTS:
+            continue
         try:
             for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
                 with socket.socket(family, socket.SOCK_STREAM) as trial:
                     if family == socket.AF_INET6:
                         trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                     trial.bind((address, port))
+            GIVEN_PORTS.add(port)
             return port
         except OSError:
             continue
