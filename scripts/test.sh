@@ -101,6 +101,10 @@ while IFS='|' read -r suite limits needs; do
     report+=$(printf '%-14s %8s  %s' "$suite" "$took" "${outcome[$suite]}")$'\n'
 done <<<"$table"
 
+if [ ${#outcome[@]} -eq 0 ]; then
+    printf 'no such suite: %s\n' "$*" >&2
+    exit 64
+fi
 printf '\n%-14s %8s  %s\n%s' suite minutes outcome "$report"
 # The count of the process tests: the last line.
 cat "$summary"

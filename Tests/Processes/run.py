@@ -22,7 +22,9 @@ sys.path.insert(0, HERE)
 SUITES = [
     ("test_exec", 2, 2),
     ("test_supervisor", 5, 8),
+    ("test_supervisor_control", 2, 3),
     ("test_start", 3, 5),
+    ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),
     ("test_large", 4, 8),

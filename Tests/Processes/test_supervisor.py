@@ -13,71 +13,8 @@ import threading
 import time
 import unittest
 
-from client import Client
-from harness import BIN, Node, NodeCase, descendants, eventually, free_port
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-SUPERVISOR = os.path.join(BIN, "clusterf-supervisor")
-
-
-class FakeNode(Node):
-    """A node whose store and gateway are `fake_worker.py`."""
-
-    def __init__(self, behaviour=None, **options):
-        super().__init__(**options)
-        self.libexec = tempfile.mkdtemp(prefix="clusterf-libexec-", dir=os.environ.get("TMPDIR", "/var/tmp"))
-        os.symlink(os.path.join(BIN, "clusterf-exec"), os.path.join(self.libexec, "clusterf-exec"))
-        for name in ("clusterf-store", "clusterf-gateway"):
-            place = os.path.join(self.libexec, name)
-            shutil.copy(os.path.join(HERE, "fake_worker.py"), place)
-            os.chmod(place, 0o755)
-        self.behave(behaviour or {})
-        self.env["CLUSTERF_LIBEXEC"] = self.libexec
-
-    def behave(self, behaviour):
-        fresh = os.path.join(self.libexec, "fresh")
-        with open(fresh, "w", encoding="utf-8") as file:
-            json.dump(behaviour, file)
-        os.rename(fresh, os.path.join(self.libexec, "behaviour.json"))
-
-    def remove(self):
-        super().remove()
-        shutil.rmtree(self.libexec, ignore_errors=True)
-
-    def logged(self, text):
-        return [line for line in self.log if text in line]
-
-    def wait_log(self, text, seconds=10):
-        return eventually(seconds, lambda: self.logged(text), f"{text!r} in the log")
-
-    def wait_ready(self, seconds=10):
-        def ready():
-            return {worker["state"] for worker in self.workers().values()} == {"ready"}
-        eventually(seconds, ready, "every worker ready")
-        return self
-
-    def serving(self):
-        with Client(self.port, timeout=5) as client:
-            return client.get("/").json["generation"]
-
-
-class FakeNodeCase(NodeCase):
-    def node(self, behaviour=None, start=True, **options):
-        node = FakeNode(behaviour, **options)
-        self.__dict__.setdefault("nodes", []).append(node)
-        self.addCleanup(node.remove)
-        self.addCleanup(node.destroy)
-        if start:
-            node.start()
-            node.wait_ready()
-        return node
-
-    def ends(self, node, code, seconds=15):
-        """The supervisor ends by itself with this code and leaves nothing."""
-        self.assertEqual(node.process.wait(seconds), code, node.tail())
-        node.join_log()
-        eventually(5, lambda: not descendants(os.getpid()), "no process left")
-        return node.tail()
+from fake_node import FakeNodeCase, HERE, SUPERVISOR
+from harness import BIN, descendants, eventually, free_port
 
 
 class Stopping(FakeNodeCase):
@@ -609,64 +546,6 @@ class Logging(FakeNodeCase):
             process.kill()
             process.wait()
             os.close(reader)
-
-
-class Control(FakeNodeCase):
-    def control(self, *words):
-        return subprocess.run(
-            [os.path.join(BIN, "clusterfctl"), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=20)
-
-    def test_the_only_node_is_found(self):
-        node = self.node()
-        done = self.control("--data-dir", node.data_dir, "workers", "--json")
-        workers = json.loads(done.stdout)
-        self.assertEqual([worker["name"] for worker in workers], ["store", "gateway"])
-        for worker in workers:
-            self.assertEqual(
-                set(worker), {"name", "pid", "state", "generation", "restarts", "ready_since"})
-            self.assertRegex(worker["ready_since"], r"^20\d\d-.*Z$")
-
-    def test_status_for_people_and_programs(self):
-        node = self.node()
-        told = json.loads(node.control("status", "--json").stdout)
-        self.assertEqual(told["http_port"], node.port)
-        self.assertEqual(told["state"], "running")
-        self.assertEqual(told["pid"], node.process.pid)
-        self.assertGreaterEqual(told["uptime_seconds"], 0)
-        text = node.control("status").stdout.decode()
-        self.assertIn(f"http://localhost:{node.port}/", text)
-        self.assertRegex(text, r"store +\d+ +ready +1 +0 ")
-
-    def test_no_node_exits_with_3(self):
-        with tempfile.TemporaryDirectory() as base:
-            for words in (["status"], ["--node", "n1", "workers"], ["stop"]):
-                done = self.control("--data-dir", base, *words)
-                self.assertEqual(done.returncode, 3, done)
-                self.assertIn(base, done.stderr.decode())
-            self.assertEqual(self.control("--data-dir", base, "version").returncode, 0)
-
-    def test_wrong_usage_exits_with_64(self):
-        for words in ([], ["martian"], ["restart"], ["status", "extra"], ["status", "--follow"], ["repair"]):
-            done = self.control(*words)
-            self.assertEqual(done.returncode, 64, (words, done))
-
-    def test_a_stranger_on_the_control_socket_harms_nothing(self):
-        node = self.node()
-        path = os.path.join(node.directory, "run", "control.sock")
-        for data in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, b"\0\0\0\x0c" + b"\0" * 12, b""):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
-                stranger.settimeout(5)
-                stranger.connect(path)
-                stranger.sendall(data)
-        idle = []
-        for _ in range(100):
-            idle.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-            idle[-1].connect(path)
-        for stranger in idle:
-            stranger.close()
-        eventually(5, lambda: node.workers(), "answers again")
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -54,8 +54,10 @@ struct NodeDirectory: ~Copyable {
             let holder = try FileIO.read(lock, count: 16, at: 0).prefix { $0 > 0x20 }
             throw PosixError(Int32(String(decoding: holder, as: UTF8.self)) ?? 0, "locked")
         }
-        try FileIO.truncate(lock, to: 0)
-        try FileIO.append([UInt8]("\(SelfProcess.pid)\n".utf8), to: lock)
+        // Written over what is there: on a full disk the freed block might not come back.
+        let pid = [UInt8]("\(SelfProcess.pid)\n".utf8)
+        try FileIO.write(pid, to: lock, at: 0)
+        try FileIO.truncate(lock, to: Int64(pid.count))
         return lock
     }
 
