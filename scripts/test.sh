@@ -101,7 +101,7 @@ while IFS='|' read -r suite limits needs; do
     report+=$(printf '%-14s %8s  %s' "$suite" "$took" "${outcome[$suite]}")$'\n'
 done <<<"$table"
 
-if [ ${#outcome[@]} -eq 0 ]; then
+if [ -z "$report" ]; then
     printf 'no such suite: %s\n' "$*" >&2
     exit 64
 fi
