@@ -109,7 +109,8 @@ final class FileSource: BodySource {
     }
 
     func closed() {
-        // The descriptor is `file`'s: the handle only lent it to NIO.
+        // The descriptor is `file`'s: the handle only lent it to NIO. It throws where the handle is
+        // closed already, and then there is nothing left to take.
         _ = try? handle.takeDescriptorOwnership()
     }
 }
