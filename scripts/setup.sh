@@ -9,6 +9,11 @@ if ! command -v swift >/dev/null; then
     say "the Swift toolchain (6.2 or newer) is not in PATH: https://www.swift.org/install/linux/"
     exit 1
 fi
+if ! swift --version >/dev/null 2>&1; then
+    swift --version >&2 || true
+    say "the Swift toolchain does not run: it needs the libraries of https://www.swift.org/install/linux/"
+    exit 1
+fi
 
 missing=()
 need_command() { command -v "$1" >/dev/null || missing+=("$2"); }
