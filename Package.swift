@@ -34,6 +34,11 @@ func tests(
         exclude: exclude, swiftSettings: strict)
 }
 
+/// The parts of the cluster's brain.
+let clusterCores: [Target.Dependency] = [
+    "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Model",
+]
+
 let package = Package(
     name: "clusterf",
     products: [
@@ -43,6 +48,7 @@ let package = Package(
         .executable(name: "clusterf-exec", targets: ["clusterf-exec"]),
         .executable(name: "clusterfctl", targets: ["clusterfctl"]),
         .executable(name: "clusterf-fuzz", targets: ["clusterf-fuzz"]),
+        .executable(name: "clusterf-sim", targets: ["clusterf-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -58,6 +64,14 @@ let package = Package(
         // Pure cores: no IO, clock, randomness or logs.
         room("IPC", ["Model"]),
         room("Supervision", ["Model"]),
+
+        // The cluster's brain, in parts that do not know each other, and the node that joins them.
+        room("CRDT", ["Model"]),
+        room("Membership", ["Model"]),
+        room("Placement", ["Model"]),
+        room("Reconciliation", ["Model"]),
+        room("Replication", ["Model"]),
+        room("Cluster", clusterCores),
 
         // Drivers.
         .systemLibrary(
@@ -97,11 +111,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Many nodes of the true cores in one process, under virtual time.
+        room("Simulator", ["Cluster"] + clusterCores),
+
         // Executables: main alone.
         program("clusterf-supervisor", "SupervisorProcess"),
         program("clusterf-store", "StoreProcess"),
         program("clusterf-gateway", "GatewayProcess"),
         program("clusterfctl", "ControlTool"),
+        program("clusterf-sim", "Simulator"),
         .executableTarget(name: "clusterf-exec"),
         // Cores alone, so that it builds in seconds and can be built with sanitizers.
         .executableTarget(
@@ -110,6 +128,13 @@ let package = Package(
         tests("Model"),
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
+        tests("CRDT", ["Model"]),
+        tests("Membership", ["Model"]),
+        tests("Placement", ["Model"]),
+        tests("Reconciliation", ["Model"]),
+        tests("Replication", ["Model"]),
+        tests("Cluster", clusterCores),
+        tests("Simulator", ["Cluster"] + clusterCores),
         tests("Posix"),
         tests("Loop", ["Posix"]),
         tests("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),

@@ -1,6 +1,6 @@
 /// The name of a node: letters, digits, `.`, `_`, `-`, 1 to 64 of them, not starting with a dot
 /// (it names a directory below the data directory).
-package struct NodeID: Hashable, Sendable, CustomStringConvertible {
+package struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let name: String
 
     package static let byteCountMax = 64
@@ -19,4 +19,7 @@ package struct NodeID: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { name }
+
+    /// By bytes (names are ASCII, where Swift's order of strings is that of the bytes).
+    package static func < (a: NodeID, b: NodeID) -> Bool { a.name < b.name }
 }

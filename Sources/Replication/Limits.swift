@@ -1,0 +1,2 @@
+/// The numbers of this room, each with its reason.
+package enum ReplicationLimits {}

@@ -1,0 +1,1 @@
+package enum SimulatorProgram { package static func run() {} }

@@ -1,0 +1,3 @@
+import Simulator
+
+SimulatorProgram.run()

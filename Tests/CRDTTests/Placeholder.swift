@@ -1,0 +1,5 @@
+import Testing
+
+@testable import CRDT
+
+@Suite struct CRDTPlaceholder {}

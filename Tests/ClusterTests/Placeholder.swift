@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Cluster
+
+@Suite struct ClusterPlaceholder {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Membership
+
+@Suite struct MembershipPlaceholder {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Placement
+
+@Suite struct PlacementPlaceholder {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Reconciliation
+
+@Suite struct ReconciliationPlaceholder {}

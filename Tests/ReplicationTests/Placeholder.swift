@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Replication
+
+@Suite struct ReplicationPlaceholder {}
