@@ -1,0 +1,31 @@
+/// Rules that tests break on purpose: each proves that the simulator's checker of the promise that
+/// rests on it can fail. A production node has none.
+package struct Canaries: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Writes are acknowledged when they were sent, not when they are durable.
+    package static let acknowledgesEarly = Canaries(rawValue: 1 << 0)
+    /// Reads are answered from the node's own disk alone.
+    package static let skipsReadCheck = Canaries(rawValue: 1 << 1)
+    /// A conditional write is decided by what its coordinator knows.
+    package static let skipsBallots = Canaries(rawValue: 1 << 2)
+    /// What a disk lacks is always taken in, though its context says that it went.
+    package static let ignoresContexts = Canaries(rawValue: 1 << 3)
+    /// What a returning node has and the others lack is always taken for deleted.
+    package static let distrustsReturning = Canaries(rawValue: 1 << 4)
+    /// Reconciliation never runs.
+    package static let neverReconciles = Canaries(rawValue: 1 << 5)
+    /// Partitions are never moved to new holders.
+    package static let neverMoves = Canaries(rawValue: 1 << 6)
+    /// A copy is dropped without asking the holders.
+    package static let dropsUnconfirmed = Canaries(rawValue: 1 << 7)
+    /// Entries do not follow their files.
+    package static let forgetsEntries = Canaries(rawValue: 1 << 8)
+    /// All partitions are moved at every change of the layout.
+    package static let movesEverything = Canaries(rawValue: 1 << 9)
+    /// A losing version of a conflict is thrown away.
+    package static let dropsLosers = Canaries(rawValue: 1 << 10)
+    /// Requests are repeated without end.
+    package static let repeatsForever = Canaries(rawValue: 1 << 11)
+}

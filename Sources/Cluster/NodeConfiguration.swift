@@ -1,0 +1,29 @@
+package import Model
+
+/// What a node is told before it starts; none of it changes in a life.
+package struct NodeConfiguration: Sendable {
+    package var node: NodeID
+    /// Cleared for a node that stores nothing (`--no-store`): it coordinates and holds no copies.
+    package var isStorage: Bool
+    package var zone: String
+    /// Relative capacity (GiB); see `LayoutMember.weight`.
+    package var weight: UInt32
+    package var clusterName: String
+    /// Nodes to say hello to at the start, beside those remembered.
+    package var seeds: [NodeID]
+    /// How long a dead node stays in the layout. 10 minutes unless the settings say otherwise.
+    package var graceBeforeOut: Duration
+    /// Rules that a test breaks on purpose, to prove that a checker can fail. Empty in production.
+    package var canaries: Canaries
+
+    package init(node: NodeID) {
+        self.node = node
+        isStorage = true
+        zone = ""
+        weight = 100
+        clusterName = "default"
+        seeds = []
+        graceBeforeOut = .seconds(600)
+        canaries = []
+    }
+}

@@ -1,0 +1,112 @@
+package import Model
+package import Replication
+
+/// The time of one event: both clocks, read once by the shell.
+package struct Now: Sendable {
+    /// Since an arbitrary start; never goes back.
+    package var monotonic: Duration
+    /// Since 1970; may jump either way and may be wrong.
+    package var wallMilliseconds: UInt64
+
+    package init(monotonic: Duration, wallMilliseconds: UInt64) {
+        self.monotonic = monotonic
+        self.wallMilliseconds = wallMilliseconds
+    }
+}
+
+/// What a client of this node asks.
+package enum ClientRequest: Sendable {
+    /// Stores a file; `content` stands for its bytes.
+    case put(StorePath, FileContent, WriteCondition, OperationID)
+    case delete(StorePath, WriteCondition, OperationID)
+    case get(StorePath, ReadConsistency)
+    /// Marks a directory as existing.
+    case makeDirectory(StorePath, OperationID)
+    /// Removes the mark of an empty directory.
+    case removeDirectory(StorePath, OperationID)
+    /// Names after `after`, at most `limit`.
+    case list(StorePath, after: [UInt8]?, limit: Int)
+    /// Moves a file: destination durable, then the source gone.
+    case move(StorePath, to: StorePath, OperationID)
+    case setSetting(key: String, value: String)
+    case setReplicationFactor(Int)
+    /// Leaves the cluster: the layout without this node, then quiet when everything is handed over.
+    case leave
+}
+
+/// How a checked read decides (setting `write_policy`, or the request's `consistency=local`).
+package enum ReadConsistency: Hashable, Sendable { case checked, local }
+
+/// The number by which the shell knows a client's request again.
+package struct ClientTicket: Hashable, Comparable, Sendable {
+    package let number: UInt64
+    package init(number: UInt64) { self.number = number }
+    package static func < (a: ClientTicket, b: ClientTicket) -> Bool { a.number < b.number }
+}
+
+/// What a client is answered.
+package enum ClientAnswer: Sendable {
+    /// Acknowledged: durable on `copies` distinct disks. `listingPending`: the directory's entry is
+    /// not durable yet. `exact` is cleared where a condition was decided among the reachable alone.
+    case written(Version, copies: Int, created: Bool, listingPending: Bool, exact: Bool)
+    /// The file's current version.
+    case file(FileRecord)
+    case listing([ListedEntry], next: [UInt8]?)
+    case notFound
+    case conditionFailed
+    case directoryNotEmpty
+    case notADirectory
+    /// 503: nothing is known of the outcome; safe to repeat with the same operation id.
+    case unavailable(UnavailableReason)
+    case done
+}
+
+package enum UnavailableReason: Hashable, Sendable {
+    case noQuorum, timedOut, clockInDoubt, full, notReady, contended
+}
+
+package struct ListedEntry: Hashable, Sendable {
+    package var name: [UInt8]
+    package var isDirectory: Bool
+    /// Nil for a directory.
+    package var record: FileRecord?
+    package init(name: [UInt8], isDirectory: Bool, record: FileRecord?) {
+        self.name = name
+        self.isDirectory = isDirectory
+        self.record = record
+    }
+}
+
+/// What travels between two nodes' stores.
+package enum PeerMessage: Sendable {
+    /// Asks or answers of the stores: the ordered kind of traffic that runs over one connection.
+    case placeholder(UInt64)
+}
+
+extension PeerMessage {
+    /// One word for a trace.
+    package var kind: String { "placeholder" }
+    /// About as many bytes as it takes on the wire.
+    package var byteCount: Int { 8 }
+    /// Whether it travels as a datagram (may be lost, doubled, overtaken) or on a connection
+    /// (arrives in order, or the connection breaks and what was under way is lost).
+    package var isDatagram: Bool { true }
+}
+
+/// What the node wants done. Directives of one event are done in their order.
+package enum NodeDirective: Sendable {
+    case send(PeerMessage, to: NodeID)
+    /// Executes `request` on the tables (`Replica.execute`), in the order given. A request that
+    /// changes something is answered when its changes, and all before it, are durable; one that
+    /// only reads is answered with what is there (durable or not).
+    case storage(StorageTicket, StorageRequest)
+    case answer(ClientTicket, ClientAnswer)
+    /// Something to be said to people.
+    case notice(NodeNotice)
+}
+
+package struct StorageTicket: Hashable, Comparable, Sendable {
+    package let number: UInt64
+    package init(number: UInt64) { self.number = number }
+    package static func < (a: StorageTicket, b: StorageTicket) -> Bool { a.number < b.number }
+}

@@ -1,0 +1,13 @@
+package import Model
+
+/// What a node has to say to people; the shell logs it and shows it.
+package enum NodeNotice: Hashable, Sendable {
+    case peerChanged(NodeID, state: String)
+    case duplicateNode(NodeID)
+    /// Another established cluster of the same name is on the network.
+    case foreignCluster(NodeID)
+    case clockInDoubt(Bool)
+    case layoutChanged(LayoutID)
+    case layoutSynced(LayoutID)
+    case tookOut(NodeID)
+}

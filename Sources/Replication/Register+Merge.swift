@@ -1,0 +1,123 @@
+package import Model
+
+extension Register {
+    /// Takes in a committed version: becomes the head, or is kept, or was known already.
+    ///
+    /// - Parameter context: the partition's, which the version's dot joins.
+    package mutating func commit(_ version: RegisterVersion, in context: inout PartitionContext) {
+        prepared.removeAll { $0.dot == version.dot }
+        clearAccepted(coveredBy: version)
+        guard !context.contains(version.dot) else { return }
+        context.insert(version.dot)
+        guard let old = head else {
+            head = version
+            return dropPreparedOfHead()
+        }
+        if old.rank < version.rank {
+            head = version
+            supersede(old, by: version)
+        } else {
+            supersede(version, by: old)
+        }
+        dropPreparedOfHead()
+    }
+
+    /// Joins what another disk knows of the same register, both with their partition's context:
+    /// a version that only one side has is new to the other, unless the other's context has it;
+    /// then it was removed there, and goes here too.
+    ///
+    /// - Parameters:
+    ///   - mine: this disk's context, which the dots taken in join.
+    ///   - theirs: the other disk's context at the time that it read `other`; empty where only
+    ///     additions are to be merged.
+    package mutating func merge(
+        _ other: Register, mine: inout PartitionContext, theirs: PartitionContext
+    ) {
+        removeWhatWentThere(other, theirs: theirs)
+        for version in other.kept where !contains(version.dot) {
+            guard !mine.contains(version.dot) else { continue }
+            mine.insert(version.dot)
+            insertKept(version)
+        }
+        for version in other.kept { noteKept(version) }
+        for version in other.prepared { commit(version, in: &mine) }
+        if let head = other.head { commit(head, in: &mine) }
+    }
+
+    /// The ballots that another holder knows: for a holder that takes a partition over, so that
+    /// what was accepted by a majority of the old holders is found among the new ones.
+    package mutating func mergeBallot(_ other: BallotSlot?) {
+        guard let other else { return }
+        guard var slot = ballot else {
+            ballot = other
+            return
+        }
+        slot.promised = max(slot.promised, other.promised)
+        if let theirs = other.accepted,
+            slot.accepted.map({ $0.ballot < theirs.ballot }) ?? true
+        {
+            slot.accepted = theirs
+        }
+        ballot = slot
+    }
+
+    private mutating func removeWhatWentThere(_ other: Register, theirs: PartitionContext) {
+        func went(_ dot: Dot) -> Bool { theirs.contains(dot) && !other.contains(dot) }
+        if let dot = head?.dot, went(dot) { head = nil }
+        kept.removeAll { went($0.dot) }
+        prepared.removeAll { went($0.dot) }
+        if let accepted = ballot?.accepted, went(accepted.version.dot) { ballot?.accepted = nil }
+    }
+
+    /// The other side keeps a version that may still be the head or prepared here: it was
+    /// superseded there, and the superseding version may be gone by now.
+    private mutating func noteKept(_ theirs: KeptVersion) {
+        if let index = kept.firstIndex(where: { $0.dot == theirs.dot }) {
+            kept[index].since = min(kept[index].since, theirs.since)
+            kept[index].isConflict = kept[index].isConflict || theirs.isConflict
+        } else if head?.dot == theirs.dot {
+            head = nil
+            insertKept(theirs)
+        } else if prepared.contains(where: { $0.dot == theirs.dot }) {
+            prepared.removeAll { $0.dot == theirs.dot }
+            insertKept(theirs)
+        }
+    }
+
+    private mutating func supersede(_ old: RegisterVersion, by winner: RegisterVersion) {
+        // The same operation, assigned twice (a holder knew more than the first assigner).
+        if old.operation == winner.operation { return }
+        // Marks carry nothing that could be lost.
+        if old.value == .mark { return }
+        insertKept(
+            KeptVersion(
+                version: old, since: winner.version.time, isConflict: !winner.covers(old)))
+    }
+
+    private mutating func insertKept(_ version: KeptVersion) {
+        let index =
+            kept.firstIndex { !($0.dot < version.dot) } ?? kept.endIndex
+        if index < kept.endIndex, kept[index].dot == version.dot { return }
+        kept.insert(version, at: index)
+    }
+
+    /// A prepared version that the same operation's committed one replaced will not come.
+    private mutating func dropPreparedOfHead() {
+        guard let head, !prepared.isEmpty else { return }
+        prepared.removeAll { $0.operation == head.operation && $0.rank < head.rank }
+    }
+
+    /// An accepted version that a committed one knew of is settled.
+    private mutating func clearAccepted(coveredBy version: RegisterVersion) {
+        guard let accepted = ballot?.accepted else { return }
+        if accepted.version.dot == version.dot || version.covers(accepted.version) {
+            ballot?.accepted = nil
+        }
+    }
+}
+
+extension Dot {
+    package static func < (a: Dot, b: Dot) -> Bool {
+        a.disk != b.disk ? a.disk < b.disk : a.sequence < b.sequence
+    }
+}

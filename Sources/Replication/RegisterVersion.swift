@@ -1,0 +1,128 @@
+package import Model
+
+/// What a file's version says, beside who wrote it and when.
+package struct FileFacts: Hashable, Sendable {
+    package var byteCount: UInt64
+    package var digest: Digest
+    package var contentType: String
+    package var created: Timestamp
+    package var modified: Timestamp
+    package var object: ObjectID
+    package var home: Partition
+
+    package init(
+        byteCount: UInt64, digest: Digest, contentType: String, created: Timestamp,
+        modified: Timestamp, object: ObjectID, home: Partition
+    ) {
+        self.byteCount = byteCount
+        self.digest = digest
+        self.contentType = contentType
+        self.created = created
+        self.modified = modified
+        self.object = object
+        self.home = home
+    }
+}
+
+/// What a register holds.
+package enum RegisterValue: Hashable, Sendable {
+    indirect case file(FileFacts)
+    /// A directory's explicit existence.
+    case mark
+    /// The tombstone of whichever it was.
+    case deleted
+
+    package var isDeleted: Bool { self == .deleted }
+
+    package var facts: FileFacts? {
+        if case .file(let facts) = self { return facts }
+        return nil
+    }
+}
+
+/// One version of a register: who wrote it, when, after what, and what.
+package struct RegisterVersion: Hashable, Sendable {
+    package var version: Version
+    package var value: RegisterValue
+    package var operation: OperationID
+
+    package init(version: Version, value: RegisterValue, operation: OperationID) {
+        self.version = version
+        self.value = value
+        self.operation = operation
+    }
+
+    package var dot: Dot { version.dot }
+    package var rank: Rank { version.rank }
+
+    /// Whether whoever wrote this version knew `other`.
+    package func covers(_ other: RegisterVersion) -> Bool { version.context.contains(other.dot) }
+
+    /// The record as clients and listings see it; nil where this is no file.
+    package var record: FileRecord? {
+        guard case .file(let facts) = value else { return nil }
+        return FileRecord(
+            version: version, byteCount: facts.byteCount, digest: facts.digest,
+            contentType: facts.contentType, created: facts.created, modified: facts.modified,
+            object: facts.object, home: facts.home, operation: operation)
+    }
+}
+
+/// A version that was overwritten, deleted or lost a conflict, and is kept for a while.
+package struct KeptVersion: Hashable, Sendable {
+    package var version: RegisterVersion
+    /// The clock of the version that superseded it, the earliest known: the keeping is counted
+    /// from here.
+    package var since: HybridTime
+    /// Whether it lost against a version whose writer did not know it.
+    package var isConflict: Bool
+
+    package init(version: RegisterVersion, since: HybridTime, isConflict: Bool) {
+        self.version = version
+        self.since = since
+        self.isConflict = isConflict
+    }
+
+    package var dot: Dot { version.dot }
+}
+
+/// The number of one attempt to decide a conditional write: higher wins, the node breaks ties
+/// (Lamport, "Paxos Made Simple", 2001).
+package struct Ballot: Hashable, Comparable, Sendable {
+    package var round: UInt64
+    package var node: NodeID
+
+    package init(round: UInt64, node: NodeID) {
+        self.round = round
+        self.node = node
+    }
+
+    package static func < (a: Ballot, b: Ballot) -> Bool {
+        a.round != b.round ? a.round < b.round : a.node < b.node
+    }
+}
+
+/// What a holder remembers of ballots on one register (Rystsov, "CASPaxos: Replicated State
+/// Machines without logs", 2018).
+package struct BallotSlot: Hashable, Sendable {
+    /// No lower ballot is accepted any more.
+    package var promised: Ballot
+    /// The version accepted under the highest ballot so far, chosen or not: invisible until a
+    /// ballot has settled it.
+    package var accepted: Accepted?
+
+    package struct Accepted: Hashable, Sendable {
+        package var ballot: Ballot
+        package var version: RegisterVersion
+
+        package init(ballot: Ballot, version: RegisterVersion) {
+            self.ballot = ballot
+            self.version = version
+        }
+    }
+
+    package init(promised: Ballot, accepted: Accepted? = nil) {
+        self.promised = promised
+        self.accepted = accepted
+    }
+}

@@ -1,0 +1,95 @@
+import Model
+
+// What time does: prepared versions become visible, kept ones and tombstones go.
+extension Replica {
+    static func settle(
+        preparedBefore: Duration, _ tables: inout some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        var inBallot: [RegisterKey] = []
+        for key in tables.unsettled(before: preparedBefore) {
+            guard var register = tables.register(key) else {
+                tables.setUnsettled(nil, for: key)
+                continue
+            }
+            let before = register
+            let partition = key.partition
+            let old = tables.state(of: partition).sum
+            var context = tables.state(of: partition).context
+            for version in before.prepared { register.commit(version, in: &context) }
+            store(register, context, for: key, &tables)
+            note(before, register, of: key, listed: false, &tables, &outcome)
+            if register.ballot?.accepted != nil { inBallot.append(key) }
+            let new = tables.state(of: partition).sum
+            if new != old {
+                outcome.changes.append(PartitionChange(partition: partition, old: old, new: new))
+            }
+        }
+        return .unsettled(inBallot)
+    }
+
+    static func expire(
+        _ key: RegisterKey, _ dots: [Dot], _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        guard var register = tables.register(key) else { return .stale }
+        register.kept.removeAll { dots.contains($0.dot) }
+        store(register, tables.state(of: key.partition).context, for: key, &tables)
+        return .done
+    }
+
+    static func dropTombstone(
+        _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        guard var register = tables.register(key), let head = register.head,
+            head.dot == dot, head.value.isDeleted
+        else { return .stale }
+        register.head = nil
+        store(register, tables.state(of: key.partition).context, for: key, &tables)
+        return .done
+    }
+
+    static func forget(
+        _ partition: Partition, ifSum sum: Fingerprint, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        let state = tables.state(of: partition)
+        let (registers, _) = tables.contents(of: partition)
+        guard state.sum == sum,
+            registers.allSatisfy({
+                $0.register.prepared.isEmpty && $0.register.ballot?.accepted == nil
+            })
+        else { return .stale }
+        tables.sequenceFloor = max(
+            tables.sequenceFloor, state.counter, state.context.highestSequence(of: tables.disk))
+        tables.forget(partition)
+        return .done
+    }
+
+    static func aged(
+        keptBefore: HybridTime, tombstonesBefore: HybridTime, limit: Int,
+        _ tables: some ReplicaTables
+    ) -> ReplicaReply {
+        var registersFound: [AgedRegister] = []
+        var entriesFound: [KeyedEntry] = []
+        for partition in tables.partitions {
+            let (registers, entries) = tables.contents(of: partition)
+            for item in registers {
+                let kept = item.register.kept.filter { $0.since < keptBefore }.map(\.dot)
+                let head = item.register.head
+                let tombstone = head.flatMap { head in
+                    head.value.isDeleted && head.version.time < tombstonesBefore ? head.dot : nil
+                }
+                guard !kept.isEmpty || tombstone != nil else { continue }
+                registersFound.append(
+                    AgedRegister(key: item.key, kept: kept, tombstone: tombstone))
+                if registersFound.count >= limit { return .aged(registersFound, entriesFound) }
+            }
+            for item in entries where !item.entry.isLive {
+                guard let rank = item.entry.latestRank, rank.time < tombstonesBefore,
+                    entriesFound.count < limit
+                else { continue }
+                entriesFound.append(item)
+            }
+        }
+        return .aged(registersFound, entriesFound)
+    }
+}

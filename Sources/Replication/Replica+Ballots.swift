@@ -1,0 +1,42 @@
+import Model
+
+// Conditional writes: the acceptor of CASPaxos (Rystsov 2018), beside unconditional writes.
+extension Replica {
+    static func promise(
+        _ key: RegisterKey, _ ballot: Ballot, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        var register = tables.register(key) ?? Register()
+        let context = tables.state(of: key.partition).context
+        if let promised = register.ballot?.promised, promised > ballot {
+            return .ballotTooLow(promised)
+        }
+        if register.ballot == nil {
+            register.ballot = BallotSlot(promised: ballot)
+        } else {
+            register.ballot?.promised = ballot
+        }
+        store(register, context, for: key, &tables)
+        return .promised(register, context)
+    }
+
+    static func accept(
+        _ key: RegisterKey, _ ballot: Ballot, _ version: RegisterVersion,
+        _ tables: inout some ReplicaTables, _ now: Duration, _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        var register = tables.register(key) ?? Register()
+        let context = tables.state(of: key.partition).context
+        if let promised = register.ballot?.promised, promised > ballot {
+            return .ballotTooLow(promised)
+        }
+        // Committed (and perhaps superseded) already: settled.
+        if context.contains(version.dot) { return .accepted }
+        if let refusal = refusal(of: version, by: register, exactly: true) { return refusal }
+        if tables.isFull, version.value.facts != nil { return .full }
+        register.ballot = BallotSlot(
+            promised: ballot, accepted: .init(ballot: ballot, version: version))
+        store(register, context, for: key, &tables)
+        tables.setUnsettled(now, for: key)
+        outcome.isUnsettled = true
+        return .accepted
+    }
+}

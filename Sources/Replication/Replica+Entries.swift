@@ -1,0 +1,94 @@
+import Model
+
+// Directories: entries that follow their children, and whether a directory exists.
+extension Replica {
+    static func existence(
+        of directory: StorePath, _ tables: some ReplicaTables
+    ) -> Existence {
+        let state = tables.directoryState(directory)
+        let isMarked = tables.register(.mark(directory))?.isMarked ?? false
+        return Existence(exists: isMarked || state.liveCount > 0, rank: state.rank)
+    }
+
+    /// Joins `entry` into what the directory knows of the name.
+    static func put(
+        _ entry: DirectoryEntry, for key: EntryKey, _ tables: inout some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) {
+        let old = tables.entry(key)
+        var merged = old ?? DirectoryEntry()
+        merged.merge(entry)
+        guard merged != old else { return }
+        change(old, to: merged, for: key, &tables, &outcome)
+    }
+
+    static func dropEntry(
+        _ key: EntryKey, _ entry: DirectoryEntry, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        guard let old = tables.entry(key), old == entry, !old.isLive else { return .stale }
+        tables.setEntry(nil, for: key)
+        return .done
+    }
+
+    private static func change(
+        _ old: DirectoryEntry?, to new: DirectoryEntry, for key: EntryKey,
+        _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) {
+        let existed = existence(of: key.directory, tables).exists
+        tables.setEntry(new, for: key)
+        var state = tables.directoryState(key.directory)
+        state.liveCount += (new.isLive ? 1 : 0) - (old?.isLive == true ? 1 : 0)
+        tables.setDirectoryState(state, of: key.directory)
+        noteExistence(of: key.directory, from: existed, rank: new.latestRank, &tables, &outcome)
+    }
+
+    /// After a change of a mark or an entry: a directory that came or went is told to its parent.
+    static func noteExistence(
+        of directory: StorePath, from existed: Bool, rank: Rank?,
+        _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) {
+        var state = tables.directoryState(directory)
+        if let rank, state.rank.map({ $0 < rank }) ?? true {
+            state.rank = rank
+            tables.setDirectoryState(state, of: directory)
+        }
+        guard !directory.isRoot, existence(of: directory, tables).exists != existed else { return }
+        tables.addOutbox(.directory(directory))
+        outcome.hasOutbox = true
+    }
+
+    static func list(
+        _ directory: StorePath, after: [UInt8]?, limit: Int, _ tables: some ReplicaTables
+    ) -> ReplicaReply {
+        let entries = tables.liveEntries(in: directory, after: after, limit: limit + 1)
+        return .listing(
+            Array(entries.prefix(limit)), existence: existence(of: directory, tables),
+            more: entries.count > limit)
+    }
+
+    /// What the rows of the outbox have to say, as of now.
+    static func outbox(limit: Int, _ tables: some ReplicaTables) -> ReplicaReply {
+        .outbox(
+            tables.outbox(limit: limit).map { row in
+                guard let key = EntryKey(of: row.path) else {
+                    return OutboxItem(row: row, entry: nil)
+                }
+                let entry = entry(for: row, tables)
+                return OutboxItem(row: row, entry: entry.map { KeyedEntry(key: key, entry: $0) })
+            })
+    }
+
+    private static func entry(
+        for row: OutboxRow, _ tables: some ReplicaTables
+    ) -> DirectoryEntry? {
+        switch row {
+        case .file(let path):
+            guard let head = tables.register(.file(path))?.head else { return nil }
+            return DirectoryEntry(file: .init(rank: head.rank, record: head.record))
+        case .directory(let path):
+            let existence = existence(of: path, tables)
+            guard let rank = existence.rank else { return nil }
+            return DirectoryEntry(directory: .init(rank: rank, exists: existence.exists))
+        }
+    }
+}

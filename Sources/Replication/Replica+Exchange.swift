@@ -1,0 +1,92 @@
+import Model
+
+// What two disks tell each other of a partition.
+extension Replica {
+    static func merge(
+        _ partition: Partition, _ registers: [KeyedRegister], _ entries: [KeyedEntry],
+        theirs: PartitionContext, _ origin: MergeOrigin, _ tables: inout some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        for item in registers {
+            precondition(item.key.partition == partition, "a register of another partition")
+            let before = tables.register(item.key) ?? Register()
+            var context = tables.state(of: partition).context
+            var register = before
+            register.merge(item.register, mine: &context, theirs: theirs)
+            if origin == .takeOver { register.mergeBallot(item.register.ballot) }
+            if register.ballot?.accepted != nil { outcome.isUnsettled = true }
+            store(register, context, for: item.key, &tables)
+            if register.ballot?.accepted != nil { tables.setUnsettled(.zero, for: item.key) }
+            note(before, register, of: item.key, listed: origin == .takeOver, &tables, &outcome)
+        }
+        for item in entries {
+            precondition(item.key.partition == partition, "an entry of another partition")
+            put(item.entry, for: item.key, &tables, &outcome)
+        }
+        return .merged
+    }
+
+    static func joinContext(
+        _ partition: Partition, _ context: PartitionContext, ifContents contents: Fingerprint,
+        _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        var state = tables.state(of: partition)
+        guard state.contents == contents else { return .stale }
+        state.context.formUnion(context)
+        tables.setState(state, of: partition)
+        return .done
+    }
+
+    static func fetch(
+        _ partition: Partition, _ keys: [ItemKey], _ tables: some ReplicaTables
+    ) -> ReplicaReply {
+        let wanted = Set(keys)
+        let state = tables.state(of: partition)
+        let (registers, entries) = tables.contents(of: partition)
+        return .fetched(
+            registers.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
+            entries.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
+            state.context, contents: state.contents)
+    }
+
+    /// Sorted by key; items that share one are summed.
+    static func items(_ partition: Partition, _ tables: some ReplicaTables) -> ReplicaReply {
+        let (registers, entries) = tables.contents(of: partition)
+        let state = tables.state(of: partition)
+        var items: [Item] = []
+        if !state.context.isEmpty {
+            items.append(Item(key: .context, fingerprint: state.context.fingerprint))
+        }
+        for item in registers {
+            let fingerprint = item.register.fingerprint(of: item.key)
+            if fingerprint != .zero {
+                items.append(Item(key: ItemKey(item.key.fingerprint), fingerprint: fingerprint))
+            }
+        }
+        for item in entries {
+            items.append(
+                Item(
+                    key: ItemKey(item.key.fingerprint),
+                    fingerprint: item.entry.fingerprint(of: item.key)))
+        }
+        items.sort { $0.key < $1.key }
+        var merged: [Item] = []
+        for item in items {
+            if let last = merged.last, last.key == item.key {
+                merged[merged.count - 1].fingerprint &+= item.fingerprint
+            } else {
+                merged.append(item)
+            }
+        }
+        return .items(merged, state.context, contents: state.contents)
+    }
+
+    static func partitions(_ tables: some ReplicaTables) -> ReplicaReply {
+        .partitions(
+            tables.partitions.map { partition in
+                let state = tables.state(of: partition)
+                return PartitionSum(
+                    partition: partition, sum: state.sum, itemCount: state.itemCount)
+            })
+    }
+}

@@ -1,0 +1,150 @@
+import Model
+
+// Making versions and taking them in.
+extension Replica {
+    static func assign(
+        _ assignment: Assignment, _ tables: inout some ReplicaTables, _ now: Duration,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        let key = assignment.key
+        var register = tables.register(key) ?? Register()
+        var context = tables.state(of: key.partition).context
+        if let earlier = register.version(of: assignment.operation) {
+            guard register.prepared.contains(earlier) else { return .alreadyApplied(earlier) }
+            if assignment.isMet(by: earlier) { return .assigned(earlier) }
+            // A holder knew more than this version covers. Its dot is spent: in the context, so
+            // that no hole stays in it, and wherever the version was prepared it gives way.
+            register.prepared.removeAll { $0.dot == earlier.dot }
+            context.insert(earlier.dot)
+        }
+        if tables.isFull, assignment.value.facts != nil { return .full }
+        let version = makeVersion(assignment, register, &tables)
+        register.prepared.append(version)
+        store(register, context, for: key, &tables)
+        tables.setUnsettled(now, for: key)
+        outcome.isUnsettled = true
+        return .assigned(version)
+    }
+
+    static func mint(
+        _ assignment: Assignment, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        let register = tables.register(assignment.key) ?? Register()
+        if let earlier = register.version(of: assignment.operation) {
+            return .alreadyApplied(earlier)
+        }
+        if tables.isFull, assignment.value.facts != nil { return .full }
+        return .assigned(makeVersion(assignment, register, &tables))
+    }
+
+    /// The next version of the register: above all that is known of it here or said in the
+    /// assignment, under a dot that this disk never gave out before.
+    private static func makeVersion(
+        _ assignment: Assignment, _ register: Register, _ tables: inout some ReplicaTables
+    ) -> RegisterVersion {
+        let partition = assignment.key.partition
+        var state = tables.state(of: partition)
+        let used = max(
+            state.counter, tables.sequenceFloor, state.context.highestSequence(of: tables.disk))
+        state.counter = used + 1
+        tables.setState(state, of: partition)
+
+        let dot = Dot(disk: tables.disk, sequence: state.counter)
+        var context = register.knownContext
+        context.merge(assignment.cover)
+        context.insert(dot)
+        let floor = max(register.latestTime, assignment.above)
+        let time = max(assignment.time, HybridTime(value: floor.value + 1))
+        return RegisterVersion(
+            version: Version(dot: dot, time: time, context: context), value: assignment.value,
+            operation: assignment.operation)
+    }
+
+    static func prepare(
+        _ key: RegisterKey, _ version: RegisterVersion, _ tables: inout some ReplicaTables,
+        _ now: Duration, _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        var register = tables.register(key) ?? Register()
+        let context = tables.state(of: key.partition).context
+        if register.contains(version.dot) || context.contains(version.dot) { return .prepared }
+        if let earlier = register.version(of: version.operation) {
+            guard register.prepared.contains(earlier) else { return .alreadyApplied(earlier) }
+            // An older attempt that comes late is worth nothing beside the newer one.
+            if earlier.covers(version) { return .prepared }
+            register.prepared.removeAll { $0.dot == earlier.dot }
+        }
+        if let refusal = refusal(of: version, by: register, exactly: false) { return refusal }
+        if tables.isFull, version.value.facts != nil { return .full }
+        register.prepared.append(version)
+        store(register, context, for: key, &tables)
+        tables.setUnsettled(now, for: key)
+        outcome.isUnsettled = true
+        return .prepared
+    }
+
+    /// Why a version may not stand beside what is here: an acknowledged version that it does not
+    /// know might rank above it, and a read after its acknowledgement would miss it.
+    ///
+    /// - Parameter exactly: for the version of a ballot, which must know all that it replaces. Else
+    ///   a version that another coordinator is preparing at the same time may stay unknown, as long
+    ///   as it ranks below: then it is as if it had come before.
+    static func refusal(
+        of version: RegisterVersion, by register: Register, exactly: Bool
+    ) -> ReplicaReply? {
+        var isCovered = register.head.map { version.covers($0) } ?? true
+        for other in register.prepared where !version.covers(other) {
+            if exactly || version.rank < other.rank { isCovered = false }
+        }
+        if let accepted = register.ballot?.accepted?.version, accepted.dot != version.dot,
+            !exactly, !version.covers(accepted), version.rank < accepted.rank
+        {
+            isCovered = false
+        }
+        if isCovered { return nil }
+        return .refused(context: register.knownContext, above: register.latestTime)
+    }
+
+    static func commit(
+        _ key: RegisterKey, _ version: RegisterVersion, listed: Bool,
+        _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        var register = tables.register(key) ?? Register()
+        var context = tables.state(of: key.partition).context
+        let before = register
+        register.commit(version, in: &context)
+        store(register, context, for: key, &tables)
+        note(before, register, of: key, listed: listed, &tables, &outcome)
+        return .committed
+    }
+
+    /// What a register's change means for its directory.
+    static func note(
+        _ before: Register, _ after: Register, of key: RegisterKey, listed: Bool,
+        _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) {
+        guard before.head != after.head else { return }
+        switch key.kind {
+        case .file:
+            guard !listed, !key.path.isRoot else { return }
+            tables.addOutbox(.file(key.path))
+            outcome.hasOutbox = true
+        case .mark:
+            let liveCount = tables.directoryState(key.path).liveCount
+            noteExistence(
+                of: key.path, from: before.isMarked || liveCount > 0,
+                rank: after.head?.rank, &tables, &outcome)
+        }
+    }
+}
+
+extension Assignment {
+    /// Whether `version` knows and ranks above all that the assignment asks for.
+    fileprivate func isMet(by version: RegisterVersion) -> Bool {
+        version.version.time > above
+            && cover.entries.allSatisfy { version.version.context.contains($0) }
+    }
+}
+
+extension Register {
+    var isMarked: Bool { head?.value == .mark }
+}

@@ -1,0 +1,100 @@
+package import Model
+
+/// The rules of one disk: what each request does to its tables. Pure functions; each call is one
+/// transaction, and its answer counts once that is durable.
+package enum Replica {
+    /// - Parameter now: monotonic time, by which unsettled registers are found again.
+    package static func execute(
+        _ request: ReplicaRequest, on tables: inout some ReplicaTables, at now: Duration
+    ) -> ReplicaOutcome {
+        var outcome = ReplicaOutcome(reply: .done)
+        let partition = request.partition
+        let old = partition.map { tables.state(of: $0).sum }
+        outcome.reply = perform(request, on: &tables, at: now, &outcome)
+        if let partition, let old, request.changes {
+            let new = tables.state(of: partition).sum
+            if new != old {
+                outcome.changes = [PartitionChange(partition: partition, old: old, new: new)]
+            }
+        }
+        return outcome
+    }
+
+    private static func perform(
+        _ request: ReplicaRequest, on tables: inout some ReplicaTables, at now: Duration,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        switch request {
+        case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
+        case .mint(let assignment): return mint(assignment, &tables)
+        case .prepare(let key, let version): return prepare(key, version, &tables, now, &outcome)
+        case .commit(let key, let version, let listed):
+            return commit(key, version, listed: listed, &tables, &outcome)
+        case .read(let key):
+            return .register(
+                tables.register(key) ?? Register(), tables.state(of: key.partition).context)
+        case .merge(let partition, let registers, let entries, let theirs, let origin):
+            return merge(
+                partition, registers, entries, theirs: theirs, origin, &tables, &outcome)
+        case .joinContext(let partition, let context, let contents):
+            return joinContext(partition, context, ifContents: contents, &tables)
+        case .promise(let key, let ballot): return promise(key, ballot, &tables)
+        case .accept(let key, let ballot, let version):
+            return accept(key, ballot, version, &tables, now, &outcome)
+        case .putEntry(let key, let entry):
+            put(entry, for: key, &tables, &outcome)
+            return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
+        case .readEntry(let key):
+            return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
+        case .list(let directory, let after, let limit):
+            return list(directory, after: after, limit: limit, tables)
+        case .fetch(let partition, let keys): return fetch(partition, keys, tables)
+        case .items(let partition): return items(partition, tables)
+        case .settle(let before): return settle(preparedBefore: before, &tables, &outcome)
+        case .outbox(let limit): return outbox(limit: limit, tables)
+        case .outboxDone(let rows):
+            for row in rows { tables.removeOutbox(row) }
+            return .done
+        case .expire(let key, let dots): return expire(key, dots, &tables)
+        case .dropTombstone(let key, let dot): return dropTombstone(key, dot, &tables)
+        case .dropEntry(let key, let entry): return dropEntry(key, entry, &tables)
+        case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables)
+        case .partitions: return partitions(tables)
+        case .aged(let kept, let tombstones, let limit):
+            return aged(keptBefore: kept, tombstonesBefore: tombstones, limit: limit, tables)
+        }
+    }
+
+    /// Writes a register back with its partition's context; both change together.
+    static func store(
+        _ register: Register, _ context: PartitionContext, for key: RegisterKey,
+        _ tables: inout some ReplicaTables
+    ) {
+        tables.setRegister(register.isEmpty ? nil : register, for: key)
+        if register.prepared.isEmpty, register.ballot?.accepted == nil {
+            tables.setUnsettled(nil, for: key)
+        }
+        var state = tables.state(of: key.partition)
+        guard state.context != context else { return }
+        state.context = context
+        tables.setState(state, of: key.partition)
+    }
+}
+
+extension ReplicaRequest {
+    /// The one partition that the request is about; nil where it is about none or many.
+    package var partition: Partition? {
+        switch self {
+        case .assign(let assignment), .mint(let assignment): assignment.key.partition
+        case .prepare(let key, _), .commit(let key, _, _), .read(let key), .promise(let key, _),
+            .accept(let key, _, _), .expire(let key, _), .dropTombstone(let key, _):
+            key.partition
+        case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),
+            .fetch(let partition, _), .items(let partition), .forget(let partition, _):
+            partition
+        case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition
+        case .list(let directory, _, _): Partition(of: directory)
+        case .settle, .outbox, .outboxDone, .partitions, .aged: nil
+        }
+    }
+}

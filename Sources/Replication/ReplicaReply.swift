@@ -1,0 +1,110 @@
+package import Model
+
+/// What a disk answers.
+package enum ReplicaReply: Sendable {
+    /// The version that was made and prepared; or, for `mint`, made alone.
+    case assigned(RegisterVersion)
+    /// The operation was applied before; this is the version that it made.
+    case alreadyApplied(RegisterVersion)
+    case prepared
+    /// The version does not cover what is known here, or ranks below it: make another that covers
+    /// `context` and whose clock is above `above`.
+    case refused(context: CausalContext, above: HybridTime)
+    case full
+    case committed
+    case register(Register, PartitionContext)
+    case promised(Register, PartitionContext)
+    case ballotTooLow(Ballot)
+    case accepted
+    case merged
+    /// What was put, joined with what was there. `existence` tells what the directory became.
+    case entry(DirectoryEntry?, existence: Existence)
+    case listing([KeyedEntry], existence: Existence, more: Bool)
+    case items([Item], PartitionContext, contents: Fingerprint)
+    case fetched([KeyedRegister], [KeyedEntry], PartitionContext, contents: Fingerprint)
+    /// Registers with a version that a ballot accepted and that nobody settled.
+    case unsettled([RegisterKey])
+    case outbox([OutboxItem])
+    case partitions([PartitionSum])
+    case aged([AgedRegister], [KeyedEntry])
+    case done
+    /// Nothing was done: what the request went by has changed.
+    case stale
+}
+
+/// Whether a directory exists here, and the rank of the newest change in it.
+package struct Existence: Hashable, Sendable {
+    package var exists: Bool
+    /// Nil where nothing was ever in it.
+    package var rank: Rank?
+
+    package init(exists: Bool, rank: Rank?) {
+        self.exists = exists
+        self.rank = rank
+    }
+}
+
+/// A row of the outbox with what is to be said now.
+package struct OutboxItem: Hashable, Sendable {
+    package var row: OutboxRow
+    package var entry: KeyedEntry?
+
+    package init(row: OutboxRow, entry: KeyedEntry?) {
+        self.row = row
+        self.entry = entry
+    }
+}
+
+package struct PartitionSum: Hashable, Sendable {
+    package var partition: Partition
+    package var sum: Fingerprint
+    package var itemCount: Int
+
+    package init(partition: Partition, sum: Fingerprint, itemCount: Int) {
+        self.partition = partition
+        self.sum = sum
+        self.itemCount = itemCount
+    }
+}
+
+/// A register with versions or a tombstone that may go.
+package struct AgedRegister: Hashable, Sendable {
+    package var key: RegisterKey
+    package var kept: [Dot]
+    package var tombstone: Dot?
+
+    package init(key: RegisterKey, kept: [Dot], tombstone: Dot?) {
+        self.key = key
+        self.kept = kept
+        self.tombstone = tombstone
+    }
+}
+
+/// How a partition's sum changed by one request.
+package struct PartitionChange: Hashable, Sendable {
+    package var partition: Partition
+    package var old: Fingerprint
+    package var new: Fingerprint
+
+    package init(partition: Partition, old: Fingerprint, new: Fingerprint) {
+        self.partition = partition
+        self.old = old
+        self.new = new
+    }
+}
+
+package struct ReplicaOutcome: Sendable {
+    package var reply: ReplicaReply
+    package var changes: [PartitionChange]
+    /// Whether rows came into the outbox.
+    package var hasOutbox: Bool
+    /// Whether something is prepared or in a ballot that has to be settled later.
+    package var isUnsettled: Bool
+
+    package init(reply: ReplicaReply) {
+        self.reply = reply
+        changes = []
+        hasOutbox = false
+        isUnsettled = false
+    }
+}

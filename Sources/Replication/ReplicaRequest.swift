@@ -1,0 +1,156 @@
+package import Model
+
+/// What a disk is asked to do with the registers and entries of one partition: by a coordinator
+/// (of this node or another), or by this node's own background work.
+package enum ReplicaRequest: Sendable {
+    /// Makes the next version of a register, above everything known here, in `cover` and `above`,
+    /// and prepares it. An operation that was applied before is not applied again.
+    case assign(Assignment)
+    /// Makes a version durable, invisible. Refused where it does not cover what is known here.
+    case prepare(RegisterKey, RegisterVersion)
+    /// Makes a version visible, whether it was prepared here or not. Unless `listed` (its
+    /// directory's entry is known to be durable), the entry is put into the outbox.
+    case commit(RegisterKey, RegisterVersion, listed: Bool)
+    case read(RegisterKey)
+    /// Joins what another disk knows; see `Register.merge`.
+    case merge(Partition, [KeyedRegister], [KeyedEntry], theirs: PartitionContext, MergeOrigin)
+    /// Joins the other disk's context, if the registers are still those that it was compared with.
+    case joinContext(Partition, PartitionContext, ifContents: Fingerprint)
+    case promise(RegisterKey, Ballot)
+    case accept(RegisterKey, Ballot, RegisterVersion)
+    /// Reserves a dot and answers with the version that `Assignment` makes, without storing it.
+    case mint(Assignment)
+    case putEntry(EntryKey, DirectoryEntry)
+    case readEntry(EntryKey)
+    /// Live names after `after`, in order, and whether the directory is marked.
+    case list(StorePath, after: [UInt8]?, limit: Int)
+    /// What a range of items holds, for reconciliation and for moving partitions.
+    case fetch(Partition, [ItemKey])
+    /// All items of a partition with their fingerprints.
+    case items(Partition)
+    /// Commits what has been prepared for long, and names the registers whose ballot is unsettled.
+    case settle(preparedBefore: Duration)
+    case outbox(limit: Int)
+    case outboxDone([OutboxRow])
+    /// Removes kept versions: the decision of one holder, which follows the others by their contexts.
+    case expire(RegisterKey, [Dot])
+    /// Removes a tombstone that every holder has.
+    case dropTombstone(RegisterKey, Dot)
+    /// Removes the entry of a name that is gone, unless it changed since.
+    case dropEntry(EntryKey, DirectoryEntry)
+    /// Forgets a partition that this disk does not hold any more, unless it changed since.
+    case forget(Partition, ifSum: Fingerprint)
+    /// The partitions that are not empty, with their sums.
+    case partitions
+    /// Candidates for expiry and removal: kept versions since before, tombstones before.
+    case aged(keptBefore: HybridTime, tombstonesBefore: HybridTime, limit: Int)
+
+    /// Whether an answer must wait for a sync.
+    package var changes: Bool {
+        switch self {
+        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged: false
+        case .assign, .prepare, .commit, .merge, .joinContext, .promise, .accept, .mint, .putEntry,
+            .settle, .outboxDone, .expire, .dropTombstone, .dropEntry, .forget:
+            true
+        }
+    }
+}
+
+/// Whether merged items come from a fellow holder (reconciliation) or from a holder of an older
+/// layout (moving a partition, where ballots must come along).
+package enum MergeOrigin: Hashable, Sendable { case holder, takeOver }
+
+/// A version to be made.
+package struct Assignment: Hashable, Sendable {
+    package var key: RegisterKey
+    package var value: RegisterValue
+    package var operation: OperationID
+    /// What the new version must know beside what this disk knows.
+    package var cover: CausalContext
+    /// The version's clock is above this, and above everything known here.
+    package var above: HybridTime
+    /// The clock's reading now.
+    package var time: HybridTime
+
+    package init(
+        key: RegisterKey, value: RegisterValue, operation: OperationID,
+        cover: CausalContext = .empty, above: HybridTime = .zero, time: HybridTime
+    ) {
+        self.key = key
+        self.value = value
+        self.operation = operation
+        self.cover = cover
+        self.above = above
+        self.time = time
+    }
+}
+
+package struct KeyedRegister: Hashable, Sendable {
+    package var key: RegisterKey
+    package var register: Register
+
+    package init(key: RegisterKey, register: Register) {
+        self.key = key
+        self.register = register
+    }
+}
+
+package struct KeyedEntry: Hashable, Sendable {
+    package var key: EntryKey
+    package var entry: DirectoryEntry
+
+    package init(key: EntryKey, entry: DirectoryEntry) {
+        self.key = key
+        self.entry = entry
+    }
+}
+
+/// The 48 bits by which an item (a register or an entry) is found in its partition; 0 is the
+/// partition's context itself.
+package struct ItemKey: Hashable, Comparable, Sendable {
+    package let bits: UInt64
+
+    package static let context = ItemKey(bits: 0)
+
+    package init(bits: UInt64) { self.bits = bits & 0xFFFF_FFFF_FFFF }
+
+    package init(_ fingerprint: Fingerprint) {
+        // 0 is taken: a name that hashes to it shares the next number with another.
+        self.init(bits: max(1, fingerprint.high & 0xFFFF_FFFF_FFFF))
+    }
+
+    package static func < (a: ItemKey, b: ItemKey) -> Bool { a.bits < b.bits }
+}
+
+package struct Item: Hashable, Sendable {
+    package var key: ItemKey
+    package var fingerprint: Fingerprint
+
+    package init(key: ItemKey, fingerprint: Fingerprint) {
+        self.key = key
+        self.fingerprint = fingerprint
+    }
+}
+
+/// Work that a committed change left: an entry that has to follow.
+package enum OutboxRow: Hashable, Comparable, Sendable {
+    /// The directory's entry of a file follows its register.
+    case file(StorePath)
+    /// The parent's entry of a directory follows whether it exists.
+    case directory(StorePath)
+
+    package static func < (a: OutboxRow, b: OutboxRow) -> Bool { a.order < b.order }
+
+    package var path: StorePath {
+        switch self {
+        case .file(let path), .directory(let path): path
+        }
+    }
+
+    private var order: (Int, StorePath) {
+        switch self {
+        case .file(let path): (0, path)
+        case .directory(let path): (1, path)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package import Model
+
+/// What a client says of a file that it stores.
+package struct FileContent: Hashable, Sendable {
+    package var byteCount: UInt64
+    package var digest: Digest
+    package var contentType: String
+    /// The client's; nil where it said none.
+    package var modified: Timestamp?
+    package var object: ObjectID
+
+    package init(
+        byteCount: UInt64, digest: Digest, contentType: String, modified: Timestamp?,
+        object: ObjectID
+    ) {
+        self.byteCount = byteCount
+        self.digest = digest
+        self.contentType = contentType
+        self.modified = modified
+        self.object = object
+    }
+}
+
+/// Under which condition a write is done (RFC 9110 section 13.1).
+package enum WriteCondition: Hashable, Sendable {
+    case none
+    /// `If-None-Match: *`: only where no file is.
+    case absent
+    /// `If-Match: *`: only where a file is.
+    case present
+    /// `If-Match` with tags: only where the file's content is one of these.
+    case matches([Digest])
+    /// `If-None-Match` with tags: only where it is none of these.
+    case differs([Digest])
+
+    /// - Parameter version: the register's newest; nil where there never was one.
+    package func isMet(by version: RegisterVersion?) -> Bool {
+        let digest = version?.value.facts?.digest
+        return switch self {
+        case .none: true
+        case .absent: digest == nil
+        case .present: digest != nil
+        case .matches(let digests): digest.map { digests.contains($0) } ?? false
+        case .differs(let digests): digest.map { !digests.contains($0) } ?? true
+        }
+    }
+}
