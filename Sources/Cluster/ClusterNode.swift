@@ -1,5 +1,4 @@
 package import Model
-package import Replication
 
 /// The brain of one running store: events in, directives out; no IO, no clock, no randomness of
 /// its own. It dies with its process; what must survive is on its `NodeDisk`.
