@@ -5,13 +5,13 @@ extension Register {
     ///
     /// - Parameter context: the partition's, which the version's dot joins.
     package mutating func commit(_ version: RegisterVersion, in context: inout PartitionContext) {
-        prepared.removeAll { $0.dot == version.dot }
+        dropPrepared(of: version, in: &context)
         clearAccepted(coveredBy: version)
         guard !context.contains(version.dot) else { return }
         context.insert(version.dot)
         guard let old = head else {
             head = version
-            return dropPreparedOfHead()
+            return
         }
         if old.rank < version.rank {
             head = version
@@ -19,7 +19,6 @@ extension Register {
         } else {
             supersede(version, by: old)
         }
-        dropPreparedOfHead()
     }
 
     /// Joins what another disk knows of the same register, both with their partition's context:
@@ -101,10 +100,14 @@ extension Register {
         kept.insert(version, at: index)
     }
 
-    /// A prepared version that the same operation's committed one replaced will not come.
-    private mutating func dropPreparedOfHead() {
-        guard let head, !prepared.isEmpty else { return }
-        prepared.removeAll { $0.operation == head.operation && $0.rank < head.rank }
+    /// Another attempt of the same operation will not come: its dot is spent.
+    private mutating func dropPrepared(
+        of version: RegisterVersion, in context: inout PartitionContext
+    ) {
+        for other in prepared where other.operation == version.operation {
+            if other.dot != version.dot { context.insert(other.dot) }
+        }
+        prepared.removeAll { $0.operation == version.operation }
     }
 
     /// An accepted version that a committed one knew of is settled.

@@ -10,8 +10,10 @@ extension Replica {
         var register = tables.register(key) ?? Register()
         var context = tables.state(of: key.partition).context
         if let earlier = register.version(of: assignment.operation) {
-            guard register.prepared.contains(earlier) else { return .alreadyApplied(earlier) }
-            if assignment.isMet(by: earlier) { return .assigned(earlier) }
+            guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
+            if assignment.isMet(by: earlier) {
+                return .assigned(earlier, replacing: register.isLive)
+            }
             // A holder knew more than this version covers. Its dot is spent: in the context, so
             // that no hole stays in it, and wherever the version was prepared it gives way.
             register.prepared.removeAll { $0.dot == earlier.dot }
@@ -23,7 +25,7 @@ extension Replica {
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
         outcome.isUnsettled = true
-        return .assigned(version)
+        return .assigned(version, replacing: register.isLive)
     }
 
     static func mint(
@@ -34,7 +36,8 @@ extension Replica {
             return .alreadyApplied(earlier)
         }
         if tables.isFull, assignment.value.facts != nil { return .full }
-        return .assigned(makeVersion(assignment, register, &tables))
+        let version = makeVersion(assignment, register, &tables)
+        return .assigned(version, replacing: register.isLive)
     }
 
     /// The next version of the register: above all that is known of it here or said in the
@@ -68,7 +71,7 @@ extension Replica {
         let context = tables.state(of: key.partition).context
         if register.contains(version.dot) || context.contains(version.dot) { return .prepared }
         if let earlier = register.version(of: version.operation) {
-            guard register.prepared.contains(earlier) else { return .alreadyApplied(earlier) }
+            guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             // An older attempt that comes late is worth nothing beside the newer one.
             if earlier.covers(version) { return .prepared }
             register.prepared.removeAll { $0.dot == earlier.dot }
@@ -147,4 +150,16 @@ extension Assignment {
 
 extension Register {
     var isMarked: Bool { head?.value == .mark }
+
+    /// Whether the register holds something as far as clients see.
+    package var isLive: Bool { head.map { !$0.value.isDeleted } ?? false }
+
+    /// Whether `version` is prepared and nothing here was made in knowledge of it: if something
+    /// was, it had taken effect.
+    fileprivate func isOnlyPrepared(_ version: RegisterVersion) -> Bool {
+        prepared.contains(version) && head?.covers(version) != true
+            && !prepared.contains {
+                $0.operation != version.operation && $0.covers(version)
+            }
+    }
 }

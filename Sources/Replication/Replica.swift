@@ -42,8 +42,11 @@ package enum Replica {
         case .accept(let key, let ballot, let version):
             return accept(key, ballot, version, &tables, now, &outcome)
         case .putEntry(let key, let entry):
+            let existed = existence(of: key.directory, tables).exists
             put(entry, for: key, &tables, &outcome)
-            return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
+            var now = existence(of: key.directory, tables)
+            now.hasChanged = now.exists != existed
+            return .entry(tables.entry(key), existence: now)
         case .readEntry(let key):
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
         case .list(let directory, let after, let limit):

@@ -2,8 +2,9 @@ package import Model
 
 /// What a disk answers.
 package enum ReplicaReply: Sendable {
-    /// The version that was made and prepared; or, for `mint`, made alone.
-    case assigned(RegisterVersion)
+    /// The version that was made and prepared; or, for `mint`, made alone. `replacing`: something
+    /// live was there.
+    case assigned(RegisterVersion, replacing: Bool)
     /// The operation was applied before; this is the version that it made.
     case alreadyApplied(RegisterVersion)
     case prepared
@@ -37,10 +38,13 @@ package struct Existence: Hashable, Sendable {
     package var exists: Bool
     /// Nil where nothing was ever in it.
     package var rank: Rank?
+    /// Whether the request that this answers made it come or go.
+    package var hasChanged: Bool
 
-    package init(exists: Bool, rank: Rank?) {
+    package init(exists: Bool, rank: Rank?, hasChanged: Bool = false) {
         self.exists = exists
         self.rank = rank
+        self.hasChanged = hasChanged
     }
 }
 
