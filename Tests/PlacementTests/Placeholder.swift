@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Placement
-
-@Suite struct PlacementPlaceholder {}
