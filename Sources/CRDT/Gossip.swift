@@ -1,0 +1,126 @@
+package import Model
+
+/// Spreads the cluster's state: changes as rumors, and what rumors missed by comparing sums.
+///
+/// A changed entry goes to three random peers every 500 ms for ⌈log2(N + 1)⌉ + 4 periods, all
+/// entries of a period in one message (Demers et al., "Epidemic Algorithms for Replicated Database
+/// Maintenance", 1987: push rumors, backed by anti-entropy). Every 5 s one random peer is told the
+/// sum over all entries.
+package struct Gossip: Sendable {
+    /// To be changed with `update` alone.
+    package internal(set) var state: ClusterState
+    var rumors: [Rumor] = []
+    private var nextRumors: Duration?
+    private var nextDigest: Duration?
+    var lastConflict: Duration?
+    /// When the draft changed first and last since it was published.
+    var draftChanged: (first: Duration, last: Duration)?
+    /// Retired here lately; oldest first.
+    var retired: [LayoutID] = []
+
+    struct Rumor: Sendable {
+        var key: EntryKey
+        /// Periods in which it was said.
+        var said: Int
+    }
+
+    package init(_ state: ClusterState) {
+        self.state = state
+        if state.layouts.hasUnpublished { draftChanged = (.zero, .zero) }
+    }
+
+    /// Entries that are still being passed on.
+    package var rumorCount: Int { rumors.count }
+
+    // MARK: Events
+
+    /// Changes the state by one of its own events, and spreads what changed.
+    package mutating func update(
+        now: Duration, _ directives: inout [GossipDirective],
+        _ event: (inout ClusterState) throws(ChangeError) -> Delta
+    ) throws(ChangeError) {
+        let layouts = state.layouts.active
+        let delta = try event(&state)
+        var outcome = MergeOutcome()
+        outcome.changed = delta.entries
+        outcome.retired = layouts.filter { state.layouts.active($0.id) == nil }.map(\.id)
+        react(to: outcome, spread: true, now: now, &directives)
+    }
+
+    /// Whether the draft should be published now (`ClusterState.publishLayout`): it was quiet for
+    /// 2 s, or has waited for 10 s. Any node may do it; those that know the same draft publish the
+    /// same layout.
+    package func isPublishDue(now: Duration) -> Bool {
+        guard let draftChanged, state.identity.established != nil,
+            state.layouts.active.count < CRDTLimits.publishCountMax
+        else { return false }
+        return now - draftChanged.last >= CRDTLimits.publishQuiet
+            || now - draftChanged.first >= CRDTLimits.publishDelayMax
+    }
+
+    /// Time passed. To be called every 500 ms or more often.
+    /// - Parameter peers: the other nodes that are alive, any order; not this node.
+    /// - Complexity: O(rumors), nothing in the number of peers.
+    package mutating func tick(
+        now: Duration, peers: [NodeID], using generator: inout some RandomNumberGenerator,
+        _ directives: inout [GossipDirective]
+    ) {
+        if nextDigest == nil {
+            // Nodes that start together do not ask together.
+            let part = Int.random(in: 0..<16, using: &generator)
+            nextDigest = now + CRDTLimits.digestInterval * part / 16
+        }
+        guard !peers.isEmpty else { return }
+        if !rumors.isEmpty, now >= nextRumors ?? now {
+            nextRumors = now + CRDTLimits.rumorInterval
+            sayRumors(peers: peers, using: &generator, &directives)
+        }
+        if let due = nextDigest, now >= due {
+            nextDigest = now + CRDTLimits.digestInterval
+            let peer = peers[Int.random(in: peers.indices, using: &generator)]
+            send(.digest(state.digest), to: peer, &directives)
+        }
+    }
+
+    /// Compares with `peer` now: at a node's start, or when it came back.
+    package func compare(with peer: NodeID, _ directives: inout [GossipDirective]) {
+        send(.digest(state.digest), to: peer, &directives)
+    }
+
+    package mutating func received(
+        _ message: GossipMessage, from peer: NodeID, now: Duration,
+        _ directives: inout [GossipDirective]
+    ) {
+        switch state.identity.meet(message.identity) {
+        case .same: break
+        case .adopted:
+            directives.append(.persist(Delta([.identity(state.identity)])))
+            directives.append(.changed(.identity(state.identity)))
+            // What the cluster has published comes before anything is published here.
+            if draftChanged != nil { draftChanged = (now, now) }
+            compare(with: peer, &directives)
+        case .foreign:
+            foreignMet(message.identity, peer, now: now, &directives)
+            return
+        }
+        switch message.body {
+        case .rumor(let delta, let offers):
+            merge(delta, isRepair: false, now: now, &directives)
+            let wants = offers.filter { differs($0) }.map(\.key)
+            if !wants.isEmpty { send(.repair(Delta(), wants: wants), to: peer, &directives) }
+        case .digest(let sum):
+            if sum != state.digest {
+                send(.buckets(state.sums.buckets.map(\.low)), to: peer, &directives)
+            } else if message.identity != state.identity {
+                send(.digest(sum), to: peer, &directives)
+            }
+        case .buckets(let sums):
+            summarize(differingFrom: sums, to: peer, &directives)
+        case .summary(let buckets, let items):
+            answer(buckets, items, to: peer, &directives)
+        case .repair(let delta, let wants):
+            merge(delta, isRepair: true, now: now, &directives)
+            repair(with: wants.compactMap { state.entry($0) }, wants: [], to: peer, &directives)
+        }
+    }
+}

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import CRDT
-
-@Suite struct CRDTPlaceholder {}
