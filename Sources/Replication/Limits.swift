@@ -1,2 +1,27 @@
 /// The numbers of this room, each with its reason.
-package enum ReplicationLimits {}
+package enum ReplicationLimits {
+    /// How long a holder may take to make a version durable before another stands in for it: a
+    /// group commit takes some 10 ms, a disk under load some 100.
+    package static let copyTimeout = Duration.seconds(1)
+
+    /// How long a checked read waits for a holder that membership does not call dead.
+    package static let readTimeout = Duration.milliseconds(400)
+
+    /// After this a write is acknowledged without its directory's entry, and says so.
+    package static let listingTimeout = Duration.seconds(2)
+
+    /// Attempts of one write against holders that know more, and of one conditional write against
+    /// other ballots. Each loses to somebody who made progress; with the random waits between them
+    /// ten in a row do not happen outside of a fault.
+    package static let attemptsMax = 10
+
+    /// The longest random wait before the second attempt; it grows by as much with each.
+    package static let attemptDelay = Duration.milliseconds(20)
+
+    /// A coordinator gives up here: below the 20 s after which clients do.
+    package static let operationTimeout = Duration.seconds(10)
+
+    /// What was prepared this long ago is committed without its coordinator's word, and a ballot
+    /// is settled by whoever finds it: some round trips of a slow network.
+    package static let settleAfter = Duration.seconds(2)
+}

@@ -90,15 +90,15 @@ package struct MemoryTables: ReplicaTables, Sendable {
         }
     }
 
-    package func liveEntries(
-        in directory: StorePath, after: [UInt8]?, limit: Int
+    package func entries(
+        in directory: StorePath, after: [UInt8]?, limit: Int, withGone: Bool
     ) -> [KeyedEntry] {
         guard let table = tables[Partition(of: directory)] else { return [] }
         let start = EntryKey(directory: directory, name: after ?? [])
         var result: [KeyedEntry] = []
         for entry in table.entries[table.entries.position { $0.key < start }...] {
             guard entry.key.directory == directory, result.count < limit else { break }
-            if entry.entry.isLive, after.map({ $0 != entry.key.name }) ?? true {
+            if withGone || entry.entry.isLive, after.map({ $0 != entry.key.name }) ?? true {
                 result.append(entry)
             }
         }

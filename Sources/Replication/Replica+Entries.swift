@@ -7,7 +7,8 @@ extension Replica {
     ) -> Existence {
         let state = tables.directoryState(directory)
         let isMarked = tables.register(.mark(directory))?.isMarked ?? false
-        return Existence(exists: isMarked || state.liveCount > 0, rank: state.rank)
+        return Existence(
+            exists: isMarked || state.liveCount > 0, isMarked: isMarked, rank: state.rank)
     }
 
     /// Joins `entry` into what the directory knows of the name.
@@ -58,9 +59,11 @@ extension Replica {
     }
 
     static func list(
-        _ directory: StorePath, after: [UInt8]?, limit: Int, _ tables: some ReplicaTables
+        _ directory: StorePath, after: [UInt8]?, limit: Int, withGone: Bool,
+        _ tables: some ReplicaTables
     ) -> ReplicaReply {
-        let entries = tables.liveEntries(in: directory, after: after, limit: limit + 1)
+        let entries = tables.entries(
+            in: directory, after: after, limit: limit + 1, withGone: withGone)
         return .listing(
             Array(entries.prefix(limit)), existence: existence(of: directory, tables),
             more: entries.count > limit)

@@ -49,8 +49,8 @@ package enum Replica {
             return .entry(tables.entry(key), existence: now)
         case .readEntry(let key):
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
-        case .list(let directory, let after, let limit):
-            return list(directory, after: after, limit: limit, tables)
+        case .list(let directory, let after, let limit, let withGone):
+            return list(directory, after: after, limit: limit, withGone: withGone, tables)
         case .fetch(let partition, let keys): return fetch(partition, keys, tables)
         case .items(let partition): return items(partition, tables)
         case .settle(let before): return settle(preparedBefore: before, &tables, &outcome)
@@ -96,7 +96,7 @@ extension ReplicaRequest {
             .fetch(let partition, _), .items(let partition), .forget(let partition, _):
             partition
         case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition
-        case .list(let directory, _, _): Partition(of: directory)
+        case .list(let directory, _, _, _): Partition(of: directory)
         case .settle, .outbox, .outboxDone, .partitions, .aged: nil
         }
     }

@@ -36,13 +36,16 @@ package enum ReplicaReply: Sendable {
 /// Whether a directory exists here, and the rank of the newest change in it.
 package struct Existence: Hashable, Sendable {
     package var exists: Bool
+    /// Whether it was made by a client, not by what is in it.
+    package var isMarked: Bool
     /// Nil where nothing was ever in it.
     package var rank: Rank?
     /// Whether the request that this answers made it come or go.
     package var hasChanged: Bool
 
-    package init(exists: Bool, rank: Rank?, hasChanged: Bool = false) {
+    package init(exists: Bool, isMarked: Bool, rank: Rank?, hasChanged: Bool = false) {
         self.exists = exists
+        self.isMarked = isMarked
         self.rank = rank
         self.hasChanged = hasChanged
     }

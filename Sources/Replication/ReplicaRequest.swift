@@ -22,8 +22,9 @@ package enum ReplicaRequest: Sendable {
     case mint(Assignment)
     case putEntry(EntryKey, DirectoryEntry)
     case readEntry(EntryKey)
-    /// Live names after `after`, in order, and whether the directory is marked.
-    case list(StorePath, after: [UInt8]?, limit: Int)
+    /// Names after `after`, in order, and whether the directory exists. With those that are gone,
+    /// for a coordinator that joins the pages of several holders.
+    case list(StorePath, after: [UInt8]?, limit: Int, withGone: Bool)
     /// What a range of items holds, for reconciliation and for moving partitions.
     case fetch(Partition, [ItemKey])
     /// All items of a partition with their fingerprints.

@@ -52,8 +52,10 @@ package protocol ReplicaTables {
 
     func entry(_ key: EntryKey) -> DirectoryEntry?
     mutating func setEntry(_ entry: DirectoryEntry?, for key: EntryKey)
-    /// In order of names, only live ones.
-    func liveEntries(in directory: StorePath, after: [UInt8]?, limit: Int) -> [KeyedEntry]
+    /// In order of names; live ones, or all.
+    func entries(
+        in directory: StorePath, after: [UInt8]?, limit: Int, withGone: Bool
+    ) -> [KeyedEntry]
     func directoryState(_ directory: StorePath) -> DirectoryState
     mutating func setDirectoryState(_ state: DirectoryState, of directory: StorePath)
 

@@ -1,0 +1,369 @@
+package import Model
+
+/// Coordinates one conditional write, or settles what another left unsettled, by ballots among the
+/// holders of a register (Rystsov, "CASPaxos: Replicated State Machines without logs", 2018).
+///
+/// Unconditional writes go on beside it. A holder accepts a version only if that covers all it
+/// has, so a write that came between asking and accepting makes the ballot start again.
+///
+/// ```
+///  promising ──majority──▶ (condition) ──met──▶ minting ──▶ accepting ──majority──▶ listing ──▶ finished
+///      ▲                       │                               │
+///      │                       └─ not met ─▶ finished          │
+///      └────────── lower ballot, or a version that it did not know ─┘
+/// ```
+package struct BallotOperation: Sendable {
+    package enum Purpose: Sendable {
+        case write(RegisterValue, OperationID, WriteCondition)
+        /// Finds out what the newest version is, and commits it.
+        case settle
+    }
+
+    package enum Outcome: Sendable {
+        case waiting
+        /// - Parameter exact: cleared where less than a majority decided.
+        case written(
+            RegisterVersion, copies: Int, replacing: Bool, listingPending: Bool, exact: Bool)
+        case conditionFailed(exact: Bool)
+        case settled(Register)
+        case failed(WriteOperation.Failure)
+    }
+
+    private enum Phase: Sendable {
+        case promising
+        case pausing(until: Duration)
+        case minting
+        case accepting(RegisterVersion)
+        /// A version that was committed before is brought to a majority.
+        case confirming(RegisterVersion)
+        case listing(RegisterVersion, copies: Int, EntryWriter, until: Duration)
+        case finished(Outcome)
+    }
+
+    private let key: RegisterKey
+    private let purpose: Purpose
+    private let own: Target
+    private let targets: Targets
+    private let policy: WritePolicy
+    private let deadline: Duration
+    private var reachable: [Target]
+
+    private var phase = Phase.promising
+    private var ballot: Ballot
+    private var round: UInt32 = 0
+    private var attempt = 0
+    private var tally: Tally
+    private var open: [NodeID] = []
+    private var answers: [(register: Register, context: PartitionContext)] = []
+    private var rejected = false
+    private var joined = Register()
+    private var isExact = true
+    private var isReplacing = false
+    /// What the operation ends with when the version under way is settled.
+    private var endsAsFailedCondition = false
+
+    package init(
+        _ key: RegisterKey, _ purpose: Purpose, own: Target, targets: Targets, policy: WritePolicy,
+        time: CoordinatorTime, isReachable: (NodeID) -> Bool,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        self.key = key
+        self.purpose = purpose
+        self.own = own
+        self.targets = targets
+        self.policy = policy
+        deadline = time.now + ReplicationLimits.operationTimeout
+        reachable = targets.holders.filter { isReachable($0.node) }
+        tally = Tally(targets)
+        // Above earlier ballots of this node also after a restart, without a row of its own.
+        ballot = Ballot(round: time.stamp.value, node: own.node)
+        promise(&directives)
+    }
+
+    package var outcome: Outcome {
+        if case .finished(let outcome) = phase { return outcome }
+        return .waiting
+    }
+
+    package var nextDeadline: Duration {
+        switch phase {
+        case .pausing(let until), .listing(_, _, _, let until): min(until, deadline)
+        default: deadline
+        }
+    }
+
+    package mutating func answered(
+        _ reply: ReplicaReply, by target: Target, round: UInt32, _ time: CoordinatorTime,
+        using generator: inout SplitMix64, entryTargets: (EntryKey) -> Targets,
+        isReachable: (NodeID) -> Bool, into directives: inout [CoordinatorDirective]
+    ) {
+        if case .listing(let version, let count, var writer, let until) = phase {
+            let outcome = writer.answered(reply, by: target, round: round, into: &directives)
+            phase = .listing(version, copies: count, writer, until: until)
+            return listed(outcome, entryTargets, isReachable, &directives)
+        }
+        guard round == self.round else { return }
+        open.removeAll { $0 == target.node }
+        switch (phase, reply) {
+        case (.promising, .promised(let register, let context)):
+            answers.append((register, context))
+            tally.count(target)
+        case (.minting, .assigned(let version, _)):
+            return propose(version, &directives)
+        case (.minting, .alreadyApplied(let version)):
+            return confirm(version, &directives)
+        case (.minting, _):
+            phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
+            return
+        case (.accepting, .accepted), (.confirming, .committed):
+            tally.count(target)
+        case (_, .ballotTooLow(let promised)):
+            ballot.round = max(ballot.round, promised.round)
+            rejected = true
+        case (_, .refused):
+            rejected = true
+        default: break
+        }
+        progress(time, using: &generator, entryTargets, isReachable, &directives)
+    }
+
+    package mutating func unanswered(
+        by node: NodeID, round: UInt32, _ time: CoordinatorTime,
+        using generator: inout SplitMix64, entryTargets: (EntryKey) -> Targets,
+        isReachable: (NodeID) -> Bool, into directives: inout [CoordinatorDirective]
+    ) {
+        if case .listing(let version, let count, var writer, let until) = phase {
+            let outcome = writer.unanswered(by: node, round: round, into: &directives)
+            phase = .listing(version, copies: count, writer, until: until)
+            return listed(outcome, entryTargets, isReachable, &directives)
+        }
+        guard round == self.round else { return }
+        open.removeAll { $0 == node }
+        reachable.removeAll { $0.node == node }
+        progress(time, using: &generator, entryTargets, isReachable, &directives)
+    }
+
+    package mutating func timePassed(
+        _ time: CoordinatorTime, into directives: inout [CoordinatorDirective]
+    ) {
+        switch phase {
+        case .pausing(let until) where time.now >= until && time.now < deadline:
+            promise(&directives)
+        case .listing(let version, let count, _, let until) where time.now >= until:
+            finish(version, copies: count, listed: false, &directives)
+        case .finished: break
+        default:
+            if time.now >= deadline { phase = .finished(.failed(.noQuorum)) }
+        }
+    }
+
+    // MARK: Steps
+
+    private mutating func promise(_ directives: inout [CoordinatorDirective]) {
+        attempt += 1
+        ballot.round += 1
+        answers = []
+        endsAsFailedCondition = false
+        phase = .promising
+        ask(.promise(key, ballot), &directives)
+    }
+
+    private mutating func ask(
+        _ request: ReplicaRequest, _ directives: inout [CoordinatorDirective]
+    ) {
+        round += 1
+        rejected = false
+        tally = Tally(targets)
+        open = reachable.map(\.node)
+        for target in reachable {
+            directives.append(.ask(target.node, request, round: round))
+        }
+    }
+
+    /// A majority of each layout decides; under `available`, where that cannot be reached, all
+    /// that answer.
+    private var isDecided: Bool {
+        if tally.hasMajority { return true }
+        return policy == .available && open.isEmpty && !rejected && !tally.counted.isEmpty
+    }
+
+    private mutating func progress(
+        _ time: CoordinatorTime, using generator: inout SplitMix64,
+        _ entryTargets: (EntryKey) -> Targets, _ isReachable: (NodeID) -> Bool,
+        _ directives: inout [CoordinatorDirective]
+    ) {
+        switch phase {
+        case .promising, .accepting, .confirming: break
+        case .pausing, .minting, .listing, .finished: return
+        }
+        guard isDecided else {
+            if !open.isEmpty { return }
+            return rejected
+                ? retry(time, using: &generator)
+                : (phase = .finished(.failed(.noQuorum)))
+        }
+        if !tally.hasMajority { isExact = false }
+        switch phase {
+        case .promising: decide(time, &directives)
+        case .accepting(let version), .confirming(let version):
+            chosen(version, time, entryTargets, isReachable, &directives)
+        case .pausing, .minting, .listing, .finished: break
+        }
+    }
+
+    private mutating func retry(_ time: CoordinatorTime, using generator: inout SplitMix64) {
+        guard attempt < ReplicationLimits.attemptsMax else {
+            phase = .finished(.failed(.contended))
+            return
+        }
+        let nanoseconds = ReplicationLimits.attemptDelay.nanoseconds * Int64(attempt)
+        round += 1
+        phase = .pausing(
+            until: time.now
+                + .nanoseconds(Int64.random(in: 0...nanoseconds, using: &generator)))
+    }
+
+    /// With promises of a majority: what is the newest version, and does it meet the condition?
+    private mutating func decide(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        joined = Register()
+        var context = PartitionContext()
+        for answer in answers {
+            joined.merge(answer.register, mine: &context, theirs: answer.context)
+            context.formUnion(answer.context)
+        }
+        let accepted = answers.compactMap { $0.register.ballot?.accepted }
+            .filter { !context.contains($0.version.dot) }
+            .max { $0.ballot < $1.ballot }?.version
+        let unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
+        switch purpose {
+        case .settle:
+            if let unsettled { return propose(unsettled, &directives) }
+            if let head = joined.head { return confirm(head, &directives) }
+            phase = .finished(.settled(joined))
+        case .write(let value, let operation, let condition):
+            if let unsettled, unsettled.operation == operation {
+                return propose(unsettled, &directives)
+            }
+            if let earlier = joined.version(of: operation) { return confirm(earlier, &directives) }
+            let newest = unsettled ?? joined.head
+            isReplacing = newest.map { !$0.value.isDeleted } ?? false
+            guard condition.isMet(by: newest) else {
+                // What the answer goes by must not disappear again.
+                endsAsFailedCondition = true
+                if let unsettled { return propose(unsettled, &directives) }
+                if let newest { return confirm(newest, &directives) }
+                phase = .finished(.conditionFailed(exact: isExact))
+                return
+            }
+            mint(value, operation, time, &directives)
+        }
+    }
+
+    private mutating func mint(
+        _ value: RegisterValue, _ operation: OperationID, _ time: CoordinatorTime,
+        _ directives: inout [CoordinatorDirective]
+    ) {
+        var cover = joined.knownContext
+        var above = joined.latestTime
+        for answer in answers {
+            guard let accepted = answer.register.ballot?.accepted?.version else { continue }
+            cover.merge(accepted.version.context)
+            cover.insert(accepted.dot)
+            above = max(above, accepted.version.time)
+        }
+        round += 1
+        open = [own.node]
+        phase = .minting
+        directives.append(
+            .ask(
+                own.node,
+                .mint(
+                    Assignment(
+                        key: key, value: value, operation: operation, cover: cover, above: above,
+                        time: time.stamp)),
+                round: round))
+    }
+
+    private mutating func propose(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        phase = .accepting(version)
+        ask(.accept(key, ballot, version), &directives)
+    }
+
+    private mutating func confirm(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        phase = .confirming(version)
+        ask(.commit(key, version, listed: false), &directives)
+    }
+
+    private mutating func chosen(
+        _ version: RegisterVersion, _ time: CoordinatorTime,
+        _ entryTargets: (EntryKey) -> Targets, _ isReachable: (NodeID) -> Bool,
+        _ directives: inout [CoordinatorDirective]
+    ) {
+        let isOwn: Bool
+        if case .write(_, let operation, _) = purpose {
+            isOwn = version.operation == operation
+        } else {
+            isOwn = false
+        }
+        guard isOwn, !endsAsFailedCondition,
+            let item = KeyedEntry(following: version, of: key)
+        else {
+            return finish(version, copies: tally.counted.count, listed: false, &directives)
+        }
+        round += 1
+        let writer = EntryWriter(
+            item, at: entryTargets(item.key), policy: policy, round: round,
+            isReachable: isReachable, into: &directives)
+        phase = .listing(
+            version, copies: tally.counted.count, writer,
+            until: time.now + ReplicationLimits.listingTimeout)
+        listed(writer.outcome, entryTargets, isReachable, &directives)
+    }
+
+    private mutating func listed(
+        _ outcome: EntryWriter.Outcome, _ entryTargets: (EntryKey) -> Targets,
+        _ isReachable: (NodeID) -> Bool, _ directives: inout [CoordinatorDirective]
+    ) {
+        guard case .listing(let version, let count, let writer, let until) = phase else { return }
+        switch outcome {
+        case .waiting: break
+        case .failed: finish(version, copies: count, listed: false, &directives)
+        case .done:
+            guard let next = writer.next else {
+                return finish(version, copies: count, listed: true, &directives)
+            }
+            round += 1
+            let above = EntryWriter(
+                next, at: entryTargets(next.key), policy: policy, round: round,
+                isReachable: isReachable, into: &directives)
+            phase = .listing(version, copies: count, above, until: until)
+        }
+    }
+
+    private mutating func finish(
+        _ version: RegisterVersion, copies: Int, listed: Bool,
+        _ directives: inout [CoordinatorDirective]
+    ) {
+        for target in targets.holders {
+            directives.append(.tell(target.node, .commit(key, version, listed: listed)))
+        }
+        if endsAsFailedCondition {
+            phase = .finished(.conditionFailed(exact: isExact))
+        } else if case .settle = purpose {
+            var context = PartitionContext()
+            joined.commit(version, in: &context)
+            phase = .finished(.settled(joined))
+        } else {
+            phase = .finished(
+                .written(
+                    version, copies: copies, replacing: isReplacing,
+                    listingPending: !listed, exact: isExact))
+        }
+    }
+}

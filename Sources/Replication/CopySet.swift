@@ -1,0 +1,99 @@
+import Model
+
+/// Whom one step of a write asks, and who did it: holders first, and stand-ins for those that do
+/// not answer, are known dead, or have no room.
+struct CopySet: Sendable {
+    enum State: Equatable, Sendable { case idle, asked, done, refused, failed }
+
+    struct Member: Sendable {
+        var target: Target
+        var state: State
+        var isHandOff: Bool
+    }
+
+    private(set) var members: [Member]
+    private(set) var tally: Tally
+    private var spare: [Target]
+    private let majority: Int
+    private let policy: WritePolicy
+
+    /// - Parameter isReachable: what membership says now; the others count as failed at once.
+    init(_ targets: Targets, policy: WritePolicy, isReachable: (NodeID) -> Bool) {
+        tally = Tally(targets)
+        majority = targets.majority
+        self.policy = policy
+        spare = policy == .available ? targets.handOffs.filter { isReachable($0.node) } : []
+        members = targets.holders.map {
+            Member(target: $0, state: isReachable($0.node) ? .idle : .failed, isHandOff: false)
+        }
+        for member in members where member.state == .failed {
+            standIn(for: member.target)
+        }
+    }
+
+    /// Those not asked yet; they are marked as asked.
+    mutating func takeIdle() -> [Target] {
+        var result: [Target] = []
+        for index in members.indices where members[index].state == .idle {
+            members[index].state = .asked
+            result.append(members[index].target)
+        }
+        return result
+    }
+
+    mutating func done(_ target: Target) {
+        set(target.node, .done)
+        tally.count(target)
+    }
+
+    mutating func refused(_ node: NodeID) { set(node, .refused) }
+
+    /// No answer, or no room: a stand-in is asked instead (never under `majority`).
+    mutating func failed(_ node: NodeID) {
+        guard let index = members.firstIndex(where: { $0.target.node == node }),
+            members[index].state == .asked || members[index].state == .idle
+        else { return }
+        members[index].state = .failed
+        standIn(for: members[index].target)
+    }
+
+    /// Adds this node's own disk where it is neither holder nor stand-in yet.
+    mutating func include(_ target: Target) {
+        guard !members.contains(where: { $0.target.node == target.node }) else { return }
+        spare.removeAll { $0.node == target.node }
+        members.insert(Member(target: target, state: .idle, isHandOff: true), at: 0)
+    }
+
+    /// Everybody is asked again, but those that failed.
+    mutating func restart(_ targets: Targets) {
+        tally = Tally(targets)
+        for index in members.indices where members[index].state != .failed {
+            members[index].state = .idle
+        }
+    }
+
+    var copies: Int { tally.counted.count }
+    var isWaiting: Bool { members.contains { $0.state == .asked || $0.state == .idle } }
+    var hasRefusal: Bool { members.contains { $0.state == .refused } }
+
+    /// Whether what the policy promises is durable.
+    var isEnough: Bool {
+        switch policy {
+        case .majority: tally.hasMajority
+        case .available: copies >= majority || (copies >= 1 && !isWaiting && !hasRefusal)
+        }
+    }
+
+    /// Whether no further answer can make it enough.
+    var isHopeless: Bool { !isEnough && !isWaiting && !hasRefusal }
+
+    private mutating func set(_ node: NodeID, _ state: State) {
+        guard let index = members.firstIndex(where: { $0.target.node == node }) else { return }
+        members[index].state = state
+    }
+
+    private mutating func standIn(for target: Target) {
+        guard !spare.isEmpty else { return }
+        members.append(Member(target: spare.removeFirst(), state: .idle, isHandOff: true))
+    }
+}

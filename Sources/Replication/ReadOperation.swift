@@ -1,0 +1,180 @@
+package import Model
+
+/// Coordinates one checked read of a register.
+///
+/// `available`: the newest of all holders and stand-ins that answer. `majority`: the newest of more
+/// than half of the holders of each layout in use, written back to as many before it is returned,
+/// so that no later read returns an older one (Attiya, Bar-Noy, Dolev, "Sharing memory robustly in
+/// message-passing systems", 1995).
+package struct ReadOperation: Sendable {
+    package enum Outcome: Sendable {
+        case waiting
+        /// The joined knowledge of all who answered; `head` is the newest version.
+        case read(Register)
+        /// A version was accepted under a ballot and may have been chosen: to be settled first.
+        case needsBallot
+        case failed
+    }
+
+    private enum Phase: Sendable {
+        case asking
+        case writingBack
+        case finished(Outcome)
+    }
+
+    fileprivate struct Answer: Sendable {
+        var target: Target
+        var register: Register
+        var context: PartitionContext
+    }
+
+    private let key: RegisterKey
+    private let targets: Targets
+    private let policy: WritePolicy
+    package let nextDeadline: Duration
+    private var asked: [NodeID]
+    private var open: Int
+    private var answers: [Answer] = []
+    private var tally: Tally
+    private var phase = Phase.asking
+    private var joined = Register()
+
+    package init(
+        _ key: RegisterKey, targets: Targets, policy: WritePolicy, time: CoordinatorTime,
+        isReachable: (NodeID) -> Bool, into directives: inout [CoordinatorDirective]
+    ) {
+        self.key = key
+        self.targets = targets
+        self.policy = policy
+        nextDeadline =
+            time.now
+            + (policy == .majority
+                ? ReplicationLimits.operationTimeout : ReplicationLimits.readTimeout)
+        tally = Tally(targets)
+        asked = []
+        // A stand-in may have what no holder has yet.
+        for target in targets.holders + (policy == .available ? targets.handOffs : [])
+        where isReachable(target.node) && !asked.contains(target.node) {
+            asked.append(target.node)
+            directives.append(.ask(target.node, .read(key), round: 0))
+        }
+        open = asked.count
+        if open == 0 { phase = .finished(.failed) }
+    }
+
+    package var outcome: Outcome {
+        if case .finished(let outcome) = phase { return outcome }
+        return .waiting
+    }
+
+    package mutating func answered(
+        _ reply: ReplicaReply, by target: Target, round: UInt32,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        switch (phase, reply) {
+        case (.asking, .register(let register, let context)) where round == 0:
+            open -= 1
+            answers.append(Answer(target: target, register: register, context: context))
+            tally.count(target)
+            progress(&directives)
+        case (.writingBack, .committed) where round == 1:
+            tally.count(target)
+            if tally.hasMajority { phase = .finished(.read(joined)) }
+        case (.asking, _) where round == 0:
+            unanswered(by: target.node, round: round, into: &directives)
+        default: break
+        }
+    }
+
+    package mutating func unanswered(
+        by node: NodeID, round: UInt32, into directives: inout [CoordinatorDirective]
+    ) {
+        guard round == 0, case .asking = phase else { return }
+        open -= 1
+        progress(&directives)
+    }
+
+    package mutating func timePassed(
+        _ time: CoordinatorTime, into directives: inout [CoordinatorDirective]
+    ) {
+        guard time.now >= nextDeadline else { return }
+        switch phase {
+        case .asking:
+            open = 0
+            progress(&directives)
+        case .writingBack: phase = .finished(.failed)
+        case .finished: break
+        }
+    }
+
+    private mutating func progress(_ directives: inout [CoordinatorDirective]) {
+        switch policy {
+        case .majority:
+            guard tally.hasMajority else {
+                if open == 0 { phase = .finished(.failed) }
+                return
+            }
+        case .available:
+            guard open == 0 else { return }
+            guard !answers.isEmpty else {
+                phase = .finished(.failed)
+                return
+            }
+        }
+        join()
+        if let accepted = answers.unsettledAccepted, accepted.ranksAbove(joined.head) {
+            phase = .finished(.needsBallot)
+            return
+        }
+        writeBack(&directives)
+    }
+
+    private mutating func join() {
+        guard let first = answers.first else { return }
+        joined = Register()
+        var context = PartitionContext()
+        joined.merge(first.register, mine: &context, theirs: PartitionContext())
+        context.formUnion(first.context)
+        for answer in answers.dropFirst() {
+            joined.merge(answer.register, mine: &context, theirs: answer.context)
+            context.formUnion(answer.context)
+        }
+    }
+
+    private mutating func writeBack(_ directives: inout [CoordinatorDirective]) {
+        guard let head = joined.head else {
+            phase = .finished(.read(joined))
+            return
+        }
+        var back = Tally(targets)
+        for answer in answers {
+            let hasIt = answer.register.contains(head.dot) || answer.context.contains(head.dot)
+            if hasIt { back.count(answer.target) }
+            guard !hasIt || answer.register.prepared.contains(where: { $0.dot == head.dot }),
+                targets.isHolder(answer.target.node)
+            else { continue }
+            let request = ReplicaRequest.commit(key, head, listed: false)
+            directives.append(
+                policy == .majority && !hasIt
+                    ? .ask(answer.target.node, request, round: 1)
+                    : .tell(answer.target.node, request))
+        }
+        tally = back
+        phase =
+            policy == .available || tally.hasMajority ? .finished(.read(joined)) : .writingBack
+    }
+}
+
+extension [ReadOperation.Answer] {
+    /// The version accepted under the highest ballot that no answer has seen committed.
+    fileprivate var unsettledAccepted: RegisterVersion? {
+        compactMap { $0.register.ballot?.accepted }
+            .filter { accepted in !contains { $0.context.contains(accepted.version.dot) } }
+            .max { $0.ballot < $1.ballot }?.version
+    }
+}
+
+extension RegisterVersion {
+    /// Whether this version would be the newest beside `head`.
+    func ranksAbove(_ head: RegisterVersion?) -> Bool { head.map { $0.rank < rank } ?? true }
+}
