@@ -78,14 +78,17 @@ extension ClusterState {
             if old.incarnation > incarnation {
                 start()
             } else if old.incarnation == incarnation {
-                if old.facts == facts.withinLimits() { return Delta() }
-                guard old.sequence < .max else { throw .full }
-                sequence = old.sequence + 1
+                sequence = old.sequence
+                if old == own(facts, sequence: sequence) { return Delta() }
+                guard sequence < .max else { throw .full }
+                sequence += 1
             }
         }
-        let register = NodeRegister(
-            node: own, incarnation: incarnation, sequence: sequence, facts: facts)
-        return try apply([.register(register)])
+        return try apply([.register(own(facts, sequence: sequence))])
+    }
+
+    private func own(_ facts: NodeFacts, sequence: UInt64) -> NodeRegister {
+        NodeRegister(node: own, incarnation: incarnation, sequence: sequence, facts: facts)
     }
 
     // MARK: The draft of the layout

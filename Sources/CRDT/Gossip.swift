@@ -47,15 +47,22 @@ package struct Gossip: Sendable {
         react(to: outcome, spread: true, now: now, &directives)
     }
 
-    /// Whether the draft should be published now (`ClusterState.publishLayout`): it was quiet for
-    /// 2 s, or has waited for 10 s. Any node may do it; those that know the same draft publish the
-    /// same layout.
-    package func isPublishDue(now: Duration) -> Bool {
+    /// Whether this node should publish the draft now (`ClusterState.publishLayout`).
+    ///
+    /// The first of those alive does it when the draft was quiet for 2 s, or has waited for 10 s;
+    /// each one after it 5 s later, time to hear that it was done. Nobody is needed for it, and
+    /// two that do it at once from the same draft publish the same layout.
+    ///
+    /// - Parameter alive: sorted; with or without this node.
+    /// - Complexity: O(log alive).
+    package func isPublishDue(now: Duration, alive: [NodeID]) -> Bool {
         guard let draftChanged, state.identity.established != nil,
             state.layouts.active.count < CRDTLimits.publishCountMax
         else { return false }
-        return now - draftChanged.last >= CRDTLimits.publishQuiet
-            || now - draftChanged.first >= CRDTLimits.publishDelayMax
+        let rank = min(alive.lowerBound { $0 < state.own }, CRDTLimits.publishRankMax)
+        let turn = now - CRDTLimits.publishTurn * rank
+        return turn - draftChanged.last >= CRDTLimits.publishQuiet
+            || turn - draftChanged.first >= CRDTLimits.publishDelayMax
     }
 
     /// Time passed. To be called every 500 ms or more often.

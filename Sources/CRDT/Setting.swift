@@ -105,14 +105,4 @@ package struct Settings: Hashable, Sendable {
     package mutating func merge(_ other: Settings) {
         for setting in other.all { _ = merge(setting) }
     }
-
-    /// Sets `key`, replacing what `stamp` was made above. Nil where nothing changes or a limit is
-    /// broken.
-    package mutating func set(_ key: String, to value: String, stamp: Stamp) -> Setting? {
-        if let old = setting(for: key), old.value.utf8.elementsEqual(value.utf8) { return nil }
-        guard let setting = Setting(key: key, value: value, stamp: stamp),
-            case .changed = merge(setting)
-        else { return nil }
-        return setting
-    }
 }
