@@ -53,4 +53,145 @@ import Testing
         _ = world.run(for: .seconds(50))
         #expect(world.sentCount - before == 100)
     }
+
+    /// Fresh nodes find each other, one of them establishes the cluster, and all use one layout.
+    @Test func freshNodesEndInOneLayout() throws {
+        var world = World(count: 20, seed: 8)
+        world.measuresBytes = true
+        try world.announceAll()
+        for index in world.nodes.indices {
+            var clock = HybridClock()
+            let member = LayoutMember(
+                node: node(index), disk: disk(index), weight: 1, zone: "")
+            try world.update(index) { (state) throws(ChangeError) in
+                try state.addMember(member, clock: &clock, wallMilliseconds: wallStart)
+            }
+        }
+        // Established before most members are known: the rest follows in a second layout.
+        _ = world.run(for: .milliseconds(600))
+        try world.update(3) { (state) throws(ChangeError) in state.establish(Self.id) }
+        #expect(world.nodes[3].state.layouts.active.count == 1)
+        var published = Set<LayoutID>()
+        let alive = (0..<20).map(node).sorted()
+        for _ in 0..<200 {
+            _ = world.run(for: .milliseconds(100))
+            for index in world.nodes.indices
+            where world.nodes[index].isPublishDue(now: world.now, alive: alive) {
+                try world.update(index) { (state) throws(ChangeError) in
+                    try state.publishLayout()
+                }
+                published.insert(world.nodes[index].state.layouts.draft.id)
+            }
+        }
+        #expect(published.count == 1, "one node published, once")
+        #expect(world.areEqual)
+        #expect(world.nodes.allSatisfy { $0.state.identity.established == Self.id })
+        let layouts = world.nodes[0].state.layouts
+        #expect(layouts.latest.map(\.layout.members.count) == [20])
+        // Everybody declares it; the first one is retired everywhere.
+        let target = try #require(layouts.latest.first).id
+        for index in world.nodes.indices {
+            try world.update(index) { (state) throws(ChangeError) in
+                var facts = NodeFacts(disk: disk(index))
+                facts.declareSynced(target)
+                return try state.announce(facts)
+            }
+        }
+        #expect(world.run(for: .seconds(20)) { $0.areEqual })
+        #expect(world.nodes.allSatisfy { $0.state.layouts.active.map(\.id) == [target] })
+        #expect(world.largest < CRDTLimits.messageByteCountMax + 300)
+    }
+
+    /// A state of several messages, in one exchange: nothing is spread that all others have.
+    @Test func newNodeFetchesEverythingInOneExchange() throws {
+        var world = World(count: 2, seed: 1, established: Self.id)
+        world.measuresBytes = true
+        var clock = HybridClock()
+        for number in 0..<200 {
+            try world.update(0) { (state) throws(ChangeError) in
+                try state.set(
+                    "k\(number)", to: String(repeating: "v", count: 1_000), clock: &clock,
+                    wallMilliseconds: wallStart)
+            }
+        }
+        world.mayPass = { _, _ in false }
+        _ = world.run(for: .seconds(30))
+        world.mayPass = { _, _ in true }
+        let start = world.now
+        #expect(world.run(for: .seconds(6)) { $0.areEqual })
+        #expect(world.now - start < .seconds(6))
+        #expect(world.nodes[1].rumorCount == 0)
+        #expect(world.largest < CRDTLimits.messageByteCountMax + 300)
+    }
+
+    /// A large layout is offered by name; only those that lack it fetch it.
+    @Test func largeEntriesAreFetchedNotPushed() throws {
+        var world = World(count: 10, seed: 2, established: Self.id)
+        var clock = HybridClock()
+        for number in 0..<300 {
+            let member = LayoutMember(
+                node: node(number), disk: disk(number), weight: 1, zone: "")
+            try world.update(0) { (state) throws(ChangeError) in
+                try state.addMember(member, clock: &clock, wallMilliseconds: wallStart)
+            }
+        }
+        #expect(world.run(for: .seconds(30)) { $0.areEqual })
+        _ = world.run(for: .seconds(10))
+        world.measuresBytes = true
+        try world.update(0) { (state) throws(ChangeError) in try state.publishLayout() }
+        let id = world.nodes[0].state.layouts.draft.id
+        let size = world.nodes[0].state.entry(.layout(id))?.byteCount ?? 0
+        #expect(size > 3 * CRDTLimits.offerByteCountMin)
+        #expect(world.run(for: .seconds(10)) { $0.areEqual })
+        _ = world.run(for: .seconds(10))
+        #expect(world.sentByteCount < 2 * 9 * size + 100_000)
+    }
+
+    @Test func durableBeforeReliedOn() throws {
+        var maker = Maker(seed: 4)
+        let other = maker.states(2)[1]
+        var gossip = Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(0)))
+        var directives: [GossipDirective] = []
+        gossip.received(
+            GossipMessage(identity: other.identity, body: .rumor(Delta(other.entries), offers: [])),
+            from: node(1), now: .zero, &directives)
+        let kinds = directives.map { directive in
+            switch directive {
+            case .persist: 0
+            case .forget: 1
+            case .changed: 2
+            case .send: 3
+            }
+        }
+        // The identity first, then the entries, each followed by what it changed.
+        #expect(kinds.first == 0)
+        #expect(kinds.filter { $0 == 0 }.count == 2)
+        #expect(kinds.lastIndex(of: 0) ?? 9 < kinds.lastIndex(of: 2) ?? 0)
+    }
+
+    @Test func sameSeedGivesTheSameTrace() throws {
+        var traces: [[[GossipChange]]] = []
+        for _ in 0..<2 {
+            var world = World(count: 10, seed: 77, established: Self.id)
+            world.lossPercent = 20
+            try world.announceAll()
+            _ = world.run(for: .seconds(10))
+            traces.append(world.changes)
+        }
+        #expect(traces[0] == traces[1])
+    }
+
+    @Test func duplicatedNodeIsSaid() throws {
+        var world = World(count: 3, seed: 6, established: Self.id)
+        try world.announceAll()
+        let twin = NodeRegister(
+            node: node(0), incarnation: 40, sequence: 0, facts: NodeFacts(disk: disk(99)))
+        var directives: [GossipDirective] = []
+        world.nodes[0].received(
+            GossipMessage(
+                identity: world.nodes[1].state.identity,
+                body: .rumor(Delta([.register(twin)]), offers: [])),
+            from: node(1), now: world.now, &directives)
+        #expect(directives.contains(.changed(.duplicateNode(twin))))
+    }
 }
