@@ -87,6 +87,16 @@ extension ClusterState {
         return try apply([.register(own(facts, sequence: sequence))])
     }
 
+    /// What the own register's `synced` is with `layout` added: words about layouts that are no
+    /// longer active here are left out, so that the eight places go to those that still count.
+    /// (For the disk that the register names; a new disk starts with none.)
+    package func synced(adding layout: LayoutID) -> [LayoutID] {
+        var facts = register(of: own)?.facts ?? NodeFacts(disk: DiskID(bits: layout.bits))
+        facts.synced.removeAll { layouts.active($0) == nil }
+        facts.declareSynced(layout)
+        return facts.synced
+    }
+
     private func own(_ facts: NodeFacts, sequence: UInt64) -> NodeRegister {
         NodeRegister(node: own, incarnation: incarnation, sequence: sequence, facts: facts)
     }

@@ -24,8 +24,15 @@ extension Gossip {
         order.sort { (rumors[$0].said, $0) < (rumors[$1].said, $1) }
         var entries: [StateEntry] = []
         var offers: [SummaryItem] = []
+        var saysIdentity = false
         var byteCount = 0
         for index in order {
+            if rumors[index].key == .identity {
+                // It stands in the head of every message, an empty one too.
+                rumors[index].said += 1
+                saysIdentity = true
+                continue
+            }
             guard let entry = state.entry(rumors[index].key) else {
                 rumors[index].said = .max
                 continue
@@ -38,7 +45,7 @@ extension Gossip {
         }
         let rounds = Gossip.rounds(peers: peers.count)
         rumors.removeAll { $0.said >= rounds }
-        if entries.isEmpty && offers.isEmpty { return }
+        if entries.isEmpty && offers.isEmpty && !saysIdentity { return }
         let body = GossipMessage.Body.rumor(Delta(entries), offers: offers)
         for peer in Gossip.choose(CRDTLimits.rumorFanOut, of: peers, using: &generator) {
             send(body, to: peer, &directives)
@@ -100,7 +107,7 @@ extension Gossip {
             case .layout: isLayout = true
             case .identity(let identity): directives.append(.changed(.identity(identity)))
             }
-            if isSpread, entry.key != .identity { spread(entry.key) }
+            if isSpread { spread(entry.key) }
         }
         if isDraft { draftChanged = (draftChanged?.first ?? now, now) }
         if isLayout, !state.layouts.hasUnpublished { draftChanged = nil }

@@ -103,6 +103,7 @@ package struct Gossip: Sendable {
         case .adopted:
             directives.append(.persist(Delta([.identity(state.identity)])))
             directives.append(.changed(.identity(state.identity)))
+            spread(.identity)
             // What the cluster has published comes before anything is published here.
             if draftChanged != nil { draftChanged = (now, now) }
             compare(with: peer, &directives)

@@ -80,11 +80,13 @@ package struct HybridClock: Hashable, Sendable {
     }
 
     /// Time passed: old offsets are forgotten, and where the wall clock was set since the last
-    /// call, all offsets are shifted by it, so that the doubt does not wait for new samples.
+    /// call, all offsets are shifted by it, so that the doubt does not wait for new samples. To be
+    /// called regularly, and before the first stamp of a wall reading that looks unlike the last.
     package mutating func timePassed(now: Duration, wallMilliseconds: UInt64) -> DoubtChange? {
         let wall = Self.clamped(wallMilliseconds)
         if let reference {
-            let passed = Int64((now - reference.now) / .milliseconds(1))
+            let (seconds, attoseconds) = (now - reference.now).components
+            let passed = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
             let jump = Int64(wall) - Int64(reference.wallMilliseconds) - passed
             if jump.magnitude >= UInt64(CRDTLimits.clockJumpMinMilliseconds) {
                 for index in offsets.indices {

@@ -29,6 +29,11 @@ package import Model
 /// ever active somewhere stays until something complete is above it, and what is bounded is
 /// publishing: nothing is published above `CRDTLimits.publishCountMax` active layouts.
 ///
+/// **What a declaration promises.** A member declares a layout for its disk after it read, for each
+/// partition that it holds, a quorum of every other active layout, from peers that had this layout
+/// active too (their `activeDigest` was its own). From then on no write of those that do not know
+/// the layout finds a quorum, and what was written before is here: only so may the older go.
+///
 /// **Completeness is remembered, not recomputed.** It is an element of the state: the mark on an
 /// active layout. The state is thus (draft, active layouts, marks); the retired are those strictly
 /// below a marked one, which only grows; dropping them loses nothing since a marked layout that is

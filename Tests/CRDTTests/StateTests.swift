@@ -88,6 +88,16 @@ import Testing
         #expect(second.incarnation == 2 && second.wins(over: first))
     }
 
+    @Test func declarationsOfRetiredLayoutsMakeRoom() throws {
+        var (a, _, base) = try LayoutTests.sides()
+        #expect(a.state.synced(adding: base) == [base])
+        try a.add(3)
+        let next = try a.publish()
+        #expect(a.state.synced(adding: next) == [base, next])
+        for number in 0...3 { a.hear(number, synced: next) }
+        #expect(a.state.synced(adding: next) == [next])
+    }
+
     @Test func nodeThatLostItsPastTopsItAndSaysSo() throws {
         var old = ClusterState(identity: Self.identity, own: node(0))
         old.start(incarnationAtLeast: 9)
