@@ -50,7 +50,7 @@ package enum EntryKey: Hashable, Sendable {
         Fingerprint(of: text.utf8, seed: kind.seed).low
     }
 
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.write(kind.rawValue)
         switch self {
         case .setting(let key): writer.writeText(key)

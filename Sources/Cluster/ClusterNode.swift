@@ -1,49 +1,191 @@
+import CRDT
+import Membership
 package import Model
+import Placement
+import Replication
 
 /// The brain of one running store: events in, directives out; no IO, no clock, no randomness of
 /// its own. It dies with its process; what must survive is on its `NodeDisk`.
+///
+/// ```
+///  clients ──asked──▶ ClientTask ──▶ Operation (Replication) ──ask──▶ own disk, or a peer
+///                                        ▲                              │
+///  peers ──received──▶ Serving           └────── resumed ◀── Requests ──┘
+///  membership, gossip ──▶ layouts ──▶ take-over, hand-back, comparison (background work)
+/// ```
 package struct ClusterNode: Sendable {
-    /// When `timePassed` wants to be called at the latest.
-    package private(set) var nextDeadline: Duration = .zero
+    let configuration: NodeConfiguration
+    let disk: DiskID
+
+    var membership: Membership
+    var gossip: Gossip
+    var clock: HybridClock
+    var layouts = LayoutView()
+
+    var requests = Requests()
+    var operations: [UInt64: Operation] = [:]
+    var tasks: [UInt64: ClientTask] = [:]
+    var upkeep = Upkeep()
+    var takeOver = TakeOver()
+    var exchanges: [UInt64: PartitionExchange] = [:]
+    var sums = SumTable()
+
+    private(set) var phase = Phase.starting
+    var nextNumber: UInt64 = 0
+    private(set) var startedAt: Duration
+    /// Whether anybody told this node the cluster's state in this life.
+    var hasHeard = false
+
+    enum Phase: Sendable { case starting, running }
 
     /// Starts a life on `disk` (its contents as they are durable).
     package init(
         _ configuration: NodeConfiguration, disk: NodeDisk, now: Now,
         using generator: inout SplitMix64, into directives: inout [NodeDirective]
     ) {
-        _ = configuration
-        nextDeadline = now.monotonic + .seconds(1)
+        self.configuration = configuration
+        self.disk = disk.id
+        startedAt = now.monotonic
+        let life = NodeMemory.life(disk) + 1
+        var state = NodeMemory.state(disk, configuration)
+        state.start(incarnationAtLeast: life)
+        gossip = Gossip(state)
+        clock = HybridClock(restored: NodeMemory.clock(disk))
+        membership = Membership(
+            node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
+            now: now.monotonic, configuration: .init(grace: configuration.graceBeforeOut))
+        var turn = Turn(now: now, generator: generator, directives: [])
+        _ = layouts.update(gossip.state.layouts)
+        // Nothing is said under a life that a crash could make forgotten.
+        store(.save([MetaRow(.life, NodeMemory.encode(life))]), .life, &turn)
+        generator = turn.generator
+        directives += turn.directives
     }
+
+    // MARK: Events
+
+    /// When `timePassed` wants to be called at the latest.
+    package var nextDeadline: Duration {
+        min(nextTick, phase == .running ? membership.nextDeadline : nextTick)
+    }
+
+    var nextTick: Duration = .zero
 
     package mutating func timePassed(
         _ now: Now, using generator: inout SplitMix64, into directives: inout [NodeDirective]
     ) {
-        nextDeadline = now.monotonic + .seconds(1)
+        var turn = Turn(now: now, generator: generator, directives: [])
+        if phase == .running {
+            if now.monotonic >= membership.nextDeadline { membershipTick(&turn) }
+            if now.monotonic >= nextTick { tick(&turn) }
+        }
+        let isIdle = operations.isEmpty && tasks.isEmpty && requests.isEmpty
+        if now.monotonic >= nextTick {
+            nextTick = now.monotonic + (isIdle ? ClusterLimits.idleTick : ClusterLimits.tick)
+        }
+        generator = turn.generator
+        directives += turn.directives
     }
 
     package mutating func received(
         _ message: PeerMessage, from peer: NodeID, _ now: Now, using generator: inout SplitMix64,
         into directives: inout [NodeDirective]
-    ) {}
+    ) {
+        guard phase == .running else { return }
+        var turn = Turn(now: now, generator: generator, directives: [])
+        switch message {
+        case .membership(let message): membershipReceived(message, from: peer, &turn)
+        case .gossip(let message): gossipReceived(message, from: peer, &turn)
+        case .request(let request): serve(request, from: peer, &turn)
+        case .reply(let reply): replied(reply, from: peer, &turn)
+        case .tell(let request): serve(told: request, &turn)
+        }
+        generator = turn.generator
+        directives += turn.directives
+    }
 
     package mutating func asked(
         _ request: ClientRequest, _ ticket: ClientTicket, _ now: Now,
         using generator: inout SplitMix64, into directives: inout [NodeDirective]
     ) {
-        directives.append(.answer(ticket, .unavailable(.notReady)))
+        var turn = Turn(now: now, generator: generator, directives: [])
+        begin(request, for: .client(ticket), &turn)
+        nextTick = min(nextTick, now.monotonic + ClusterLimits.tick)
+        generator = turn.generator
+        directives += turn.directives
     }
 
     package mutating func stored(
         _ ticket: StorageTicket, _ answer: StorageAnswer, _ now: Now,
         using generator: inout SplitMix64, into directives: inout [NodeDirective]
-    ) {}
+    ) {
+        guard let open = requests.take(ticket.number) else { return }
+        var turn = Turn(now: now, generator: generator, directives: [])
+        if case .replica(let outcome) = answer {
+            sums.apply(outcome.changes)
+            if outcome.hasOutbox { upkeep.hasOutbox = true }
+            if outcome.isUnsettled { upkeep.isUnsettled = true }
+            resume(
+                open, .replica(outcome.reply), by: Target(node: configuration.node, disk: disk),
+                &turn)
+        } else if case .life = open.waiting {
+            run(&turn)
+        } else {
+            resume(open, .done, by: Target(node: configuration.node, disk: disk), &turn)
+        }
+        generator = turn.generator
+        directives += turn.directives
+    }
+
+    // MARK: Steps
+
+    private mutating func run(_ turn: inout Turn) {
+        phase = .running
+        startedAt = turn.now.monotonic
+        nextTick = turn.now.monotonic
+        // What the disk holds, and what it left unfinished.
+        ask(self: .partitions, .upkeep(.sums), &turn)
+        upkeep.isUnsettled = true
+        upkeep.hasOutbox = true
+        startMembership(&turn)
+        announce(&turn)
+        layoutsChanged(&turn)
+    }
+
+    mutating func nextID() -> UInt64 {
+        nextNumber += 1
+        return nextNumber
+    }
+
+    private mutating func tick(_ turn: inout Turn) {
+        expireRequests(&turn)
+        stateTick(&turn)
+        operationsTick(&turn)
+        tasksTick(&turn)
+        takeOverTick(&turn)
+        exchangeTick(&turn)
+        upkeepTick(&turn)
+    }
+
+    var isRunning: Bool { phase == .running }
 
     // For checkers and status; never for decisions of other nodes.
 
     /// The layouts in use, oldest first; the last is the newest.
-    package var layouts: [Layout] { [] }
+    package var activeLayouts: [Layout] { layouts.all }
+
     /// Whether this node declared the newest layout synced and nothing is left to move or hand back.
-    package var isSettled: Bool { false }
+    package var isSettled: Bool {
+        isRunning && layouts.all.count <= 1 && takeOver.isDone && exchanges.isEmpty
+            && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
+    }
+
     /// What the node holds in memory, for bounds: named counts.
-    package var sizes: [(name: String, count: Int)] { [] }
+    package var sizes: [(name: String, count: Int)] {
+        [
+            ("operations", operations.count), ("tasks", tasks.count),
+            ("requests", requests.count), ("exchanges", exchanges.count),
+            ("rumors", gossip.rumorCount),
+        ]
+    }
 }

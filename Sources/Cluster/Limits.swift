@@ -1,1 +1,53 @@
-package enum ClusterLimits {}
+/// The numbers of this room, each with its reason.
+package enum ClusterLimits {
+    /// How often a node looks after what is open: fine enough for the time-outs below, coarse
+    /// enough to cost nothing when idle.
+    package static let tick = Duration.milliseconds(100)
+
+    /// A node that waits for nothing looks around this often: the period of gossip.
+    package static let idleTick = Duration.milliseconds(500)
+
+    /// How long a forwarded write may take at one coordinator before another is tried: above what
+    /// a write takes when one holder does not answer, below what a client waits.
+    package static let forwardTimeout = Duration.milliseconds(3500)
+
+    /// A client is answered by then, with what is known.
+    package static let clientTimeout = Duration.seconds(18)
+
+    /// How long background work waits for an answer.
+    package static let backgroundTimeout = Duration.seconds(3)
+
+    /// After layouts differed, the wait before the operation starts again: gossip takes a round
+    /// trip to settle it.
+    package static let layoutDelay = Duration.milliseconds(50)
+
+    /// How long a starting node waits to hear from others before it forms a layout of its own.
+    package static let startWait = Duration.seconds(2)
+
+    /// Between two comparisons with fellow holders.
+    package static let compareInterval = Duration.seconds(2)
+
+    /// Between two rounds of upkeep: settling, outbox.
+    package static let upkeepInterval = Duration.seconds(1)
+
+    /// Between two looks for what has aged.
+    package static let ageInterval = Duration.seconds(10)
+
+    /// Rows of the outbox worked on at a time.
+    package static let outboxCountMax = 32
+
+    /// Exchanges of partitions at a time: each may hold some registers in memory.
+    package static let exchangesMax = 8
+
+    /// Registers in one message that moves a partition.
+    package static let mergeCountMax = 64
+
+    /// Aged registers and entries looked at in one round.
+    package static let agedCountMax = 64
+
+    /// A tombstone stays at least this long, so that what is under way can arrive.
+    package static let tombstoneAge = Duration.seconds(30)
+
+    /// Client requests that one node has open at a time; more are answered 503.
+    package static let clientsMax = 4096
+}

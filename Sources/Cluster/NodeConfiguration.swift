@@ -13,6 +13,8 @@ package struct NodeConfiguration: Sendable {
     package var seeds: [NodeID]
     /// How long a dead node stays in the layout. 10 minutes unless the settings say otherwise.
     package var graceBeforeOut: Duration
+    /// How long superseded versions are kept; 7 days unless the settings say otherwise.
+    package var retention: Duration
     /// Rules that a test breaks on purpose, to prove that a checker can fail. Empty in production.
     package var canaries: Canaries
 
@@ -24,6 +26,7 @@ package struct NodeConfiguration: Sendable {
         clusterName = "default"
         seeds = []
         graceBeforeOut = .seconds(600)
+        retention = .seconds(7 * 86_400)
         canaries = []
     }
 }

@@ -9,15 +9,40 @@ package enum MetaKey: Hashable, Comparable, Sendable {
     case clock
     /// Peers to say hello to at the next start.
     case peers
-    /// The cluster's state, as one encoded delta a row.
-    case state(UInt32)
-    /// Layouts whose partitions this disk declared synced.
-    case synced
+    /// One entry of the cluster's state, as an encoded delta, under the entry's name.
+    case state([UInt8])
+
+    package static func < (a: MetaKey, b: MetaKey) -> Bool {
+        switch (a, b) {
+        case (.state(let a), .state(let b)): a.lexicographicallyPrecedes(b)
+        default: a.number < b.number
+        }
+    }
+
+    private var number: Int {
+        switch self {
+        case .life: 0
+        case .clock: 1
+        case .peers: 2
+        case .state: 3
+        }
+    }
+}
+
+/// One row; nil removes it.
+package struct MetaRow: Sendable {
+    package var key: MetaKey
+    package var bytes: [UInt8]?
+
+    package init(_ key: MetaKey, _ bytes: [UInt8]?) {
+        self.key = key
+        self.bytes = bytes
+    }
 }
 
 package enum StorageRequest: Sendable {
     case replica(ReplicaRequest)
-    case save(MetaKey, [UInt8])
+    case save([MetaRow])
 
     package var changes: Bool {
         switch self {
@@ -49,8 +74,8 @@ package struct NodeDisk: Sendable {
     package mutating func execute(_ request: StorageRequest, at now: Duration) -> StorageAnswer {
         switch request {
         case .replica(let request): return .replica(tables.execute(request, at: now))
-        case .save(let key, let bytes):
-            meta[key] = bytes
+        case .save(let rows):
+            for row in rows { meta[row.key] = row.bytes }
             return .saved
         }
     }

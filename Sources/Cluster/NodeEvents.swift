@@ -77,22 +77,6 @@ package struct ListedEntry: Hashable, Sendable {
     }
 }
 
-/// What travels between two nodes' stores.
-package enum PeerMessage: Sendable {
-    /// Asks or answers of the stores: the ordered kind of traffic that runs over one connection.
-    case placeholder(UInt64)
-}
-
-extension PeerMessage {
-    /// One word for a trace.
-    package var kind: String { "placeholder" }
-    /// About as many bytes as it takes on the wire.
-    package var byteCount: Int { 8 }
-    /// Whether it travels as a datagram (may be lost, doubled, overtaken) or on a connection
-    /// (arrives in order, or the connection breaks and what was under way is lost).
-    package var isDatagram: Bool { true }
-}
-
 /// What the node wants done. Directives of one event are done in their order.
 package enum NodeDirective: Sendable {
     case send(PeerMessage, to: NodeID)

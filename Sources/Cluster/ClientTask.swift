@@ -1,0 +1,58 @@
+import Model
+import Replication
+
+/// Who waits for a task's end.
+enum TaskOrigin: Hashable, Sendable {
+    case client(ClientTicket)
+    /// A node that forwarded a client's request.
+    case peer(NodeID, request: UInt64)
+    /// Nobody: the node's own work on a register whose ballot is unsettled.
+    case own(RegisterKey)
+}
+
+/// One request under way at this node: coordinated here or by another node, over as many attempts
+/// as its time allows.
+struct ClientTask: Sendable {
+    enum Stage: Sendable {
+        /// To be started (again) at this time.
+        case due(at: Duration)
+        case forwarded(to: NodeID)
+        case running(UInt64)
+        /// A deletion looks first whether there is anything.
+        case looking(UInt64)
+    }
+
+    /// Where a move stands.
+    enum MoveStep: Sendable {
+        case source, destination
+        case removal(RegisterVersion)
+    }
+
+    let origin: TaskOrigin
+    let request: ClientRequest
+    let deadline: Duration
+    var stage: Stage
+    /// Nodes that were asked to coordinate and did not.
+    var tried: [NodeID] = []
+    var attempts = 0
+    var moveStep = MoveStep.source
+    var lastFailure = UnavailableReason.timedOut
+
+    /// A forwarded request is not forwarded again: two nodes that each think the other is the
+    /// right one would play ball with it.
+    var mayForward: Bool {
+        if case .client = origin { return true }
+        return false
+    }
+}
+
+extension ClientRequest {
+    /// The register whose holders coordinate the request; nil where any node does.
+    var coordinatedKey: RegisterKey? {
+        switch self {
+        case .put(let path, _, _, _), .delete(let path, _, _): .file(path)
+        case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
+        case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: nil
+        }
+    }
+}

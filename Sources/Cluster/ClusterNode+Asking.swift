@@ -1,0 +1,94 @@
+import CRDT
+import Model
+import Replication
+
+// Questions to the own disk and to peers, and their answers.
+extension ClusterNode {
+    mutating func store(_ request: StorageRequest, _ waiting: Waiting, _ turn: inout Turn) {
+        let number = nextID()
+        requests.add(number, .init(node: configuration.node, deadline: nil, waiting: waiting))
+        turn.directives.append(.storage(StorageTicket(number: number), request))
+    }
+
+    mutating func ask(
+        self request: ReplicaRequest, _ waiting: Waiting, _ turn: inout Turn
+    ) {
+        store(.replica(request), waiting, &turn)
+    }
+
+    /// Asks a node's disk, this node's own included.
+    /// - Parameter layouts: what the question goes by, where the answer depends on it.
+    mutating func ask(
+        _ node: NodeID, _ request: ReplicaRequest, layouts: LayoutID?, timeout: Duration,
+        _ waiting: Waiting, _ turn: inout Turn
+    ) {
+        if node == configuration.node { return ask(self: request, waiting, &turn) }
+        ask(
+            node, .replica(request), layouts: layouts, timeout: timeout, waiting, &turn)
+    }
+
+    mutating func ask(
+        _ node: NodeID, _ body: PeerRequest.Body, layouts: LayoutID?, timeout: Duration,
+        _ waiting: Waiting, _ turn: inout Turn
+    ) {
+        let number = nextID()
+        requests.add(
+            number,
+            .init(node: node, deadline: turn.now.monotonic + timeout, waiting: waiting))
+        turn.send(.request(PeerRequest(id: number, layouts: layouts, body: body)), to: node)
+    }
+
+    mutating func tell(_ node: NodeID, _ request: ReplicaRequest, _ turn: inout Turn) {
+        if node == configuration.node {
+            ask(self: request, .nothing, &turn)
+        } else {
+            turn.send(.tell(request), to: node)
+        }
+    }
+
+    mutating func replied(_ reply: PeerReply, from peer: NodeID, _ turn: inout Turn) {
+        guard requests.waitsFor(reply.id, from: peer), let open = requests.take(reply.id) else {
+            return
+        }
+        let answer: Answer =
+            switch reply.body {
+            case .replica(let reply): .replica(reply)
+            case .client(let answer): .client(answer)
+            case .partitions(let sums): .partitions(sums)
+            case .compared(let sums): .compared(sums)
+            case .done: .done
+            case .layoutsDiffer: .layoutsDiffer
+            case .notReady: .none
+            }
+        if case .layoutsDiffer = answer { compareState(with: peer, &turn) }
+        resume(open, answer, by: Target(node: peer, disk: reply.disk), &turn)
+    }
+
+    mutating func expireRequests(_ turn: inout Turn) {
+        for open in requests.takeExpired(now: turn.now.monotonic) {
+            resume(open, .none, by: Target(node: open.node, disk: disk), &turn)
+        }
+    }
+
+    mutating func resume(
+        _ open: Requests.Open, _ answer: Answer, by target: Target, _ turn: inout Turn
+    ) {
+        switch open.waiting {
+        case .life, .nothing: break
+        case .operation(let id, let round):
+            resumeOperation(id, round: round, answer, by: target, &turn)
+        case .task(let id): resumeTask(id, answer, by: target.node, &turn)
+        case .exchange(let id): resumeExchange(id, answer, by: target, &turn)
+        case .takeOver(let node): resumeTakeOver(node, answer, &turn)
+        case .comparison(let node): resumeComparison(node, answer, &turn)
+        case .tombstone(let key, let dot):
+            resumeTombstone(key, dot, answer, by: target, &turn)
+        case .upkeep(let step): resumeUpkeep(step, answer, &turn)
+        case .peer(let node, let request):
+            let body: PeerReply.Body
+            if case .replica(let reply) = answer { body = .replica(reply) } else { body = .done }
+            turn.send(.reply(PeerReply(id: request, disk: disk, body: body)), to: node)
+        case .client(let origin, let answer): finish(origin, answer, &turn)
+        }
+    }
+}

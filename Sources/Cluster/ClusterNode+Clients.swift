@@ -1,0 +1,269 @@
+import CRDT
+import Membership
+import Model
+import Replication
+
+// Requests of clients: who coordinates them, again and again until their time is over.
+extension ClusterNode {
+    mutating func begin(_ request: ClientRequest, for origin: TaskOrigin, _ turn: inout Turn) {
+        guard isRunning else { return finish(origin, .unavailable(.notReady), &turn) }
+        guard tasks.count < ClusterLimits.clientsMax else {
+            return finish(origin, .unavailable(.contended), &turn)
+        }
+        let id = nextID()
+        // A forwarded request ends before its forwarder gives up on it.
+        let isClient = if case .client = origin { true } else { false }
+        let time = isClient ? ClusterLimits.clientTimeout : ClusterLimits.forwardTimeout
+        tasks[id] = ClientTask(
+            origin: origin, request: request, deadline: turn.now.monotonic + time,
+            stage: .due(at: turn.now.monotonic))
+        start(id, &turn)
+    }
+
+    mutating func finish(_ origin: TaskOrigin, _ answer: ClientAnswer, _ turn: inout Turn) {
+        switch origin {
+        case .client(let ticket): turn.directives.append(.answer(ticket, answer))
+        case .peer(let node, let request):
+            turn.send(
+                .reply(PeerReply(id: request, disk: disk, body: .client(answer))), to: node)
+        case .own: break
+        }
+    }
+
+    mutating func end(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
+        guard let task = tasks.removeValue(forKey: id) else { return }
+        if case .running(let operation) = task.stage { operations[operation] = nil }
+        if case .looking(let operation) = task.stage { operations[operation] = nil }
+        finish(task.origin, answer, &turn)
+    }
+
+    /// Starts the task again a little later; or ends it, when its time is over.
+    mutating func again(
+        _ id: UInt64, after delay: Duration, _ reason: UnavailableReason, _ turn: inout Turn
+    ) {
+        guard var task = tasks[id] else { return }
+        task.lastFailure = reason
+        task.attempts += 1
+        task.stage = .due(at: turn.now.monotonic + delay)
+        tasks[id] = task
+        if task.deadline <= turn.now.monotonic + delay { end(id, .unavailable(reason), &turn) }
+    }
+
+    mutating func tasksTick(_ turn: inout Turn) {
+        guard !tasks.isEmpty else { return }
+        for id in tasks.keys.sorted() {
+            guard let task = tasks[id] else { continue }
+            if task.deadline <= turn.now.monotonic {
+                end(id, .unavailable(task.lastFailure), &turn)
+            } else if case .due(let at) = task.stage, at <= turn.now.monotonic {
+                start(id, &turn)
+            }
+        }
+    }
+
+    private mutating func start(_ id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id] else { return }
+        switch task.request {
+        case .setSetting(let key, let value):
+            changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
+                try state.set(key, to: value, clock: &clock, wallMilliseconds: wall)
+            }
+            return
+        case .setReplicationFactor(let factor):
+            changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
+                try state.setReplicationFactor(
+                    UInt8(clamping: factor), clock: &clock, wallMilliseconds: wall)
+            }
+            return
+        case .leave: return leave(id, &turn)
+        case .put, .delete, .makeDirectory, .removeDirectory, .get, .list, .move: break
+        }
+        guard layouts.newest != nil else { return startWithoutLayout(id, task, &turn) }
+        switch task.request {
+        case .get(let path, let consistency):
+            read(.file(path), consistency, for: id, &turn)
+        case .list(let directory, let after, let limit):
+            list(directory, after: after, limit: limit, for: id, &turn)
+        case .move: startMove(id, &turn)
+        default:
+            guard let key = task.request.coordinatedKey else { return }
+            startWrite(id, key, &turn)
+        }
+    }
+
+    /// Nothing was ever stored: reads find nothing, and a write makes the cluster first.
+    private mutating func startWithoutLayout(
+        _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
+    ) {
+        switch task.request {
+        case .get where !isEstablished: end(id, .notFound, &turn)
+        case .move where !isEstablished: end(id, .notFound, &turn)
+        case .list(let directory, _, _) where !isEstablished:
+            end(id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
+        default:
+            askToEstablish(&turn)
+            again(id, after: ClusterLimits.tick, .notReady, &turn)
+        }
+    }
+
+    private mutating func askToEstablish(_ turn: inout Turn) {
+        guard !isEstablished else { return }
+        let first = (membership.alivePeers + [configuration.node]).min() ?? configuration.node
+        if first == configuration.node {
+            establish(&turn)
+        } else {
+            ask(
+                first, .establish, layouts: nil, timeout: ClusterLimits.backgroundTimeout,
+                .nothing, &turn)
+        }
+    }
+
+    // MARK: Writes
+
+    private mutating func startWrite(_ id: UInt64, _ key: RegisterKey, _ turn: inout Turn) {
+        guard var task = tasks[id] else { return }
+        let targets = layouts.targets(for: key.partition)
+        guard let coordinator = coordinator(for: targets, not: task.tried, task) else {
+            // Everybody was tried: from the beginning, while there is time.
+            task.tried = []
+            tasks[id] = task
+            return again(
+                id, after: ClusterLimits.tick * 2, clock.isInDoubt ? .clockInDoubt : .noQuorum,
+                &turn)
+        }
+        if coordinator == configuration.node { return coordinate(id, key, targets, &turn) }
+        task.stage = .forwarded(to: coordinator)
+        tasks[id] = task
+        ask(
+            coordinator, .forward(task.request), layouts: nil,
+            timeout: ClusterLimits.forwardTimeout, .task(id), &turn)
+    }
+
+    /// The first holder that can stamp versions, this node before others; under `available` a
+    /// stand-in where there is none.
+    private func coordinator(
+        for targets: Targets, not tried: [NodeID], _ task: ClientTask
+    ) -> NodeID? {
+        let own = Target(node: configuration.node, disk: disk)
+        let holders = targets.holders
+        let canOwn = configuration.isStorage && !clock.isInDoubt && !tried.contains(own.node)
+        if canOwn, holders.contains(own) { return own.node }
+        if !task.mayForward { return canOwn && policy == .available ? own.node : nil }
+        func isFit(_ target: Target) -> Bool {
+            guard target.node != own.node, !tried.contains(target.node),
+                isReachable(target.node)
+            else { return false }
+            return gossip.state.register(of: target.node).map {
+                !$0.facts.flags.contains(.clockInDoubt) && $0.disk == target.disk
+            } ?? true
+        }
+        if let holder = holders.first(where: isFit) { return holder.node }
+        guard policy == .available else { return nil }
+        if canOwn { return own.node }
+        return targets.handOffs.first(where: isFit)?.node
+    }
+
+    private mutating func coordinate(
+        _ id: UInt64, _ key: RegisterKey, _ targets: Targets, _ turn: inout Turn
+    ) {
+        guard let task = tasks[id] else { return }
+        switch task.request {
+        case .put(let path, let content, let condition, let operation):
+            let value = fileValue(path, content, turn)
+            write(key, value, operation, condition, targets, for: id, &turn)
+        case .delete(_, let condition, let operation):
+            guard condition == .none else {
+                return write(key, .deleted, operation, condition, targets, for: id, &turn)
+            }
+            look(key, targets, for: id, &turn)
+        case .makeDirectory(_, let operation):
+            write(key, .mark, operation, .none, targets, for: id, &turn)
+        case .removeDirectory(let path, _):
+            list(path, after: nil, limit: 1, for: id, &turn)
+        case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: break
+        }
+    }
+
+    private func fileValue(
+        _ path: StorePath, _ content: FileContent, _ turn: Turn
+    ) -> RegisterValue {
+        let now = Timestamp(nanoseconds: Int64(clamping: turn.now.wallMilliseconds) * 1_000_000)
+        return .file(
+            FileFacts(
+                byteCount: content.byteCount, digest: content.digest,
+                contentType: content.contentType, created: now,
+                modified: content.modified ?? now, object: content.object,
+                home: Partition(of: path)))
+    }
+
+    // MARK: State
+
+    private mutating func changeState(
+        _ id: UInt64, _ turn: inout Turn,
+        _ event: (inout ClusterState, inout HybridClock, UInt64) throws(ChangeError) -> Delta
+    ) {
+        guard isEstablished else {
+            askToEstablish(&turn)
+            return again(id, after: ClusterLimits.tick, .notReady, &turn)
+        }
+        let wall = turn.now.wallMilliseconds
+        let failure = change(&turn) { (state, clock) throws(ChangeError) in
+            try event(&state, &clock, wall)
+        }
+        guard let task = tasks.removeValue(forKey: id) else { return }
+        guard failure == nil else {
+            return finish(
+                task.origin, .unavailable(failure == .clockInDoubt ? .clockInDoubt : .notReady),
+                &turn)
+        }
+        answerWhenSaved(task.origin, .done, &turn)
+    }
+
+    private mutating func answerWhenSaved(
+        _ origin: TaskOrigin, _ answer: ClientAnswer, _ turn: inout Turn
+    ) {
+        if upkeep.savesUnderWay == 0 {
+            finish(origin, answer, &turn)
+        } else {
+            upkeep.waitingForState.append((origin, answer))
+        }
+    }
+
+    /// A planned leave: the layout goes on without this node, which hands over what it has.
+    private mutating func leave(_ id: UInt64, _ turn: inout Turn) {
+        upkeep.isLeaving = true
+        announce(&turn)
+        let wall = turn.now.wallMilliseconds
+        let own = configuration.node
+        let failure = change(&turn) { (state, clock) throws(ChangeError) in
+            try state.removeMember(own, clock: &clock, wallMilliseconds: wall)
+        }
+        guard let task = tasks.removeValue(forKey: id) else { return }
+        if failure != nil { upkeep.isLeaving = false }
+        failure == nil
+            ? answerWhenSaved(task.origin, .done, &turn)
+            : finish(task.origin, .unavailable(.clockInDoubt), &turn)
+    }
+
+    // MARK: Answers
+
+    /// A forwarded request came back.
+    mutating func resumeTask(
+        _ id: UInt64, _ answer: Answer, by node: NodeID, _ turn: inout Turn
+    ) {
+        guard var task = tasks[id], case .forwarded(node) = task.stage else { return }
+        switch answer {
+        case .client(.unavailable(let reason)):
+            task.tried.append(node)
+            tasks[id] = task
+            again(id, after: .zero, reason, &turn)
+            tasksTick(&turn)
+        case .client(let answer): end(id, answer, &turn)
+        default:
+            task.tried.append(node)
+            tasks[id] = task
+            again(id, after: .zero, .timedOut, &turn)
+            tasksTick(&turn)
+        }
+    }
+}

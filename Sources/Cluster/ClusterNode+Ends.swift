@@ -1,0 +1,92 @@
+import Model
+import Replication
+
+// What a coordinator's outcome means for the task that it was started for.
+extension ClusterNode {
+    /// The register that a read was about.
+    func readKey(of request: ClientRequest, _ task: UInt64) -> RegisterKey? {
+        switch request {
+        case .get(let path, _): .file(path)
+        case .move(let path, _, _): .file(path)
+        default: request.coordinatedKey
+        }
+    }
+
+    mutating func found(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id] else { return }
+        switch task.request {
+        case .get:
+            let record = register.head?.record
+            end(id, record.map { .file($0) } ?? .notFound, &turn)
+        case .delete(let path, _, let operation):
+            if let earlier = register.version(of: operation) {
+                // Applied before: brought to everybody again, and answered as the first time.
+                return write(
+                    .file(path), .deleted, earlier.operation, .none,
+                    layouts.targets(for: Partition(of: path)), for: id, &turn)
+            }
+            guard register.isLive else { return end(id, .notFound, &turn) }
+            write(
+                .file(path), .deleted, operation, .none,
+                layouts.targets(for: Partition(of: path)), for: id, &turn)
+        case .move: moveSourceFound(register, id, &turn)
+        default: end(id, .done, &turn)
+        }
+    }
+
+    mutating func listed(
+        _ entries: [KeyedEntry], exists: Bool, more: Bool, _ id: UInt64, _ turn: inout Turn
+    ) {
+        guard let task = tasks[id] else { return }
+        switch task.request {
+        case .list(let directory, _, _):
+            guard exists || directory.isRoot else { return end(id, .notFound, &turn) }
+            let names = entries.flatMap { $0.listed }
+            end(id, .listing(names, next: more ? entries.last?.key.name : nil), &turn)
+        case .removeDirectory(let path, let operation):
+            guard entries.isEmpty else { return end(id, .directoryNotEmpty, &turn) }
+            guard exists else { return end(id, .notFound, &turn) }
+            write(
+                .mark(path), .deleted, operation, .none,
+                layouts.targets(for: Partition(of: path)), for: id, &turn)
+        default: end(id, .done, &turn)
+        }
+    }
+
+    mutating func written(
+        _ version: RegisterVersion, _ answer: ClientAnswer, _ id: UInt64, _ turn: inout Turn
+    ) {
+        end(id, answer, &turn)
+    }
+
+    mutating func conditionFailed(_ id: UInt64, _ turn: inout Turn) {
+        end(id, .conditionFailed, &turn)
+    }
+
+    mutating func startMove(_ id: UInt64, _ turn: inout Turn) {
+        guard case .move(let path, _, _) = tasks[id]?.request else { return }
+        read(.file(path), .checked, for: id, &turn)
+    }
+
+    mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        end(id, .unavailable(.notReady), &turn)
+    }
+}
+
+extension KeyedEntry {
+    /// As clients see it. Where a file and a directory have one name (through concurrency), the
+    /// directory keeps it and the file shows beside it, the same on every node.
+    var listed: [ListedEntry] {
+        var result: [ListedEntry] = []
+        let isDirectory = entry.directory?.exists == true
+        if isDirectory {
+            result.append(ListedEntry(name: key.name, isDirectory: true, record: nil))
+        }
+        if let record = entry.file?.record {
+            let suffix = isDirectory ? Array(".conflict-\(record.version.name)".utf8) : []
+            result.append(
+                ListedEntry(name: key.name + suffix, isDirectory: false, record: record))
+        }
+        return result
+    }
+}

@@ -1,0 +1,247 @@
+import CRDT
+import Membership
+import Model
+import Replication
+
+// Exchanges of partitions with peers: after a comparison, a change of layout, and to hand back.
+extension ClusterNode {
+    mutating func addExchange(
+        _ partition: Partition, with peer: NodeID, _ purpose: PartitionExchange.Purpose,
+        _ turn: inout Turn
+    ) {
+        let isThere = exchanges.values.contains {
+            $0.partition == partition && $0.peer == peer && $0.purpose == purpose
+        }
+        guard !isThere else { return }
+        exchanges[nextID()] = PartitionExchange(
+            partition: partition, peer: peer, purpose: purpose)
+        startExchanges(&turn)
+    }
+
+    func isExchanging(_ partition: Partition, with peer: NodeID) -> Bool {
+        exchanges.values.contains { $0.partition == partition && $0.peer == peer }
+    }
+
+    mutating func exchangeTick(_ turn: inout Turn) {
+        compareTick(&turn)
+        handBackTick(&turn)
+        startExchanges(&turn)
+    }
+
+    private mutating func startExchanges(_ turn: inout Turn) {
+        var running = 0
+        var waiting: [UInt64] = []
+        for (id, exchange) in exchanges {
+            if case .waiting = exchange.step { waiting.append(id) } else { running += 1 }
+        }
+        for id in waiting.sorted().prefix(max(0, ClusterLimits.exchangesMax - running)) {
+            startRound(id, &turn)
+        }
+    }
+
+    private mutating func startRound(_ id: UInt64, _ turn: inout Turn) {
+        guard var exchange = exchanges[id] else { return }
+        exchange.own = .init()
+        exchange.theirs = .init()
+        exchange.step = .items
+        exchange.round += 1
+        exchanges[id] = exchange
+        let partition = exchange.partition
+        both(id, .items(partition), .items(partition), &turn)
+    }
+
+    private mutating func both(
+        _ id: UInt64, _ own: ReplicaRequest, _ theirs: ReplicaRequest, _ turn: inout Turn
+    ) {
+        guard let exchange = exchanges[id] else { return }
+        ask(self: own, .exchange(id), &turn)
+        ask(
+            exchange.peer, theirs,
+            layouts: exchange.purpose == .takeOver ? layouts.digest : nil,
+            timeout: ClusterLimits.backgroundTimeout, .exchange(id), &turn)
+    }
+
+    mutating func resumeExchange(
+        _ id: UInt64, _ answer: Answer, by target: Target, _ turn: inout Turn
+    ) {
+        guard var exchange = exchanges[id] else { return }
+        guard case .replica(let reply) = answer else {
+            return endExchange(id, succeeded: false, &turn)
+        }
+        let isOwn = target.node == configuration.node
+        if !isOwn { exchange.peerDisk = target.disk }
+        var side = isOwn ? exchange.own : exchange.theirs
+        switch reply {
+        case .items(let items, let context, let contents):
+            side.items = items
+            side.context = context
+            side.contents = contents
+            if isOwn { exchange.sum = contents &+ context.fingerprint }
+        case .fetched(let registers, let entries, let context, _):
+            side.registers = registers
+            side.entries = entries
+            side.context = context
+        case .merged, .done, .stale: break
+        default: return endExchange(id, succeeded: false, &turn)
+        }
+        side.hasAnswered = true
+        if isOwn { exchange.own = side } else { exchange.theirs = side }
+        exchanges[id] = exchange
+        guard exchange.own.hasAnswered, exchange.theirs.hasAnswered else { return }
+        exchanges[id]?.own.hasAnswered = false
+        exchanges[id]?.theirs.hasAnswered = false
+        advance(id, &turn)
+    }
+
+    private mutating func advance(_ id: UInt64, _ turn: inout Turn) {
+        guard let exchange = exchanges[id] else { return }
+        let partition = exchange.partition
+        switch exchange.step {
+        case .waiting: break
+        case .items:
+            let keys = exchange.differing
+            if keys.isEmpty { return endExchange(id, succeeded: true, &turn) }
+            if keys == [.context] {
+                exchanges[id]?.step = .joining
+                return both(
+                    id,
+                    .joinContext(
+                        partition, exchange.theirs.context,
+                        ifContents: exchange.theirs.contents),
+                    .joinContext(
+                        partition, exchange.own.context, ifContents: exchange.own.contents),
+                    &turn)
+            }
+            let fetched = Array(
+                keys.filter { $0 != .context }.prefix(ClusterLimits.mergeCountMax))
+            exchanges[id]?.step = .fetching
+            both(id, .fetch(partition, fetched), .fetch(partition, fetched), &turn)
+        case .fetching:
+            exchanges[id]?.step = .merging
+            let forUs = PartitionExchange.toTell(exchange.theirs, exchange.own)
+            let forThem = PartitionExchange.toTell(exchange.own, exchange.theirs)
+            let origin: MergeOrigin = exchange.purpose == .takeOver ? .takeOver : .holder
+            both(
+                id,
+                weakened(
+                    .merge(
+                        partition, forUs, exchange.theirs.entries,
+                        theirs: exchange.theirs.context, origin)),
+                .merge(
+                    partition, forThem, exchange.own.entries, theirs: exchange.own.context,
+                    .holder),
+                &turn)
+        case .merging:
+            // Compared again: what changed meanwhile follows, and the contexts are joined.
+            if exchange.round < PartitionExchange.roundsMax {
+                startRound(id, &turn)
+            } else {
+                endExchange(id, succeeded: exchange.purpose == .takeOver, &turn)
+            }
+        case .joining: endExchange(id, succeeded: true, &turn)
+        }
+    }
+
+    private mutating func endExchange(_ id: UInt64, succeeded: Bool, _ turn: inout Turn) {
+        guard let exchange = exchanges.removeValue(forKey: id) else { return }
+        switch exchange.purpose {
+        case .compare: break
+        case .takeOver: took(from: exchange.peer, succeeded: succeeded)
+        case .handBack:
+            if succeeded, let disk = exchange.peerDisk {
+                upkeep.confirm(
+                    exchange.partition, by: Target(node: exchange.peer, disk: disk),
+                    sum: exchange.sum)
+            }
+        }
+        startExchanges(&turn)
+    }
+
+    // MARK: Comparison of fellow holders
+
+    /// The sums of the partitions that this node and `peer` both hold, in the newest layout.
+    mutating func sharedSums(with peer: NodeID) -> [PartitionSum] {
+        let own = configuration.node
+        return sums.all.filter {
+            layouts.isHolder(own, of: $0.partition) && layouts.isHolder(peer, of: $0.partition)
+        }
+    }
+
+    private mutating func compareTick(_ turn: inout Turn) {
+        guard turn.now.monotonic >= upkeep.nextCompare,
+            !sums.all.isEmpty || !upkeep.returned.isEmpty,
+            !configuration.canaries.contains(.neverReconciles)
+        else { return }
+        let half = ClusterLimits.compareInterval / 2
+        upkeep.nextCompare =
+            turn.now.monotonic + half
+            + .milliseconds(
+                Int64.random(in: 0...(half.milliseconds * 2), using: &turn.generator))
+        let others = layouts.members.filter { $0 != configuration.node && isReachable($0) }
+        guard !others.isEmpty else { return }
+        let peer = upkeep.nextPeer(of: others)
+        let own = sharedSums(with: peer).reduce(Fingerprint.zero) { $0 &+ $1.sum }
+        ask(
+            peer, .compare(own), layouts: layouts.digest, timeout: ClusterLimits.backgroundTimeout,
+            .comparison(peer), &turn)
+    }
+
+    mutating func resumeComparison(_ peer: NodeID, _ answer: Answer, _ turn: inout Turn) {
+        guard case .compared(let theirs?) = answer else { return }
+        let own = sharedSums(with: peer)
+        var partitions: Set<Partition> = []
+        for sum in own
+        where !theirs.contains(where: { $0.partition == sum.partition && $0.sum == sum.sum }) {
+            partitions.insert(sum.partition)
+        }
+        for sum in theirs
+        where !own.contains(where: { $0.partition == sum.partition && $0.sum == sum.sum }) {
+            partitions.insert(sum.partition)
+        }
+        for partition in partitions.sorted().prefix(ClusterLimits.mergeCountMax) {
+            addExchange(partition, with: peer, .compare, &turn)
+        }
+    }
+
+    // MARK: Handing back
+
+    /// What this disk holds in no layout in use goes to the holders, and is dropped when all of
+    /// them have it and all members go by this layout alone.
+    private mutating func handBackTick(_ turn: inout Turn) {
+        guard turn.now.monotonic >= upkeep.nextHandBack else { return }
+        upkeep.nextHandBack = turn.now.monotonic + ClusterLimits.upkeepInterval
+        let own = configuration.node
+        sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
+        guard layouts.newest != nil else { return }
+        upkeep.forgetConfirmations(except: sums.foreign)
+        for partition in sums.foreign.prefix(ClusterLimits.mergeCountMax) {
+            let sum = sums.sum(of: partition)
+            let holders = layouts.targets(for: partition).layouts.last ?? []
+            let open = holders.filter { !upkeep.isConfirmed(partition, by: $0, sum: sum) }
+            if open.isEmpty || configuration.canaries.contains(.dropsUnconfirmed) {
+                if mayForget {
+                    ask(self: .forget(partition, ifSum: sum), .nothing, &turn)
+                }
+                continue
+            }
+            for holder in open where isReachable(holder.node) {
+                addExchange(partition, with: holder.node, .handBack, &turn)
+            }
+        }
+    }
+
+    /// Whether all members go by the newest layout alone (each has declared it synced).
+    private var mayForget: Bool {
+        if configuration.canaries.contains(.dropsUnconfirmed) { return true }
+        let history = gossip.state.layouts
+        return history.active.count == 1 && history.active.allSatisfy(\.isComplete)
+            && layouts.digest == history.activeDigest && !history.hasUnpublished
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}

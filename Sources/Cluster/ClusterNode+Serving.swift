@@ -1,0 +1,58 @@
+import CRDT
+import Model
+import Replication
+
+// What peers ask of this node.
+extension ClusterNode {
+    mutating func serve(_ request: PeerRequest, from peer: NodeID, _ turn: inout Turn) {
+        func reply(_ body: PeerReply.Body, _ turn: inout Turn) {
+            turn.send(.reply(PeerReply(id: request.id, disk: disk, body: body)), to: peer)
+        }
+        if let digest = request.layouts, digest != layouts.digest {
+            compareState(with: peer, &turn)
+            return reply(.layoutsDiffer, &turn)
+        }
+        switch request.body {
+        case .replica(let body):
+            guard body.isForPeers, configuration.isStorage else { return reply(.notReady, &turn) }
+            observe(body, turn)
+            ask(self: weakened(body), .peer(peer, request: request.id), &turn)
+        case .forward(let body):
+            begin(body, for: .peer(peer, request: request.id), &turn)
+        case .establish:
+            establish(&turn)
+            reply(.done, &turn)
+        case .partitionsHeldBy(let node):
+            let held = sums.all.filter { layouts.isHolder(node, of: $0.partition) }
+            reply(.partitions(held), &turn)
+        case .compare(let sum):
+            let shared = sharedSums(with: peer)
+            let own = shared.reduce(Fingerprint.zero) { $0 &+ $1.sum }
+            reply(.compared(own == sum ? nil : shared), &turn)
+        }
+    }
+
+    mutating func serve(told request: ReplicaRequest, _ turn: inout Turn) {
+        guard request.isForPeers, configuration.isStorage else { return }
+        observe(request, turn)
+        ask(self: weakened(request), .nothing, &turn)
+    }
+
+    /// The clock follows what peers stamped.
+    private mutating func observe(_ request: ReplicaRequest, _ turn: Turn) {
+        switch request {
+        case .prepare(_, let version), .commit(_, let version, _), .accept(_, _, let version):
+            clock.observe(
+                version.version.time, wallMilliseconds: turn.now.wallMilliseconds)
+        default: break
+        }
+    }
+
+    /// The request as it is, but for the rules that a test breaks.
+    func weakened(_ request: ReplicaRequest) -> ReplicaRequest {
+        guard configuration.canaries.contains(.ignoresContexts),
+            case .merge(let partition, let registers, let entries, _, let origin) = request
+        else { return request }
+        return .merge(partition, registers, entries, theirs: PartitionContext(), origin)
+    }
+}

@@ -1,0 +1,230 @@
+import CRDT
+import Membership
+import Model
+import Replication
+
+// Who is there, what the cluster has agreed on, and which layouts follow.
+extension ClusterNode {
+    // MARK: Membership
+
+    mutating func startMembership(_ turn: inout Turn) {
+        let peers = configuration.seeds + upkeep.remembered
+        var directives: [MembershipDirective] = []
+        membership.join(
+            peers.filter { $0 != configuration.node }, now: turn.now.monotonic,
+            wallMilliseconds: turn.now.wallMilliseconds, using: &turn.generator, into: &directives)
+        obey(directives, &turn)
+    }
+
+    mutating func membershipTick(_ turn: inout Turn) {
+        var directives: [MembershipDirective] = []
+        membership.timePassed(
+            now: turn.now.monotonic, wallMilliseconds: turn.now.wallMilliseconds,
+            using: &turn.generator, into: &directives)
+        obey(directives, &turn)
+    }
+
+    mutating func membershipReceived(
+        _ message: SwimMessage, from peer: NodeID, _ turn: inout Turn
+    ) {
+        var directives: [MembershipDirective] = []
+        membership.received(
+            message, from: peer, now: turn.now.monotonic,
+            wallMilliseconds: turn.now.wallMilliseconds, using: &turn.generator, into: &directives)
+        obey(directives, &turn)
+    }
+
+    private mutating func obey(_ directives: [MembershipDirective], _ turn: inout Turn) {
+        for directive in directives {
+            switch directive {
+            case .send(let message, let peer): turn.send(.membership(message), to: peer)
+            case .changed(let node, _, let state):
+                turn.directives.append(.notice(.peerChanged(node, state: state.rawValue)))
+                if state == .alive { peerReturned(node, &turn) }
+            case .rejoined(let node, _): peerReturned(node, &turn)
+            case .restarting: break
+            case .clockSample(let node, let offset):
+                noteDoubt(
+                    clock.clockOffset(
+                        peer: node, offsetMilliseconds: offset, now: turn.now.monotonic), &turn)
+            case .graceOver(let node): takeOut(node, &turn)
+            case .duplicateIdentity(let node, _, _):
+                turn.directives.append(.notice(.duplicateNode(node)))
+            case .persist(let peers):
+                store(.save([MetaRow(.peers, NodeMemory.encode(peers))]), .nothing, &turn)
+            }
+        }
+    }
+
+    private mutating func peerReturned(_ node: NodeID, _ turn: inout Turn) {
+        compareState(with: node, &turn)
+        upkeep.returned.insert(node)
+    }
+
+    /// Whether a node is worth asking: as far as membership knows, it answers.
+    func isReachable(_ node: NodeID) -> Bool {
+        node == configuration.node || membership.isAlive(node)
+    }
+
+    // MARK: Gossip
+
+    mutating func gossipReceived(
+        _ message: GossipMessage, from peer: NodeID, _ turn: inout Turn
+    ) {
+        var directives: [GossipDirective] = []
+        hasHeard = true
+        gossip.received(message, from: peer, now: turn.now.monotonic, &directives)
+        obey(directives, &turn)
+    }
+
+    mutating func compareState(with peer: NodeID, _ turn: inout Turn) {
+        var directives: [GossipDirective] = []
+        gossip.compare(with: peer, &directives)
+        obey(directives, &turn)
+    }
+
+    func obeyable(_ directives: [GossipDirective]) -> Bool { !directives.isEmpty }
+
+    mutating func obey(_ directives: [GossipDirective], _ turn: inout Turn) {
+        for directive in directives {
+            switch directive {
+            case .send(let message, let peer): turn.send(.gossip(message), to: peer)
+            case .persist(let delta): save(NodeMemory.rows(delta), &turn)
+            case .forget(let keys): save(keys.map { MetaRow(NodeMemory.key($0), nil) }, &turn)
+            case .changed(let change): stateChanged(change, &turn)
+            }
+        }
+    }
+
+    private mutating func save(_ rows: [MetaRow], _ turn: inout Turn) {
+        guard !rows.isEmpty else { return }
+        upkeep.savesUnderWay += 1
+        store(.save(rows), .upkeep(.stateSaved), &turn)
+    }
+
+    /// Layouts are relied upon once they are durable: a node that forgot one by a crash would
+    /// answer again by the layouts before.
+    mutating func stateSaved(_ turn: inout Turn) {
+        upkeep.savesUnderWay -= 1
+        guard upkeep.savesUnderWay == 0 else { return }
+        if layouts.update(gossip.state.layouts) { layoutsChanged(&turn) }
+        for (origin, answer) in upkeep.takeWaitingForState() { finish(origin, answer, &turn) }
+    }
+
+    private mutating func stateChanged(_ change: GossipChange, _ turn: inout Turn) {
+        switch change {
+        case .settings, .registers, .draft, .layouts, .refused: break
+        case .identity: upkeep.isJoinDue = true
+        case .identityConflict(_, let peer):
+            turn.directives.append(.notice(.foreignCluster(peer)))
+        case .duplicateNode(let register):
+            turn.directives.append(.notice(.duplicateNode(register.node)))
+        }
+    }
+
+    /// Changes the cluster's state by an event of this node.
+    /// - Returns: nil where it was done, else why not.
+    mutating func change(
+        _ turn: inout Turn,
+        _ event: (inout ClusterState, inout HybridClock) throws(ChangeError) -> Delta
+    ) -> ChangeError? {
+        var directives: [GossipDirective] = []
+        var clock = clock
+        do throws(ChangeError) {
+            try gossip.update(now: turn.now.monotonic, &directives) {
+                (state) throws(ChangeError) in try event(&state, &clock)
+            }
+        } catch {
+            return error
+        }
+        self.clock = clock
+        obey(directives, &turn)
+        return nil
+    }
+
+    // MARK: The cluster and its layouts
+
+    mutating func stateTick(_ turn: inout Turn) {
+        let now = turn.now
+        noteDoubt(
+            clock.timePassed(now: now.monotonic, wallMilliseconds: now.wallMilliseconds), &turn)
+        var directives: [GossipDirective] = []
+        gossip.tick(
+            now: now.monotonic, peers: membership.alivePeers, using: &turn.generator, &directives)
+        obey(directives, &turn)
+        joinLayout(&turn)
+        if gossip.isPublishDue(now: now.monotonic, alive: membership.alivePeers) {
+            _ = change(&turn) { (state, _) throws(ChangeError) in try state.publishLayout() }
+        }
+    }
+
+    /// This node becomes a member of the layout: at its start, after it was taken out while it was
+    /// away, and with a new disk.
+    private mutating func joinLayout(_ turn: inout Turn) {
+        guard configuration.isStorage, !upkeep.isLeaving else { return }
+        let waited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
+        guard hasHeard || waited else { return }
+        let own = LayoutMember(
+            node: configuration.node, disk: disk, weight: configuration.weight,
+            zone: configuration.zone)
+        if gossip.state.layouts.draft.entry(of: own.node)?.member == own { return }
+        let wall = turn.now.wallMilliseconds
+        _ = change(&turn) { (state, clock) throws(ChangeError) in
+            try state.addMember(own, clock: &clock, wallMilliseconds: wall)
+        }
+    }
+
+    private mutating func takeOut(_ node: NodeID, _ turn: inout Turn) {
+        let alive = (membership.alivePeers + [configuration.node]).sorted()
+        guard OutRule.mayTakeOut(node, from: gossip.state.layouts, alive: alive) else { return }
+        let wall = turn.now.wallMilliseconds
+        let failure = change(&turn) { (state, clock) throws(ChangeError) in
+            try state.removeMember(node, clock: &clock, wallMilliseconds: wall)
+        }
+        if failure == nil { turn.directives.append(.notice(.tookOut(node))) }
+    }
+
+    /// The first node of those alive makes the cluster, so that two first writes make one.
+    mutating func establish(_ turn: inout Turn) {
+        guard gossip.state.identity.established == nil else { return }
+        let id = ClusterID(using: &turn.generator)
+        _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
+    }
+
+    var isEstablished: Bool { gossip.state.identity.established != nil }
+
+    mutating func layoutsChanged(_ turn: inout Turn) {
+        let members = layouts.members
+        membership.membersChanged(members)
+        takeOver.restart()
+        upkeep.isForeignDue = true
+        if let newest = layouts.newest {
+            turn.directives.append(.notice(.layoutChanged(newest.id)))
+        }
+    }
+
+    // MARK: What this node says of itself
+
+    mutating func announce(_ turn: inout Turn) {
+        var flags: NodeFlags = configuration.isStorage ? [.isStorage] : []
+        if clock.isInDoubt { flags.insert(.clockInDoubt) }
+        if upkeep.isLeaving { flags.insert(.isLeaving) }
+        var facts = NodeFacts(
+            disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)
+        let old = gossip.state.register(of: configuration.node)
+        if let old, old.disk == disk { facts.synced = old.facts.synced }
+        if let layout = takeOver.declared { facts.declareSynced(layout) }
+        _ = change(&turn) { (state, _) throws(ChangeError) in try state.announce(facts) }
+    }
+
+    private mutating func noteDoubt(_ change: HybridClock.DoubtChange?, _ turn: inout Turn) {
+        guard change != nil else { return }
+        turn.directives.append(.notice(.clockInDoubt(clock.isInDoubt)))
+        announce(&turn)
+    }
+
+    var policy: WritePolicy {
+        gossip.state.settings.value(for: "write_policy").flatMap(WritePolicy.init)
+            ?? .available
+    }
+}

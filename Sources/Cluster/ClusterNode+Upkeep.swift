@@ -1,0 +1,136 @@
+import CRDT
+import Membership
+import Model
+import Replication
+
+// Work without a client: settling, the outbox, and what time does to kept versions and tombstones.
+extension ClusterNode {
+    mutating func upkeepTick(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        if now >= upkeep.nextUpkeep {
+            upkeep.nextUpkeep = now + ClusterLimits.upkeepInterval
+            if upkeep.settleRounds > 0 {
+                upkeep.settleRounds -= 1
+                // What an earlier life prepared is due at once.
+                let before =
+                    upkeep.isSettledOnce ? now - ReplicationLimits.settleAfter : now
+                upkeep.isSettledOnce = true
+                ask(self: .settle(preparedBefore: before), .upkeep(.settled), &turn)
+            }
+            if upkeep.hasOutbox, !configuration.canaries.contains(.forgetsEntries) {
+                upkeep.hasOutbox = false
+                ask(self: .outbox(limit: ClusterLimits.outboxCountMax), .upkeep(.outbox), &turn)
+            }
+        }
+        if now >= upkeep.nextAge {
+            upkeep.nextAge = now + ClusterLimits.ageInterval
+            lookForAged(&turn)
+        }
+    }
+
+    mutating func resumeUpkeep(_ step: UpkeepStep, _ answer: Answer, _ turn: inout Turn) {
+        switch (step, answer) {
+        case (.stateSaved, _): stateSaved(&turn)
+        case (.sums, .replica(.partitions(let list))): sums.restore(list)
+        case (.settled, .replica(.unsettled(let keys))): settleBallots(keys, &turn)
+        case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
+        case (.aged, .replica(.aged(let registers, _))): age(registers, &turn)
+        default: break
+        }
+    }
+
+    private mutating func settleBallots(_ keys: [RegisterKey], _ turn: inout Turn) {
+        guard !keys.isEmpty, layouts.newest != nil else { return }
+        upkeep.isUnsettled = true
+        for key in keys {
+            let isUnderWay = tasks.values.contains { $0.origin == .own(key) }
+            guard !isUnderWay, !clock.isInDoubt else { continue }
+            let id = nextID()
+            tasks[id] = ClientTask(
+                origin: .own(key), request: .get(key.path, .checked),
+                deadline: turn.now.monotonic + ClusterLimits.backgroundTimeout,
+                stage: .due(at: .seconds(1 << 40)))
+            settle(key, for: id, &turn)
+        }
+    }
+
+    private mutating func publish(_ items: [OutboxItem], _ turn: inout Turn) {
+        if items.count == ClusterLimits.outboxCountMax { upkeep.hasOutbox = true }
+        for item in items {
+            let isUnderWay = operations.values.contains {
+                if case .entry(_, item.row) = $0.kind { return true }
+                return false
+            }
+            if isUnderWay {
+                upkeep.hasOutbox = true
+                continue
+            }
+            guard let entry = item.entry, layouts.newest != nil else {
+                ask(self: .outboxDone([item.row]), .nothing, &turn)
+                continue
+            }
+            publish(entry, item.row, &turn)
+        }
+    }
+
+    // MARK: Age
+
+    private mutating func lookForAged(_ turn: inout Turn) {
+        // Nothing expires while clocks are in doubt, or while who holds what is changing.
+        guard !clock.isInDoubt, layouts.all.count == 1, !sums.all.isEmpty else { return }
+        func before(_ age: Duration) -> HybridTime {
+            let milliseconds = UInt64(clamping: age.milliseconds)
+            let wall = turn.now.wallMilliseconds
+            return HybridTime(value: (wall > milliseconds ? wall - milliseconds : 0) << 16)
+        }
+        ask(
+            self: .aged(
+                keptBefore: before(configuration.retention),
+                tombstonesBefore: before(ClusterLimits.tombstoneAge),
+                limit: ClusterLimits.agedCountMax),
+            .upkeep(.aged), &turn)
+    }
+
+    /// One holder decides for all: the first one that is there.
+    private mutating func age(_ registers: [AgedRegister], _ turn: inout Turn) {
+        for aged in registers {
+            let targets = layouts.targets(for: aged.key.partition)
+            let holders = targets.holders
+            guard layouts.all.count == 1,
+                holders.first(where: { isReachable($0.node) })?.node == configuration.node
+            else { continue }
+            if !aged.kept.isEmpty {
+                for holder in holders { tell(holder.node, .expire(aged.key, aged.kept), &turn) }
+            }
+            if let dot = aged.tombstone, holders.allSatisfy({ isReachable($0.node) }) {
+                upkeep.tombstones[aged.key] = TombstoneCheck(dot: dot, holders: holders)
+                for holder in holders {
+                    ask(
+                        holder.node, .read(aged.key), layouts: layouts.digest,
+                        timeout: ClusterLimits.backgroundTimeout,
+                        .tombstone(aged.key, dot), &turn)
+                }
+            }
+        }
+    }
+
+    /// A tombstone goes when every holder has it: from then on their contexts stand for it.
+    mutating func resumeTombstone(
+        _ key: RegisterKey, _ dot: Dot, _ answer: Answer, by target: Target, _ turn: inout Turn
+    ) {
+        guard var check = upkeep.tombstones[key], check.dot == dot else { return }
+        guard case .replica(.register(let register, let context)) = answer,
+            register.head?.dot == dot, register.prepared.isEmpty,
+            register.ballot?.accepted == nil, context.contains(dot),
+            check.holders.contains(target)
+        else {
+            upkeep.tombstones[key] = nil
+            return
+        }
+        if !check.confirmed.contains(target) { check.confirmed.append(target) }
+        upkeep.tombstones[key] = check
+        guard check.confirmed.count == check.holders.count else { return }
+        upkeep.tombstones[key] = nil
+        for holder in check.holders { tell(holder.node, .dropTombstone(key, dot), &turn) }
+    }
+}

@@ -1,0 +1,68 @@
+import CRDT
+import Model
+import Placement
+import Replication
+
+/// The layouts in use with their placements: whom to ask about a partition.
+struct LayoutView: Sendable {
+    private(set) var digest = LayoutID(bits: Bits128(high: 0, low: 0))
+    /// The newest is the last.
+    private(set) var placements: [Placement] = []
+
+    var all: [Layout] { placements.map(\.layout) }
+    var newest: Layout? { placements.last?.layout }
+
+    /// - Returns: whether the layouts are others than before.
+    mutating func update(_ history: LayoutHistory) -> Bool {
+        guard history.activeDigest != digest else { return false }
+        digest = history.activeDigest
+        let latest = Set(history.latest.map(\.id))
+        // By id within each part, so that every node has the same order.
+        let ordered =
+            history.active.filter { !latest.contains($0.id) }
+            + history.active.filter { latest.contains($0.id) }
+        let known = placements
+        placements = ordered.map { active in
+            known.first { $0.layout.id == active.id } ?? Placement(active.layout)
+        }
+        return true
+    }
+
+    mutating func targets(for partition: Partition) -> Targets {
+        var layouts: [[Target]] = []
+        layouts.reserveCapacity(placements.count)
+        for index in placements.indices {
+            layouts.append(placements[index].holders(of: partition).map(Target.init))
+        }
+        guard let last = placements.indices.last else {
+            return Targets(layouts: [], handOffs: [])
+        }
+        let handOffs = placements[last].handOffs(of: partition).map(Target.init)
+            .filter { handOff in !layouts.contains { $0.contains(handOff) } }
+        return Targets(layouts: layouts, handOffs: handOffs)
+    }
+
+    /// Whether `node` holds the partition in the newest layout.
+    mutating func isHolder(_ node: NodeID, of partition: Partition) -> Bool {
+        guard let last = placements.indices.last else { return false }
+        return placements[last].holders(of: partition).contains { $0.node == node }
+    }
+
+    /// Whether `node` holds the partition in any layout in use.
+    mutating func isHolderInAny(_ node: NodeID, of partition: Partition) -> Bool {
+        for index in placements.indices
+        where placements[index].holders(of: partition).contains(where: { $0.node == node }) {
+            return true
+        }
+        return false
+    }
+
+    /// Everybody who is a member of a layout in use, sorted.
+    var members: [NodeID] {
+        Set(placements.flatMap { $0.layout.members.map(\.node) }).sorted()
+    }
+}
+
+extension Target {
+    init(_ member: LayoutMember) { self.init(node: member.node, disk: member.disk) }
+}

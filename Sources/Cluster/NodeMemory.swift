@@ -1,0 +1,67 @@
+import CRDT
+import Model
+
+/// What a node reads from its disk's small rows when it starts. Rows were written whole by this
+/// program; one that cannot be read is treated as not there, and the peers tell it again.
+enum NodeMemory {
+    static func encode(_ number: UInt64) -> [UInt8] {
+        var writer = ByteWriter(capacity: 8)
+        writer.write(number)
+        return writer.bytes
+    }
+
+    static func life(_ disk: NodeDisk) -> UInt64 { number(disk.meta[.life]) ?? 0 }
+
+    static func clock(_ disk: NodeDisk) -> HybridTime {
+        HybridTime(value: number(disk.meta[.clock]) ?? 0)
+    }
+
+    static func state(_ disk: NodeDisk, _ configuration: NodeConfiguration) -> ClusterState {
+        var entries: [StateEntry] = []
+        for row in disk.meta.keys.sorted() {
+            guard case .state = row, let bytes = disk.meta[row] else { continue }
+            if let delta = decode(bytes) { entries += delta.entries }
+        }
+        return ClusterState(
+            restoring: Delta(entries), name: configuration.clusterName, own: configuration.node)
+    }
+
+    static func rows(_ delta: Delta) -> [MetaRow] {
+        delta.entries.map { entry in
+            var writer = ByteWriter(capacity: 256)
+            Delta([entry]).encode(into: &writer)
+            return MetaRow(key(entry.key), writer.bytes)
+        }
+    }
+
+    static func key(_ key: CRDT.EntryKey) -> MetaKey {
+        var writer = ByteWriter(capacity: 32)
+        key.encode(into: &writer)
+        return .state(writer.bytes)
+    }
+
+    static func encode(_ peers: [NodeID]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 16 * peers.count)
+        for peer in peers { writer.writeText(peer.name) }
+        return writer.bytes
+    }
+
+    static func peers(_ disk: NodeDisk) -> [NodeID] {
+        guard let bytes = disk.meta[.peers] else { return [] }
+        var reader = unsafe ByteReader(bytes.span.bytes)
+        var peers: [NodeID] = []
+        while reader.remaining > 0, let text = try? reader.readText(max: NodeID.byteCountMax) {
+            if let peer = NodeID(text) { peers.append(peer) }
+        }
+        return peers
+    }
+
+    private static func decode(_ bytes: [UInt8]) -> Delta? {
+        unsafe try? Delta(decoding: bytes.span.bytes)
+    }
+
+    private static func number(_ bytes: [UInt8]?) -> UInt64? {
+        guard let bytes, bytes.count == 8 else { return nil }
+        return bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,85 @@
+import Model
+import Replication
+
+/// Two disks telling each other what they know of one partition: what differs is fetched and
+/// merged both ways; once the contents are equal, the contexts are joined.
+///
+/// ```
+///  items ──same──▶ ended          ┌──────────────────────────────┐
+///    ├──only the context differs──▶ joining ──▶ ended            │
+///    └──registers or entries differ──▶ fetching ──▶ merging ─────┘ (again, at most `roundsMax` times)
+/// ```
+struct PartitionExchange: Sendable {
+    enum Purpose: Equatable, Sendable {
+        /// Between two holders.
+        case compare
+        /// From a holder of an older layout to this node, a holder of the newest.
+        case takeOver
+        /// From this node, which holds it no more, to a holder.
+        case handBack
+    }
+
+    enum Step: Sendable { case waiting, items, fetching, merging, joining }
+
+    /// One side's last answer in a step.
+    struct Side: Sendable {
+        var items: [Item] = []
+        var registers: [KeyedRegister] = []
+        var entries: [KeyedEntry] = []
+        var context = PartitionContext()
+        var contents = Fingerprint.zero
+        var hasAnswered = false
+    }
+
+    /// Enough for merging, comparing again and joining, with one change under way.
+    static let roundsMax = 4
+
+    let partition: Partition
+    let peer: NodeID
+    let purpose: Purpose
+    var step = Step.waiting
+    var round = 0
+    var own = Side()
+    var theirs = Side()
+    /// The disk that answered for the peer.
+    var peerDisk: DiskID?
+    /// The own sum that a hand-back brought over.
+    var sum = Fingerprint.zero
+
+    /// The keys of the items that differ, sorted.
+    var differing: [ItemKey] {
+        var result: [ItemKey] = []
+        var i = 0
+        var j = 0
+        while i < own.items.count || j < theirs.items.count {
+            let a = i < own.items.count ? own.items[i] : nil
+            let b = j < theirs.items.count ? theirs.items[j] : nil
+            switch (a, b) {
+            case (let a?, let b?) where a.key == b.key:
+                if a.fingerprint != b.fingerprint { result.append(a.key) }
+                i += 1
+                j += 1
+            case (let a?, let b?) where a.key < b.key:
+                result.append(a.key)
+                i += 1
+            case (let a?, nil):
+                result.append(a.key)
+                i += 1
+            case (_, let b?):
+                result.append(b.key)
+                j += 1
+            case (nil, nil): break
+            }
+        }
+        return result
+    }
+
+    /// What `from` has, with an empty register for each that only `to` has: there it went.
+    static func toTell(_ from: Side, _ to: Side) -> [KeyedRegister] {
+        var result = from.registers
+        for item in to.registers where !from.registers.contains(where: { $0.key == item.key }) {
+            result.append(KeyedRegister(key: item.key, register: Register()))
+        }
+        return result
+    }
+}

@@ -1,0 +1,205 @@
+package import CRDT
+package import Membership
+package import Model
+package import Replication
+
+/// What travels between two nodes' stores.
+package enum PeerMessage: Sendable {
+    case membership(SwimMessage)
+    case gossip(GossipMessage)
+    case request(PeerRequest)
+    case reply(PeerReply)
+    /// A request whose answer nobody waits for.
+    case tell(ReplicaRequest)
+}
+
+/// A question to another node's store.
+package struct PeerRequest: Sendable {
+    /// Unique in the asking node's life.
+    package var id: UInt64
+    /// The layouts that the asker goes by (`LayoutHistory.activeDigest`); nil where the answer does
+    /// not depend on them.
+    package var layouts: LayoutID?
+    package var body: Body
+
+    package enum Body: Sendable {
+        case replica(ReplicaRequest)
+        /// A client's request, to be coordinated there.
+        case forward(ClientRequest)
+        /// The cluster is to be established: its first file or setting is about to be written.
+        case establish
+        /// Which partitions does the asker hold in the newest layout of which there is something
+        /// here?
+        case partitionsHeldBy(NodeID)
+        /// The sum over the partitions that both hold.
+        case compare(Fingerprint)
+    }
+
+    package init(id: UInt64, layouts: LayoutID?, body: Body) {
+        self.id = id
+        self.layouts = layouts
+        self.body = body
+    }
+}
+
+package struct PeerReply: Sendable {
+    package var id: UInt64
+    /// The answering disk: an answer counts for this disk alone.
+    package var disk: DiskID
+    package var body: Body
+
+    package enum Body: Sendable {
+        case replica(ReplicaReply)
+        case client(ClientAnswer)
+        case partitions([PartitionSum])
+        /// The sums are equal; or else what is here, a partition each.
+        case compared([PartitionSum]?)
+        case done
+        /// The layouts differ: to be settled first.
+        case layoutsDiffer
+        case notReady
+    }
+
+    package init(id: UInt64, disk: DiskID, body: Body) {
+        self.id = id
+        self.disk = disk
+        self.body = body
+    }
+}
+
+extension PeerMessage {
+    /// One word for a trace.
+    package var kind: String {
+        switch self {
+        case .membership: "membership"
+        case .gossip: "gossip"
+        case .tell(let request): "tell-\(request.kind)"
+        case .request(let request):
+            switch request.body {
+            case .replica(let request): request.kind
+            case .forward: "forward"
+            case .establish: "establish"
+            case .partitionsHeldBy: "partitions"
+            case .compare: "compare"
+            }
+        case .reply(let reply):
+            switch reply.body {
+            case .replica(let reply): reply.kind
+            case .client: "answer"
+            case .partitions: "partitions-are"
+            case .compared: "compared"
+            case .done: "done"
+            case .layoutsDiffer: "layouts-differ"
+            case .notReady: "not-ready"
+            }
+        }
+    }
+
+    /// About as many bytes as it takes on the wire.
+    package var byteCount: Int {
+        switch self {
+        case .membership(let message): message.byteCount
+        case .gossip: 512
+        case .tell(let request): 64 + request.byteCount
+        case .request(let request):
+            if case .replica(let body) = request.body { 80 + body.byteCount } else { 128 }
+        case .reply(let reply):
+            switch reply.body {
+            case .replica(.items(let items, _, _)): 128 + 24 * items.count
+            case .replica(.fetched(let registers, let entries, _, _)):
+                128 + 400 * (registers.count + entries.count)
+            case .replica(.listing(let entries, _, _)): 64 + 200 * entries.count
+            case .partitions(let sums): 64 + 20 * sums.count
+            case .compared(let sums): 64 + 20 * (sums?.count ?? 0)
+            default: 256
+            }
+        }
+    }
+
+    /// Whether it travels as a datagram (may be lost, doubled, overtaken) or on a connection
+    /// (arrives in order, or the connection breaks and what was under way is lost).
+    package var isDatagram: Bool {
+        if case .membership = self { return true }
+        return false
+    }
+}
+
+extension ReplicaRequest {
+    /// One word for a trace.
+    package var kind: String {
+        switch self {
+        case .assign: "assign"
+        case .prepare: "prepare"
+        case .commit: "commit"
+        case .read: "read"
+        case .merge: "merge"
+        case .joinContext: "join-context"
+        case .promise: "promise"
+        case .accept: "accept"
+        case .mint: "mint"
+        case .putEntry: "put-entry"
+        case .readEntry: "read-entry"
+        case .list: "list"
+        case .fetch: "fetch"
+        case .items: "items"
+        case .settle: "settle"
+        case .outbox: "outbox"
+        case .outboxDone: "outbox-done"
+        case .expire: "expire"
+        case .dropTombstone: "drop-tombstone"
+        case .dropEntry: "drop-entry"
+        case .forget: "forget"
+        case .partitions: "partitions"
+        case .aged: "aged"
+        }
+    }
+
+    /// About as many bytes as it takes on the wire.
+    var byteCount: Int {
+        switch self {
+        case .prepare, .commit, .accept, .assign, .mint, .putEntry: 400
+        case .merge(_, let registers, let entries, _, _): 400 * (registers.count + entries.count)
+        case .fetch(_, let keys): 16 + 8 * keys.count
+        default: 64
+        }
+    }
+
+    /// Whether a peer may ask for it. The others are a node's own work.
+    var isForPeers: Bool {
+        switch self {
+        case .prepare, .commit, .read, .merge, .joinContext, .promise, .accept, .putEntry,
+            .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
+            true
+        case .assign, .mint, .settle, .outbox, .outboxDone, .forget, .partitions, .aged: false
+        }
+    }
+}
+
+extension ReplicaReply {
+    /// One word for a trace.
+    package var kind: String {
+        switch self {
+        case .assigned: "assigned"
+        case .alreadyApplied: "already-applied"
+        case .prepared: "prepared"
+        case .refused: "refused"
+        case .full: "full"
+        case .committed: "committed"
+        case .register: "register"
+        case .promised: "promised"
+        case .ballotTooLow: "ballot-too-low"
+        case .accepted: "accepted"
+        case .merged: "merged"
+        case .entry: "entry"
+        case .listing: "listing"
+        case .items: "items-are"
+        case .fetched: "fetched"
+        case .unsettled: "unsettled"
+        case .outbox: "outbox-is"
+        case .partitions: "partitions-are"
+        case .aged: "aged-are"
+        case .done: "done"
+        case .stale: "stale"
+        }
+    }
+}

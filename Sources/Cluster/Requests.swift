@@ -1,0 +1,70 @@
+import Model
+import Replication
+
+/// What goes on when an answer comes.
+enum Waiting: Sendable {
+    /// The node's life is durable.
+    case life
+    case nothing
+    case operation(UInt64, round: UInt32)
+    case task(UInt64)
+    case exchange(UInt64)
+    case takeOver(NodeID)
+    case comparison(NodeID)
+    case upkeep(UpkeepStep)
+    /// A holder is asked whether it has a tombstone.
+    case tombstone(RegisterKey, Dot)
+    /// A peer waits for what the own disk answers.
+    case peer(NodeID, request: UInt64)
+    /// A client waits for something to be durable.
+    case client(TaskOrigin, ClientAnswer)
+}
+
+/// Questions under way, to the own disk and to peers, by one number.
+struct Requests: Sendable {
+    struct Open: Sendable {
+        var node: NodeID
+        /// Nil for the own disk, which always answers.
+        var deadline: Duration?
+        var waiting: Waiting
+    }
+
+    private var open: [UInt64: Open] = [:]
+    /// No deadline is before it.
+    private var earliest: Duration?
+
+    var isEmpty: Bool { open.isEmpty }
+    var count: Int { open.count }
+
+    mutating func add(_ number: UInt64, _ request: Open) {
+        open[number] = request
+        if let deadline = request.deadline {
+            earliest = earliest.map { min($0, deadline) } ?? deadline
+        }
+    }
+
+    mutating func take(_ number: UInt64) -> Open? { open.removeValue(forKey: number) }
+
+    func waitsFor(_ number: UInt64, from node: NodeID) -> Bool { open[number]?.node == node }
+
+    /// Those whose time is over, in the order of their numbers.
+    mutating func takeExpired(now: Duration) -> [Open] {
+        guard let first = earliest, first <= now else { return [] }
+        let numbers = open.filter { $0.value.deadline.map { $0 <= now } ?? false }.keys.sorted()
+        let expired = numbers.compactMap { open.removeValue(forKey: $0) }
+        earliest = open.values.compactMap(\.deadline).min()
+        return expired
+    }
+}
+
+/// How a question was answered.
+enum Answer: Sendable {
+    case replica(ReplicaReply)
+    case client(ClientAnswer)
+    case partitions([PartitionSum])
+    case compared([PartitionSum]?)
+    case done
+    case layoutsDiffer
+    /// Not in time, or the peer is not ready.
+    case none
+}

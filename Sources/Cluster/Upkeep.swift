@@ -1,0 +1,92 @@
+import Model
+import Replication
+
+/// The steps of background work that wait for the own disk.
+enum UpkeepStep: Sendable {
+    case sums
+    case stateSaved
+    case settled
+    case outbox
+    case aged
+}
+
+/// What the node's background work has to remember.
+struct Upkeep: Sendable {
+    /// Told by the disk: something came into the outbox, something is prepared.
+    var hasOutbox = false
+    var isUnsettled = false {
+        didSet { if isUnsettled { settleRounds = 6 } }
+    }
+    /// How many more rounds to look for what is unsettled: what was prepared a moment ago is due
+    /// only later.
+    var settleRounds = 0
+    var isSettledOnce = false
+
+    var nextUpkeep = Duration.zero
+    var nextCompare = Duration.zero
+    var nextHandBack = Duration.zero
+    var nextAge = Duration.zero
+
+    var remembered: [NodeID] = []
+    /// Peers that came back and are compared with first.
+    var returned: Set<NodeID> = []
+    private var lastCompared: NodeID?
+
+    var isLeaving = false
+    var isJoinDue = false
+    var isForeignDue = false
+
+    /// Rows of the cluster's state that are not durable yet, and who waits for them.
+    var savesUnderWay = 0
+    var waitingForState: [(TaskOrigin, ClientAnswer)] = []
+
+    private var confirmations: [Confirmation] = []
+    var tombstones: [RegisterKey: TombstoneCheck] = [:]
+
+    private struct Confirmation: Sendable {
+        var partition: Partition
+        var target: Target
+        var sum: Fingerprint
+    }
+
+    mutating func takeWaitingForState() -> [(TaskOrigin, ClientAnswer)] {
+        defer { waitingForState = [] }
+        return waitingForState
+    }
+
+    /// The next of `others` (sorted) in turn; those that came back first.
+    mutating func nextPeer(of others: [NodeID]) -> NodeID {
+        if let peer = others.first(where: { returned.contains($0) }) {
+            returned.remove(peer)
+            return peer
+        }
+        let last = lastCompared
+        let peer = last.flatMap { last in others.first { last < $0 } } ?? others[0]
+        lastCompared = peer
+        return peer
+    }
+
+    mutating func confirm(_ partition: Partition, by target: Target, sum: Fingerprint) {
+        confirmations.removeAll { $0.partition == partition && $0.target == target }
+        confirmations.append(Confirmation(partition: partition, target: target, sum: sum))
+    }
+
+    func isConfirmed(_ partition: Partition, by target: Target, sum: Fingerprint) -> Bool {
+        confirmations.contains {
+            $0.partition == partition && $0.target == target && $0.sum == sum
+        }
+    }
+
+    mutating func forgetConfirmations(except partitions: [Partition]) {
+        if confirmations.isEmpty { return }
+        let kept = Set(partitions)
+        confirmations.removeAll { !kept.contains($0.partition) }
+    }
+}
+
+/// Whether every holder has a tombstone, so that it may go.
+struct TombstoneCheck: Sendable {
+    let dot: Dot
+    let holders: [Target]
+    var confirmed: [Target] = []
+}

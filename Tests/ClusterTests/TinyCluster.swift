@@ -1,0 +1,153 @@
+import Cluster
+import Model
+import Replication
+
+/// A few nodes on a network without faults: each message takes 1 ms, each sync 2 ms. Enough to see
+/// rules at work; faults are the simulator's.
+final class TinyCluster {
+    private enum Event {
+        case wake(NodeID)
+        case message(PeerMessage, from: NodeID, to: NodeID)
+        case stored(NodeID, StorageTicket, StorageAnswer)
+    }
+
+    private(set) var now = Duration.zero
+    private(set) var nodes: [NodeID: ClusterNode] = [:]
+    private(set) var disks: [NodeID: NodeDisk] = [:]
+    private(set) var answers: [ClientTicket: ClientAnswer] = [:]
+    private(set) var notices: [(NodeID, NodeNotice)] = []
+    private(set) var kinds: [String: Int] = [:]
+    private var queue: [(time: Duration, number: Int, event: Event)] = []
+    private var number = 0
+    private var tickets: UInt64 = 0
+    private var generator: SplitMix64
+    /// Pairs that do not hear each other.
+    var isCut: (NodeID, NodeID) -> Bool = { _, _ in false }
+
+    init(seed: UInt64) { generator = SplitMix64(seed: seed) }
+
+    func add(
+        _ name: String, seeds: [String] = [], _ change: (inout NodeConfiguration) -> Void = { _ in }
+    ) {
+        let node = id(name)
+        var configuration = NodeConfiguration(node: node)
+        configuration.seeds = seeds.map { id($0) }
+        configuration.graceBeforeOut = .seconds(30)
+        change(&configuration)
+        let disk = disks[node] ?? NodeDisk(id: DiskID(using: &generator))
+        disks[node] = disk
+        var directives: [NodeDirective] = []
+        nodes[node] = ClusterNode(
+            configuration, disk: disk, now: time(node), using: &generator, into: &directives)
+        perform(directives, of: node)
+        schedule(.zero, .wake(node))
+    }
+
+    func kill(_ name: String) { nodes[id(name)] = nil }
+
+    func id(_ name: String) -> NodeID {
+        guard let node = NodeID(name) else { preconditionFailure("no name: \(name)") }
+        return node
+    }
+
+    func node(_ name: String) -> ClusterNode? { nodes[id(name)] }
+
+    /// Asks a node, and runs until it answers.
+    func ask(_ name: String, _ request: ClientRequest) -> ClientAnswer? {
+        tickets += 1
+        let ticket = ClientTicket(number: tickets)
+        let node = id(name)
+        var directives: [NodeDirective] = []
+        nodes[node]?.asked(request, ticket, time(node), using: &generator, into: &directives)
+        perform(directives, of: node)
+        schedule(.zero, .wake(node))
+        run(until: { self.answers[ticket] != nil }, atMost: .seconds(30))
+        return answers[ticket]
+    }
+
+    func run(for duration: Duration) {
+        let end = now + duration
+        run(until: { self.now >= end }, atMost: duration + .seconds(1))
+    }
+
+    @discardableResult
+    func run(until condition: () -> Bool, atMost limit: Duration) -> Bool {
+        let end = now + limit
+        while !condition() {
+            guard
+                let next = queue.indices.min(by: {
+                    queue[$0].time != queue[$1].time
+                        ? queue[$0].time < queue[$1].time : queue[$0].number < queue[$1].number
+                }),
+                queue[next].time <= end
+            else { return false }
+            let event = queue.remove(at: next)
+            now = max(now, event.time)
+            handle(event.event)
+        }
+        return true
+    }
+
+    func operation() -> OperationID {
+        OperationID(wallMilliseconds: time(id("a")).wallMilliseconds, using: &generator)
+    }
+
+    func content(_ number: UInt64) -> FileContent {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        for i in 0..<8 { bytes[i] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(i))) }
+        guard let digest = Digest(bytes: bytes) else { preconditionFailure("32 bytes") }
+        return FileContent(
+            byteCount: number, digest: digest, contentType: "text/plain", modified: nil,
+            object: ObjectID(using: &generator))
+    }
+
+    private func time(_ node: NodeID) -> Now {
+        Now(
+            monotonic: now,
+            wallMilliseconds: 1_700_000_000_000
+                + UInt64(now.components.seconds) * 1000
+                + UInt64(now.components.attoseconds / 1_000_000_000_000_000))
+    }
+
+    private func schedule(_ delay: Duration, _ event: Event) {
+        number += 1
+        queue.append((now + delay, number, event))
+    }
+
+    private func handle(_ event: Event) {
+        var directives: [NodeDirective] = []
+        switch event {
+        case .wake(let node):
+            guard nodes[node] != nil else { return }
+            nodes[node]?.timePassed(time(node), using: &generator, into: &directives)
+            perform(directives, of: node)
+            if let next = nodes[node]?.nextDeadline {
+                schedule(max(.milliseconds(1), next - now), .wake(node))
+            }
+        case .message(let message, let from, let to):
+            guard !isCut(from, to) else { return }
+            nodes[to]?.received(
+                message, from: from, time(to), using: &generator, into: &directives)
+            perform(directives, of: to)
+        case .stored(let node, let ticket, let answer):
+            nodes[node]?.stored(ticket, answer, time(node), using: &generator, into: &directives)
+            perform(directives, of: node)
+        }
+    }
+
+    private func perform(_ directives: [NodeDirective], of node: NodeID) {
+        for directive in directives {
+            switch directive {
+            case .send(let message, let peer):
+                kinds[message.kind, default: 0] += 1
+                schedule(.milliseconds(1), .message(message, from: node, to: peer))
+            case .storage(let ticket, let request):
+                guard let answer = disks[node]?.execute(request, at: now) else { continue }
+                schedule(
+                    request.changes ? .milliseconds(2) : .zero, .stored(node, ticket, answer))
+            case .answer(let ticket, let answer): answers[ticket] = answer
+            case .notice(let notice): notices.append((node, notice))
+            }
+        }
+    }
+}
