@@ -114,6 +114,46 @@ import Testing
             })
     }
 
+    /// Five messages mend what either side has newer or alone.
+    @Test func oneExchangeMendsBothSides() throws {
+        var sides = (0...1).map { index in
+            Gossip(
+                ClusterState(
+                    identity: ClusterIdentity(name: "c", established: Self.id), own: node(index)))
+        }
+        var directives: [GossipDirective] = []
+        for (index, key, offset) in [
+            (0, "both", 0), (1, "both", 1), (0, "other", 1), (1, "other", 0), (0, "a", 0),
+            (1, "b", 0),
+        ] as [(Int, String, UInt64)] {
+            var clock = HybridClock()
+            try sides[index].update(now: .zero, &directives) { (state) throws(ChangeError) in
+                try state.set(
+                    key, to: "\(index)", clock: &clock, wallMilliseconds: wallStart + offset)
+            }
+        }
+        var sent: [(to: Int, GossipMessage)] = []
+        func take(_ directives: [GossipDirective]) {
+            for case .send(let message, let peer) in directives {
+                sent.append((peer == node(0) ? 0 : 1, message))
+            }
+        }
+        directives = []
+        sides[0].compare(with: node(1), &directives)
+        take(directives)
+        var count = 0
+        while count < sent.count {
+            let (to, message) = sent[count]
+            count += 1
+            var answers: [GossipDirective] = []
+            sides[to].received(message, from: node(1 - to), now: .zero, &answers)
+            take(answers)
+        }
+        #expect(count == 5)
+        #expect(sides[0].state == sides[1].state)
+        #expect(sides[0].state.settings.all.map(\.value) == ["0", "1", "1", "0"])
+    }
+
     /// A state of several messages, in one exchange: what all others have is not spread anew.
     @Test func newNodeFetchesEverythingInOneExchange() throws {
         var world = World(count: 2, seed: 1, established: Self.id)
