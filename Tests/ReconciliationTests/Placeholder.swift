@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Reconciliation
-
-@Suite struct ReconciliationPlaceholder {}
