@@ -39,7 +39,7 @@ extension ClusterNode {
             switch directive {
             case .send(let message, let peer): turn.send(.membership(message), to: peer)
             case .changed(let node, _, let state):
-                turn.directives.append(.notice(.peerChanged(node, state: state.rawValue)))
+                turn.directives.append(.notice(.peerChanged(node, state: state.name)))
                 if state == .alive { peerReturned(node, &turn) }
             case .rejoined(let node, _): peerReturned(node, &turn)
             case .restarting: break
@@ -213,8 +213,13 @@ extension ClusterNode {
             disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)
         let old = gossip.state.register(of: configuration.node)
         if let old, old.disk == disk { facts.synced = old.facts.synced }
-        if let layout = takeOver.declared { facts.declareSynced(layout) }
-        _ = change(&turn) { (state, _) throws(ChangeError) in try state.announce(facts) }
+        let declared = takeOver.declared
+        _ = change(&turn) { (state, _) throws(ChangeError) in
+            if let declared {
+                facts.synced = facts.synced.isEmpty ? [declared] : state.synced(adding: declared)
+            }
+            return try state.announce(facts)
+        }
     }
 
     private mutating func noteDoubt(_ change: HybridClock.DoubtChange?, _ turn: inout Turn) {

@@ -53,7 +53,8 @@ package struct ClusterNode: Sendable {
         clock = HybridClock(restored: NodeMemory.clock(disk))
         membership = Membership(
             node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
-            now: now.monotonic, configuration: .init(grace: configuration.graceBeforeOut))
+            now: now.monotonic,
+            configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
         var turn = Turn(now: now, generator: generator, directives: [])
         _ = layouts.update(gossip.state.layouts)
         // Nothing is said under a life that a crash could make forgotten.

@@ -1,0 +1,211 @@
+package import Model
+
+// Time passes: probes, suspicions, and what is done now and then.
+extension Membership {
+    /// To be called when `nextDeadline` has come; more often does no harm.
+    package mutating func timePassed(
+        now: Duration, wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        into directives: inout [MembershipDirective]
+    ) {
+        lastNow = max(lastNow, now)
+        probeIndirectly(now: now, wallMilliseconds, using: &generator, &directives)
+        answerForRelays(now: now, wallMilliseconds, &directives)
+        endSuspicions(now: now, &directives)
+        guard now >= nextPeriod else { return }
+        nextPeriod = now + MembershipLimits.period * (health + 1)
+        endProbe(now: now, &directives)
+        beginProbe(now: now, wallMilliseconds, using: &generator, &directives)
+        nowAndThen(now: now, wallMilliseconds, using: &generator, &directives)
+    }
+
+    // MARK: The own probe
+
+    private mutating func beginProbe(
+        now: Duration, _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        _ directives: inout [MembershipDirective]
+    ) {
+        guard let index = nextInRound(using: &generator) else { return }
+        sequence += 1
+        probe = Probe(
+            index: index, sequence: sequence, sentAt: now, sentWall: wallMilliseconds,
+            indirectAt: now + MembershipLimits.probeTimeout * (health + 1))
+        let node = table[index].node
+        send(.ping(sequence: sequence), to: node, about: node, wallMilliseconds, &directives)
+    }
+
+    /// Every peer once a round, each round in another order: a dead node is probed within two
+    /// rounds whatever happens (SWIM, section 4.3).
+    private mutating func nextInRound(using generator: inout SplitMix64) -> Int? {
+        for _ in 0..<2 {
+            while roundNext < round.count {
+                let index = round[roundNext]
+                roundNext += 1
+                let peer = table[index]
+                if !peer.isForgotten, peer.state == .alive || peer.state == .suspect {
+                    return index
+                }
+            }
+            round = table.alive.compactMap { table.index(of: $0) }
+            round.shuffle(using: &generator)
+            roundNext = 0
+        }
+        return nil
+    }
+
+    private mutating func probeIndirectly(
+        now: Duration, _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        _ directives: inout [MembershipDirective]
+    ) {
+        guard let probe, !probe.isIndirect, now >= probe.indirectAt else { return }
+        self.probe?.isIndirect = true
+        let target = table[probe.index].node
+        var helpers: [NodeID] = []
+        // A few tries; with few peers there are fewer helpers.
+        for _ in 0..<(3 * MembershipLimits.helpersCount) where !table.alive.isEmpty {
+            guard helpers.count < MembershipLimits.helpersCount else { break }
+            let node = table.alive[Int.random(in: table.alive.indices, using: &generator)]
+            if node != target, !helpers.contains(node) { helpers.append(node) }
+        }
+        self.probe?.helpersCount = helpers.count
+        for helper in helpers {
+            send(
+                .pingRequest(sequence: probe.sequence, target: target), to: helper, about: target,
+                wallMilliseconds, &directives)
+        }
+    }
+
+    /// The period is over. A helper that did not even say that it got no answer hints at this
+    /// node's own network (Lifeguard, section 4.1).
+    private mutating func endProbe(
+        now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        guard let probe else { return }
+        self.probe = nil
+        let missing = probe.helpersCount - probe.nacksCount
+        if probe.helpersCount == 0 || missing > 0 {
+            health = min(MembershipLimits.healthMax, health + 1)
+        }
+        let peer = table[probe.index]
+        switch peer.state {
+        case .alive:
+            var update = peer.update
+            update.state = .suspect
+            update.witness = own.node
+            apply(update, to: probe.index, now: now, &directives)
+        case .suspect:
+            guard let place = suspicionIndex(probe.index),
+                suspicions[place].confirm(by: own.node)
+            else { return }
+            table.change(probe.index) { $0.witness = own.node }
+            queue.add(probe.index, revision: table[probe.index].revision)
+        case .dead, .left: break
+        }
+    }
+
+    private mutating func answerForRelays(
+        now: Duration, _ wallMilliseconds: UInt64, _ directives: inout [MembershipDirective]
+    ) {
+        guard !relays.isEmpty else { return }
+        for index in relays.indices where !relays[index].hasNacked && relays[index].nackAt <= now {
+            relays[index].hasNacked = true
+            send(
+                .nack(sequence: relays[index].originSequence), to: relays[index].origin,
+                about: nil, wallMilliseconds, &directives)
+        }
+        relays.removeAll { $0.deadline <= now }
+    }
+
+    private mutating func endSuspicions(
+        now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        guard suspicions.contains(where: { $0.deadline <= now }) else { return }
+        let over = suspicions.filter { $0.deadline <= now }
+        for suspicion in over {
+            var update = table[suspicion.index].update
+            update.state = .dead
+            update.witness = own.node
+            apply(update, to: suspicion.index, now: now, &directives)
+        }
+    }
+
+    // MARK: Now and then
+
+    private mutating func nowAndThen(
+        now: Duration, _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        _ directives: inout [MembershipDirective]
+    ) {
+        if now >= nextHello, table.alive.isEmpty, !hellos.isEmpty {
+            sayHello(now: now, wallMilliseconds: wallMilliseconds, &directives)
+        }
+        if now >= nextDeadPing {
+            nextDeadPing = now + MembershipLimits.deadPingInterval
+            pingOneDead(wallMilliseconds, using: &generator, &directives)
+        }
+        if now >= nextTable, !table.alive.isEmpty {
+            nextTable = now + MembershipLimits.tableInterval
+            let peer = table.alive[Int.random(in: table.alive.indices, using: &generator)]
+            send(
+                .table(sum: table.sum, wants: true), to: peer, about: peer, wallMilliseconds,
+                &directives)
+        }
+        guard now >= nextGrace else { return }
+        nextGrace = now + MembershipLimits.graceInterval
+        lookAfterDead(now: now, &directives)
+        endRestarts(now: now, &directives)
+        if isPersistDue {
+            isPersistDue = false
+            directives.append(.persist(Array(table.alive.prefix(64))))
+        }
+    }
+
+    private mutating func pingOneDead(
+        _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        _ directives: inout [MembershipDirective]
+    ) {
+        // Seeds that nobody has heard of are as good as dead.
+        let unknown = hellos.filter { table[$0] == nil }
+        let count = table.dead.count + unknown.count
+        guard count > 0 else { return }
+        let choice = Int.random(in: 0..<count, using: &generator)
+        let node =
+            choice < table.dead.count
+            ? table[table.dead[choice]].node : unknown[choice - table.dead.count]
+        sequence += 1
+        send(.ping(sequence: sequence), to: node, about: node, wallMilliseconds, &directives)
+    }
+
+    private mutating func lookAfterDead(
+        now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        for index in table.dead {
+            let peer = table[index]
+            if peer.isMember, now - peer.since >= configuration.grace {
+                directives.append(.graceOver(peer.node))
+            } else if !peer.isMember, now - peer.since >= MembershipLimits.forgetDead {
+                table.change(index) { $0.isForgotten = true }
+            }
+        }
+        for (index, peer) in table.peers.enumerated()
+        where peer.state == .left && !peer.isForgotten
+            && now - peer.since >= MembershipLimits.forgetLeft
+        {
+            table.change(index) { $0.isForgotten = true }
+        }
+    }
+
+    private mutating func endRestarts(
+        now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        for (index, peer) in table.peers.enumerated() {
+            guard let since = peer.restartingSince, now - since >= MembershipLimits.restartMax
+            else { continue }
+            table.annotate(index) { $0.restartingSince = nil }
+            directives.append(.restarting(peer.node, false))
+            guard peer.state == .alive else { continue }
+            var update = peer.update
+            update.state = .suspect
+            update.witness = own.node
+            apply(update, to: index, now: now, &directives)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Model
+
+// What is said of peers, and of this node.
+extension Membership {
+    mutating func take(
+        _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        if update.node == own.node { return takeOwn(update, now: now, &directives) }
+        guard let index = table.index(of: update.node), !table[index].isForgotten else {
+            return meet(update, now: now, &directives)
+        }
+        let known = table[index]
+        if update.incarnation == known.incarnation, update.disk != known.disk {
+            return noteDuplicate(update, now, &directives)
+        }
+        if update.state == .suspect, known.state == .suspect,
+            update.incarnation == known.incarnation, let witness = update.witness
+        {
+            confirm(index, by: witness)
+            return
+        }
+        guard update.supersedes(known.incarnation, known.state) else { return }
+        apply(update, to: index, now: now, &directives)
+    }
+
+    /// A node that was not known. One that is dead is only remembered.
+    private mutating func meet(
+        _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        guard let index = table.insert(update, now: now) else { return }
+        table.annotate(index) { $0.isMember = members.contains($0.node) }
+        queue.add(index, revision: table[index].revision)
+        if round.isEmpty || roundNext >= round.count {
+            round.append(index)
+        } else {
+            // Somewhere in the rest of this round; which place does not matter much, as the
+            // rounds are shuffled.
+            let place = roundNext + Int(sequence % UInt64(round.count - roundNext + 1))
+            round.insert(index, at: place)
+        }
+        if update.state == .suspect {
+            suspect(index, witness: update.witness ?? update.node, now: now)
+        }
+        isPersistDue = true
+        directives.append(.changed(update.node, from: nil, to: update.state))
+    }
+
+    func shortestSuspicion() -> Duration {
+        let count = max(10, table.alive.count + 1)
+        // log10 in tenths, without a mathematics library: good to a tenth.
+        var tenths = 0
+        var power = 1000
+        while power < count * 1000, tenths < 60 {
+            power = power * 1259 / 1000
+            tenths += 1
+        }
+        return MembershipLimits.period * MembershipLimits.suspicionPeriods * tenths / 10
+    }
+
+    func suspicionIndex(_ index: Int) -> Int? { suspicions.firstIndex { $0.index == index } }
+
+    mutating func suspect(_ index: Int, witness: NodeID, now: Duration) {
+        guard suspicionIndex(index) == nil else { return }
+        suspicions.append(
+            Suspicion(index: index, witness: witness, now: now, shortest: shortestSuspicion()))
+    }
+
+    private mutating func confirm(_ index: Int, by witness: NodeID) {
+        guard let place = suspicionIndex(index), suspicions[place].confirm(by: witness) else {
+            return
+        }
+        // Others are to hear of the further witness too.
+        table.change(index) { $0.witness = witness }
+        queue.add(index, revision: table[index].revision)
+    }
+
+    mutating func apply(
+        _ update: PeerUpdate, to index: Int, now: Duration,
+        _ directives: inout [MembershipDirective]
+    ) {
+        let before = table[index]
+        table.change(index) { peer in
+            peer.disk = update.disk
+            peer.incarnation = update.incarnation
+            peer.witness = update.witness
+            if peer.state != update.state {
+                peer.state = update.state
+                peer.since = now
+                peer.graceSaid = nil
+            }
+            if update.state != .alive { peer.restartingSince = nil }
+        }
+        queue.add(index, revision: table[index].revision)
+        suspicions.removeAll { $0.index == index }
+        if update.state == .suspect {
+            suspect(index, witness: update.witness ?? own.node, now: now)
+        }
+        if update.incarnation >> 32 > before.incarnation >> 32, update.state == .alive {
+            directives.append(.rejoined(update.node, update.disk))
+        }
+        if before.state != update.state {
+            directives.append(.changed(update.node, from: before.state, to: update.state))
+        }
+    }
+
+    /// Somebody says of this node what is not so: a higher incarnation says better.
+    private mutating func takeOwn(
+        _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        if update.disk != own.disk {
+            // An earlier disk of this node may still be known; a later life is somebody else.
+            if update.incarnation >> 32 >= own.incarnation >> 32 {
+                noteDuplicate(update, now, &directives)
+            }
+            return
+        }
+        guard !isLeaving, update.incarnation >= own.incarnation else { return }
+        if update.state == .alive, update.incarnation == own.incarnation { return }
+        if update.incarnation >> 32 > own.incarnation >> 32 {
+            // A life that this node never had: its memory was lost, or it is not alone. Topped at
+            // most once a second, so that two nodes with one id do not race.
+            noteDuplicate(update, now, &directives)
+            if let last = lastRefutation, now - last < MembershipLimits.refuteInterval { return }
+        }
+        guard update.incarnation < .max else { return }
+        lastRefutation = now
+        setOwn { $0.incarnation = max($0.incarnation, update.incarnation) + 1 }
+    }
+
+    mutating func noteDuplicate(
+        _ update: PeerUpdate, _ now: Duration, _ directives: inout [MembershipDirective]
+    ) {
+        if let said = duplicatesSaid[update.node],
+            now - said < MembershipLimits.duplicateInterval
+        {
+            return
+        }
+        if duplicatesSaid.count >= MembershipLimits.relaysMax { duplicatesSaid = [:] }
+        duplicatesSaid[update.node] = now
+        let known = update.node == own.node ? own.disk : table[update.node]?.disk ?? update.disk
+        directives.append(.duplicateIdentity(update.node, known, update.disk))
+    }
+}

@@ -1,0 +1,170 @@
+package import Model
+
+/// Who is there: SWIM (Das, Gupta, Motivala, "SWIM: Scalable Weakly-consistent Infection-style
+/// Process Group Membership Protocol", 2002) with Lifeguard's local health and shrinking suspicion
+/// (Dadgar, Phillips, Currey, "Lifeguard: Local Health Awareness for More Accurate Failure
+/// Detection", 2017).
+///
+/// ```
+///             missed by a probe            nobody refuted
+///   alive ────────────────────▶ suspect ────────────────▶ dead ──7 days──▶ forgotten
+///     ▲ ▲                          │                        │
+///     │ └── higher incarnation ────┘                        │
+///     └──────────── higher incarnation (a new life, or a refutation) ──┘
+///   left: said goodbye; beats everything of that life.
+/// ```
+///
+/// Deviations from the papers: the target of a probe is told in the ping what is thought of it (so
+/// that it refutes at once); tables are compared with a random peer every 30 s; dead nodes are
+/// pinged now and then, so that a healed cut is found.
+package struct Membership: Sendable {
+    let configuration: MembershipConfiguration
+    var table = PeerTable()
+    var queue = UpdateQueue()
+    var own: PeerUpdate
+    /// How often the own entry is still to be sent as an update (it goes along as the sender too).
+    let started: Duration
+    var lastNow: Duration
+
+    /// Local health: 0 is well.
+    var health = 0
+    var sequence: UInt64 = 0
+    var probe: Probe?
+    var relays: [Relay] = []
+    var suspicions: [Suspicion] = []
+    /// Indices in the order of probing, and the next one.
+    var round: [Int] = []
+    var roundNext = 0
+
+    var nextPeriod: Duration
+    var nextDeadPing: Duration
+    var nextTable: Duration
+    var nextGrace: Duration
+    var nextHello: Duration
+    var hellos: [NodeID] = []
+    var lastRefutation: Duration?
+    var duplicatesSaid: [NodeID: Duration] = [:]
+    var isPersistDue = false
+    package internal(set) var isLeaving = false
+
+    struct Probe: Sendable {
+        let index: Int
+        let sequence: UInt64
+        let sentAt: Duration
+        let sentWall: UInt64
+        let indirectAt: Duration
+        var isIndirect = false
+        var helpersCount = 0
+        var nacksCount = 0
+    }
+
+    struct Relay: Sendable {
+        let sequence: UInt64
+        let origin: NodeID
+        let originSequence: UInt64
+        let nackAt: Duration
+        let deadline: Duration
+        var hasNacked = false
+    }
+
+    /// - Parameters:
+    ///   - life: how often this node has been started; durable before anything is sent.
+    ///   - now: monotonic time.
+    package init(
+        node: NodeID, disk: DiskID, life: UInt32, now: Duration,
+        configuration: MembershipConfiguration
+    ) {
+        self.configuration = configuration
+        own = PeerUpdate(
+            node: node, disk: disk, incarnation: UInt64(life) << 32, state: .alive)
+        started = now
+        lastNow = now
+        nextPeriod = now
+        nextDeadPing = now + MembershipLimits.deadPingInterval
+        nextTable = now + MembershipLimits.tableInterval
+        nextGrace = now + MembershipLimits.graceInterval
+        nextHello = now
+        table.countOwn(nil, own)
+    }
+
+    // MARK: What is known
+
+    /// Sorted; without this node. Suspects are among them.
+    package var alivePeers: [NodeID] { table.alive }
+
+    /// Whether the node is worth asking: alive or suspect, with a store that answers.
+    package func isAlive(_ node: NodeID) -> Bool {
+        guard let peer = table[node], !peer.isForgotten else { return false }
+        return (peer.state == .alive || peer.state == .suspect) && peer.restartingSince == nil
+    }
+
+    package func state(of node: NodeID) -> PeerState? {
+        table[node].flatMap { $0.isForgotten ? nil : $0.state }
+    }
+
+    package func disk(of node: NodeID) -> DiskID? { table[node]?.disk }
+
+    /// Whether nothing is to be expected of the node: dead, gone, or never heard of although there
+    /// was time.
+    package func isGone(_ node: NodeID) -> Bool {
+        switch state(of: node) {
+        case .dead, .left: true
+        case .alive, .suspect: false
+        case nil: lastNow - started > MembershipLimits.unknownAfter
+        }
+    }
+
+    package var peerCount: Int { table.peers.count }
+
+    /// When `timePassed` is wanted.
+    /// - Complexity: O(1) but for the few suspicions and relays.
+    package var nextDeadline: Duration {
+        var next = nextPeriod
+        if let probe, !probe.isIndirect { next = min(next, probe.indirectAt) }
+        for suspicion in suspicions { next = min(next, suspicion.deadline) }
+        for relay in relays { next = min(next, relay.hasNacked ? relay.deadline : relay.nackAt) }
+        return next
+    }
+
+    // MARK: Told by the shell
+
+    /// Says hello to seeds and remembered peers, again until somebody is alive.
+    package mutating func join(
+        _ peers: [NodeID], now: Duration, wallMilliseconds: UInt64,
+        using generator: inout SplitMix64, into directives: inout [MembershipDirective]
+    ) {
+        hellos = peers.filter { $0 != own.node }
+        // Nodes that start together do not probe together.
+        nextPeriod =
+            now + MembershipLimits.period * Int.random(in: 0..<16, using: &generator) / 16
+        sayHello(now: now, wallMilliseconds: wallMilliseconds, &directives)
+    }
+
+    /// The members of the layouts in use: whose death matters beyond being told.
+    package mutating func membersChanged(_ members: [NodeID]) {
+        let members = Set(members)
+        for index in table.peers.indices {
+            table.annotate(index) { $0.isMember = members.contains($0.node) }
+        }
+        self.members = members
+    }
+
+    var members: Set<NodeID> = []
+
+    /// A planned leave: told to everybody, and never taken back in this life.
+    package mutating func leave(
+        now: Duration, wallMilliseconds: UInt64, into directives: inout [MembershipDirective]
+    ) {
+        isLeaving = true
+        setOwn { $0.state = .left }
+        for peer in table.alive {
+            send(.updates, to: peer, about: nil, wallMilliseconds, &directives)
+        }
+    }
+
+    mutating func setOwn(_ change: (inout PeerUpdate) -> Void) {
+        let old = own
+        change(&own)
+        table.countOwn(old, own)
+    }
+}
