@@ -1,0 +1,134 @@
+/// A member in a partition's list.
+struct Candidate: Sendable {
+    var cost: UInt64
+    /// The member's place in the table, kept while it stays a member.
+    var slot: UInt16
+    /// Members of the same zone that come after this one may be missing from the list.
+    var isCut: Bool
+}
+
+/// The best members of one partition: enough of them to tell the holders, and some to spare.
+///
+/// Sorted by cost, then by name. A member of the layout that is missing has a cost of `bound` or
+/// more, or comes after a listed one of its zone that `isCut`. So what is missing is known to be
+/// worse than what is listed, through any row of additions and removals; `holders` says so when
+/// that no longer suffices.
+struct CandidateList: Sendable {
+    private(set) var candidates: [Candidate] = []
+    private(set) var bound = UInt64.max
+
+    /// What the lists of a table share.
+    struct Rules: Sendable {
+        var replicationFactor = 0
+        /// By slot. Never used again for another zone.
+        var zones: [UInt32] = []
+        /// By slot, for ties: the place in the layout, which is sorted by name.
+        var places: [UInt16] = []
+        var memberCount = 0
+        var zoneCount = 0
+
+        /// Zones in a list: beyond these, no removal of `spareCount` members needs another.
+        var zonesListed: Int { replicationFactor + PlacementLimits.spareCount }
+        /// Members of one zone in a list: they could fill all copies alone.
+        var listedPerZone: Int { replicationFactor + PlacementLimits.spareCount }
+    }
+
+    private func comesBefore(_ a: Candidate, _ b: Candidate, _ rules: Rules) -> Bool {
+        a.cost != b.cost
+            ? a.cost < b.cost : rules.places[Int(a.slot)] < rules.places[Int(b.slot)]
+    }
+
+    /// A member came.
+    mutating func insert(cost: UInt64, slot: UInt16, _ rules: Rules) {
+        guard cost < bound else { return }
+        let new = Candidate(cost: cost, slot: slot, isCut: false)
+        let zone = rules.zones[Int(slot)]
+        var place = 0
+        var neighbours = 0
+        for (index, listed) in candidates.enumerated() {
+            if comesBefore(listed, new, rules) { place = index + 1 }
+            guard rules.zones[Int(listed.slot)] == zone else { continue }
+            if listed.isCut, listed.cost < cost { return }
+            neighbours += 1
+        }
+        candidates.insert(new, at: place)
+        if neighbours + 1 > rules.listedPerZone {
+            remove(at: lastPlace(ofZone: zone, before: candidates.count, rules) ?? place)
+            if let last = lastPlace(ofZone: zone, before: candidates.count, rules) {
+                candidates[last].isCut = true
+            }
+        }
+        while candidates.count > rules.zonesListed, hasSpareLast(rules) {
+            cutOff(at: candidates[candidates.count - 1].cost)
+        }
+    }
+
+    /// Members went: those whose slots say so.
+    mutating func removeAll(where isRemoved: [Bool], _ rules: Rules) {
+        var place = candidates.count - 1
+        while place >= 0 {
+            defer { place -= 1 }
+            guard place < candidates.count else { continue }
+            let gone = candidates[place]
+            guard isRemoved[Int(gone.slot)] else { continue }
+            remove(at: place)
+            guard gone.isCut else { continue }
+            let zone = rules.zones[Int(gone.slot)]
+            if let last = lastPlace(ofZone: zone, before: place, rules) {
+                candidates[last].isCut = true
+            } else {
+                cutOff(at: gone.cost)
+            }
+        }
+    }
+
+    private mutating func remove(at place: Int) { candidates.remove(at: place) }
+
+    private mutating func cutOff(at cost: UInt64) {
+        bound = min(bound, cost)
+        while let last = candidates.last, last.cost >= bound { candidates.removeLast() }
+    }
+
+    private func lastPlace(ofZone zone: UInt32, before end: Int, _ rules: Rules) -> Int? {
+        candidates[..<end].lastIndex { rules.zones[Int($0.slot)] == zone }
+    }
+
+    /// Whether the list has zones enough without its last member.
+    private func hasSpareLast(_ rules: Rules) -> Bool {
+        var distinct = 0
+        for (index, candidate) in candidates.dropLast().enumerated() {
+            let zone = rules.zones[Int(candidate.slot)]
+            if !candidates[..<index].contains(where: { rules.zones[Int($0.slot)] == zone }) {
+                distinct += 1
+            }
+        }
+        return distinct >= rules.zonesListed
+    }
+
+    /// The holders' slots, best first, into `holders`, which is empty: the best of each zone, then
+    /// the best of all.
+    ///
+    /// - Returns: false where a missing member might be one of them.
+    func take(into holders: inout [UInt16], _ rules: Rules) -> Bool {
+        let needed = min(rules.replicationFactor, rules.memberCount)
+        for candidate in candidates where holders.count < needed {
+            let zone = rules.zones[Int(candidate.slot)]
+            if !holders.contains(where: { rules.zones[Int($0)] == zone }) {
+                holders.append(candidate.slot)
+            }
+        }
+        guard holders.count < needed else { return true }
+        // Another zone comes before a second member of this one.
+        guard holders.count == rules.zoneCount else { return false }
+        let first = holders.count
+        var isCut = false
+        for candidate in candidates where holders.count < needed {
+            if !holders[..<first].contains(candidate.slot) {
+                if isCut { return false }
+                holders.append(candidate.slot)
+            }
+            isCut = isCut || candidate.isCut
+        }
+        return holders.count == needed
+    }
+}
