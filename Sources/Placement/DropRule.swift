@@ -39,21 +39,17 @@ package struct DropRule: Sendable {
 
     /// The node that asks.
     package var node: NodeID
-    /// The current layout.
-    package var layout: Layout
+    /// The current layout and who has acknowledged it.
+    package var acknowledgements: LayoutAcknowledgements
     /// Its holders of the partition.
     package var holders: [LayoutMember]
-    /// Whether a member acknowledged the current layout, on the disk that the layout names.
-    package var hasAcknowledged: @Sendable (LayoutMember) -> Bool
 
     package init(
-        node: NodeID, layout: Layout, holders: [LayoutMember],
-        hasAcknowledged: @escaping @Sendable (LayoutMember) -> Bool
+        node: NodeID, acknowledgements: LayoutAcknowledgements, holders: [LayoutMember]
     ) {
         self.node = node
-        self.layout = layout
+        self.acknowledgements = acknowledgements
         self.holders = holders
-        self.hasAcknowledged = hasAcknowledged
     }
 
     /// - Parameters:
@@ -65,9 +61,10 @@ package struct DropRule: Sendable {
     ) -> Verdict {
         if holders.isEmpty { return .keep(.hasNoHolders) }
         if holders.contains(where: { $0.node == node }) { return .keep(.isHolder) }
+        let layout = acknowledgements.layout
         if confirmedUnder.contains(layout.id) { return .keep(.hasConfirmed) }
-        for member in layout.members where !hasAcknowledged(member) {
-            return .keep(.isUnacknowledged(member.node))
+        if let silent = acknowledgements.firstSilent {
+            return .keep(.isUnacknowledged(silent.node))
         }
         for holder in holders {
             let word = HoldingConfirmation(

@@ -11,10 +11,13 @@ struct DropRuleTests {
     func rule(
         node: String = "d", holders: [LayoutMember]? = nil, silent: String? = nil
     ) -> DropRule {
-        let silent = silent.map { member($0).node }
+        var acknowledgements = LayoutAcknowledgements(current)
+        for member in current.members where member.node.name != silent {
+            acknowledgements.acknowledged(member.node, disk: member.disk, layout: current.id)
+        }
         return DropRule(
-            node: member(node).node, layout: current, holders: holders ?? self.holders,
-            hasAcknowledged: { $0.node != silent })
+            node: member(node).node, acknowledgements: acknowledgements,
+            holders: holders ?? self.holders)
     }
 
     func words(
@@ -83,6 +86,22 @@ struct DropRuleTests {
             verdict(rule(), words(holders), confirmedUnder: [current.id]) == .keep(.hasConfirmed))
         let before = LayoutID(bits: Bits128(high: 0, low: 8))
         #expect(verdict(rule(), words(holders), confirmedUnder: [before]) == .drop)
+    }
+
+    @Test func onlyTheNamedDiskAcknowledgesAndOnlyThisLayout() {
+        var acknowledgements = LayoutAcknowledgements(current)
+        let c = member("c")
+        let before = LayoutID(bits: Bits128(high: 0, low: 8))
+        for member in current.members where member != c {
+            acknowledgements.acknowledged(member.node, disk: member.disk, layout: current.id)
+        }
+        acknowledgements.acknowledged(
+            c.node, disk: member("c", disk: 2).disk, layout: current.id)
+        acknowledgements.acknowledged(c.node, disk: c.disk, layout: before)
+        acknowledgements.acknowledged(member("x").node, disk: c.disk, layout: current.id)
+        #expect(acknowledgements.firstSilent == c && !acknowledgements.isComplete)
+        acknowledgements.acknowledged(c.node, disk: c.disk, layout: current.id)
+        #expect(acknowledgements.firstSilent == nil && acknowledgements.isComplete)
     }
 
     @Test func nothingIsDroppedWhereNobodyHolds() {
