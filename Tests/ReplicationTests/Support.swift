@@ -1,0 +1,36 @@
+import Model
+import Replication
+
+// Small names for what the tests talk about.
+
+func disk(_ number: Int) -> DiskID {
+    DiskID(bits: Bits128(high: UInt64(number) + 1, low: 7))
+}
+
+func dot(_ number: Int, _ sequence: UInt64) -> Dot {
+    Dot(disk: disk(number), sequence: sequence)
+}
+
+func operation(_ number: UInt64) -> OperationID {
+    OperationID(bits: Bits128(high: 1, low: number))
+}
+
+func path(_ text: String) -> StorePath {
+    guard let path = try? StorePath(validating: Array(text.utf8)) else {
+        preconditionFailure("no path: \(text)")
+    }
+    return path
+}
+
+/// A file whose content is told apart by `number`.
+func file(_ number: UInt64) -> RegisterValue {
+    guard
+        let digest = Digest(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 32))
+    else { preconditionFailure("no digest") }
+    return .file(
+        FileFacts(
+            byteCount: number, digest: digest, contentType: "text/plain",
+            created: Timestamp(nanoseconds: 0), modified: Timestamp(nanoseconds: 0),
+            object: ObjectID(bits: Bits128(high: 0, low: number)),
+            home: Partition(number: 0)))
+}
