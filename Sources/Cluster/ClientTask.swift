@@ -6,6 +6,8 @@ enum TaskOrigin: Hashable, Sendable {
     case client(ClientTicket)
     /// A node that forwarded a client's request.
     case peer(NodeID, request: UInt64)
+    /// A task of this node, of which this is a step.
+    case task(UInt64)
     /// Nobody: the node's own work on a register whose ballot is unsettled.
     case own(RegisterKey)
 }
@@ -18,14 +20,19 @@ struct ClientTask: Sendable {
         case due(at: Duration)
         case forwarded(to: NodeID)
         case running(UInt64)
+        /// A step of it runs as a task of its own.
+        case waiting
         /// A deletion looks first whether there is anything.
         case looking(UInt64)
     }
 
     /// Where a move stands.
     enum MoveStep: Sendable {
-        case source, destination
-        case removal(RegisterVersion)
+        case source
+        /// The version that is moved; its destination is being written.
+        case destination(RegisterVersion)
+        /// The source is being removed; the answer is that of the destination.
+        case removal(ClientAnswer)
     }
 
     let origin: TaskOrigin
@@ -41,8 +48,10 @@ struct ClientTask: Sendable {
     /// A forwarded request is not forwarded again: two nodes that each think the other is the
     /// right one would play ball with it.
     var mayForward: Bool {
-        if case .client = origin { return true }
-        return false
+        switch origin {
+        case .client, .task: true
+        case .peer, .own: false
+        }
     }
 }
 
@@ -50,7 +59,7 @@ extension ClientRequest {
     /// The register whose holders coordinate the request; nil where any node does.
     var coordinatedKey: RegisterKey? {
         switch self {
-        case .put(let path, _, _, _), .delete(let path, _, _): .file(path)
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _): .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: nil
         }

@@ -81,6 +81,7 @@ extension ClusterNode {
         case .exchange(let id): resumeExchange(id, answer, by: target, &turn)
         case .takeOver(let node): resumeTakeOver(node, answer, &turn)
         case .comparison(let node): resumeComparison(node, answer, &turn)
+        case .audit(let audit): resumeAudit(audit, answer, &turn)
         case .tombstone(let key, let dot):
             resumeTombstone(key, dot, answer, by: target, &turn)
         case .upkeep(let step): resumeUpkeep(step, answer, &turn)

@@ -12,8 +12,8 @@ extension ClusterNode {
         }
         let id = nextID()
         // A forwarded request ends before its forwarder gives up on it.
-        let isClient = if case .client = origin { true } else { false }
-        let time = isClient ? ClusterLimits.clientTimeout : ClusterLimits.forwardTimeout
+        let isForwarded = if case .peer = origin { true } else { false }
+        let time = isForwarded ? ClusterLimits.forwardTimeout : ClusterLimits.clientTimeout
         tasks[id] = ClientTask(
             origin: origin, request: request, deadline: turn.now.monotonic + time,
             stage: .due(at: turn.now.monotonic))
@@ -26,6 +26,7 @@ extension ClusterNode {
         case .peer(let node, let request):
             turn.send(
                 .reply(PeerReply(id: request, disk: disk, body: .client(answer))), to: node)
+        case .task(let id): resumeMove(id, answer, &turn)
         case .own: break
         }
     }
@@ -76,7 +77,7 @@ extension ClusterNode {
             }
             return
         case .leave: return leave(id, &turn)
-        case .put, .delete, .makeDirectory, .removeDirectory, .get, .list, .move: break
+        case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move: break
         }
         guard layouts.newest != nil else { return startWithoutLayout(id, task, &turn) }
         switch task.request {
@@ -171,6 +172,8 @@ extension ClusterNode {
         case .put(let path, let content, let condition, let operation):
             let value = fileValue(path, content, turn)
             write(key, value, operation, condition, targets, for: id, &turn)
+        case .place(_, let facts, let operation):
+            write(key, .file(facts), operation, .none, targets, for: id, &turn)
         case .delete(_, let condition, let operation):
             guard condition == .none else {
                 return write(key, .deleted, operation, condition, targets, for: id, &turn)

@@ -62,15 +62,6 @@ extension ClusterNode {
     mutating func conditionFailed(_ id: UInt64, _ turn: inout Turn) {
         end(id, .conditionFailed, &turn)
     }
-
-    mutating func startMove(_ id: UInt64, _ turn: inout Turn) {
-        guard case .move(let path, _, _) = tasks[id]?.request else { return }
-        read(.file(path), .checked, for: id, &turn)
-    }
-
-    mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        end(id, .unavailable(.notReady), &turn)
-    }
 }
 
 extension KeyedEntry {

@@ -120,6 +120,10 @@ extension ClusterNode {
             exchanges[id]?.step = .merging
             let forUs = PartitionExchange.toTell(exchange.theirs, exchange.own)
             let forThem = PartitionExchange.toTell(exchange.own, exchange.theirs)
+            var context = exchange.own.context
+            if configuration.canaries.contains(.distrustsReturning) {
+                context.formUnion(exchange.theirs.context)
+            }
             let origin: MergeOrigin = exchange.purpose == .takeOver ? .takeOver : .holder
             both(
                 id,
@@ -128,7 +132,7 @@ extension ClusterNode {
                         partition, forUs, exchange.theirs.entries,
                         theirs: exchange.theirs.context, origin)),
                 .merge(
-                    partition, forThem, exchange.own.entries, theirs: exchange.own.context,
+                    partition, forThem, exchange.own.entries, theirs: context,
                     .holder),
                 &turn)
         case .merging:
@@ -210,6 +214,7 @@ extension ClusterNode {
     private mutating func handBackTick(_ turn: inout Turn) {
         guard turn.now.monotonic >= upkeep.nextHandBack else { return }
         upkeep.nextHandBack = turn.now.monotonic + ClusterLimits.upkeepInterval
+        upkeep.isForeignDue = false
         let own = configuration.node
         sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
         guard layouts.newest != nil else { return }

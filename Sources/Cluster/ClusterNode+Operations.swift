@@ -137,9 +137,24 @@ extension ClusterNode {
                     timeout: isRead
                         ? ReplicationLimits.readTimeout : ReplicationLimits.copyTimeout,
                     .operation(id, round: round), &turn)
+                if configuration.canaries.contains(.acknowledgesEarly) {
+                    pretend(request, by: node, of: id, round, &turn)
+                }
             case .tell(let node, let request): tell(node, request, &turn)
             }
         }
+    }
+
+    /// Breaks the rule that a copy counts when it is durable.
+    private mutating func pretend(
+        _ request: ReplicaRequest, by node: NodeID, of id: UInt64, _ round: UInt32,
+        _ turn: inout Turn
+    ) {
+        guard case .prepare(let key, _) = request else { return }
+        let holders = layouts.targets(for: key.partition).holders
+        guard let target = holders.first(where: { $0.node == node }) else { return }
+        feed(id, .prepared, by: target, round, &turn)
+        check(id, &turn)
     }
 
     mutating func resumeOperation(

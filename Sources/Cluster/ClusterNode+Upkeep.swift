@@ -22,6 +22,10 @@ extension ClusterNode {
                 ask(self: .outbox(limit: ClusterLimits.outboxCountMax), .upkeep(.outbox), &turn)
             }
         }
+        if now >= upkeep.nextAudit {
+            upkeep.nextAudit = now + ClusterLimits.auditInterval
+            auditNext(&turn)
+        }
         if now >= upkeep.nextAge {
             upkeep.nextAge = now + ClusterLimits.ageInterval
             lookForAged(&turn)
@@ -34,6 +38,8 @@ extension ClusterNode {
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
         case (.settled, .replica(.unsettled(let keys))): settleBallots(keys, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
+        case (.audit, .replica(.audit(let files, let entries))):
+            audit(files, entries, &turn)
         case (.aged, .replica(.aged(let registers, _))): age(registers, &turn)
         default: break
         }
@@ -85,7 +91,8 @@ extension ClusterNode {
         }
         ask(
             self: .aged(
-                keptBefore: before(configuration.retention),
+                keptBefore: before(
+                    configuration.canaries.contains(.dropsLosers) ? .zero : configuration.retention),
                 tombstonesBefore: before(ClusterLimits.tombstoneAge),
                 limit: ClusterLimits.agedCountMax),
             .upkeep(.aged), &turn)

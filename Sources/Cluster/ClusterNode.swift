@@ -177,7 +177,7 @@ package struct ClusterNode: Sendable {
 
     /// Whether this node declared the newest layout synced and nothing is left to move or hand back.
     package var isSettled: Bool {
-        isRunning && layouts.all.count <= 1 && takeOver.isDone && exchanges.isEmpty
+        isRunning && layouts.all.count <= 1 && !upkeep.isForeignDue && takeOver.isDone && exchanges.isEmpty
             && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
     }
 

@@ -48,6 +48,13 @@ package enum ClusterLimits {
     /// A tombstone stays at least this long, so that what is under way can arrive.
     package static let tombstoneAge = Duration.seconds(30)
 
+    /// Between two audits of a partition's entries: a node with files in every partition comes
+    /// round in nine hours, and asks some hundred questions a second while it does.
+    package static let auditInterval = Duration.milliseconds(500)
+
+    /// An entry that is younger may be about to follow by itself.
+    package static let auditAge = Duration.seconds(10)
+
     /// Client requests that one node has open at a time; more are answered 503.
     package static let clientsMax = 4096
 }

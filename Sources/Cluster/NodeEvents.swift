@@ -26,8 +26,10 @@ package enum ClientRequest: Sendable {
     case removeDirectory(StorePath, OperationID)
     /// Names after `after`, at most `limit`.
     case list(StorePath, after: [UInt8]?, limit: Int)
-    /// Moves a file: destination durable, then the source gone.
+    /// Moves a file: destination durable, then the source gone. Its content stays where it is.
     case move(StorePath, to: StorePath, OperationID)
+    /// The destination of a move: content that is stored already.
+    case place(StorePath, FileFacts, OperationID)
     case setSetting(key: String, value: String)
     case setReplicationFactor(Int)
     /// Leaves the cluster: the layout without this node, then quiet when everything is handed over.

@@ -142,6 +142,8 @@ extension ReplicaRequest {
         case .list: "list"
         case .fetch: "fetch"
         case .items: "items"
+        case .audit: "audit"
+        case .addOutbox: "add-outbox"
         case .settle: "settle"
         case .outbox: "outbox"
         case .outboxDone: "outbox-done"
@@ -170,7 +172,9 @@ extension ReplicaRequest {
         case .prepare, .commit, .read, .merge, .joinContext, .promise, .accept, .putEntry,
             .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
             true
-        case .assign, .mint, .settle, .outbox, .outboxDone, .forget, .partitions, .aged: false
+        case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,
+            .aged, .audit:
+            false
         }
     }
 }
@@ -198,6 +202,7 @@ extension ReplicaReply {
         case .outbox: "outbox-is"
         case .partitions: "partitions-are"
         case .aged: "aged-are"
+        case .audit: "audit-is"
         case .done: "done"
         case .stale: "stale"
         }

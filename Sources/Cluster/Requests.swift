@@ -12,6 +12,7 @@ enum Waiting: Sendable {
     case takeOver(NodeID)
     case comparison(NodeID)
     case upkeep(UpkeepStep)
+    case audit(Audit)
     /// A holder is asked whether it has a tombstone.
     case tombstone(RegisterKey, Dot)
     /// A peer waits for what the own disk answers.

@@ -8,6 +8,7 @@ enum UpkeepStep: Sendable {
     case settled
     case outbox
     case aged
+    case audit
 }
 
 /// What the node's background work has to remember.
@@ -26,6 +27,9 @@ struct Upkeep: Sendable {
     var nextCompare = Duration.zero
     var nextHandBack = Duration.zero
     var nextAge = Duration.zero
+    var nextAudit = Duration.zero
+    /// The partition audited last.
+    var audited: Partition?
 
     var remembered: [NodeID] = []
     /// Peers that came back and are compared with first.

@@ -69,6 +69,16 @@ extension Replica {
             more: entries.count > limit)
     }
 
+    static func audit(_ partition: Partition, _ tables: some ReplicaTables) -> ReplicaReply {
+        let (registers, entries) = tables.contents(of: partition)
+        let files = registers.compactMap { item -> AuditedFile? in
+            guard item.key.kind == .file, let head = item.register.head else { return nil }
+            return AuditedFile(
+                path: item.key.path, rank: head.rank, isLive: !head.value.isDeleted)
+        }
+        return .audit(files, entries)
+    }
+
     /// What the rows of the outbox have to say, as of now.
     static func outbox(limit: Int, _ tables: some ReplicaTables) -> ReplicaReply {
         .outbox(

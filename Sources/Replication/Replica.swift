@@ -53,6 +53,11 @@ package enum Replica {
             return list(directory, after: after, limit: limit, withGone: withGone, tables)
         case .fetch(let partition, let keys): return fetch(partition, keys, tables)
         case .items(let partition): return items(partition, tables)
+        case .audit(let partition): return audit(partition, tables)
+        case .addOutbox(let row):
+            tables.addOutbox(row)
+            outcome.hasOutbox = true
+            return .done
         case .settle(let before): return settle(preparedBefore: before, &tables, &outcome)
         case .outbox(let limit): return outbox(limit: limit, tables)
         case .outboxDone(let rows):
@@ -93,11 +98,12 @@ extension ReplicaRequest {
             .accept(let key, _, _), .expire(let key, _), .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),
-            .fetch(let partition, _), .items(let partition), .forget(let partition, _):
+            .fetch(let partition, _), .items(let partition), .forget(let partition, _),
+            .audit(let partition):
             partition
         case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition
         case .list(let directory, _, _, _): Partition(of: directory)
-        case .settle, .outbox, .outboxDone, .partitions, .aged: nil
+        case .settle, .outbox, .outboxDone, .addOutbox, .partitions, .aged: nil
         }
     }
 }

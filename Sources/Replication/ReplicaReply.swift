@@ -28,6 +28,8 @@ package enum ReplicaReply: Sendable {
     case outbox([OutboxItem])
     case partitions([PartitionSum])
     case aged([AgedRegister], [KeyedEntry])
+    /// The newest versions of the partition's files, and its entries.
+    case audit([AuditedFile], [KeyedEntry])
     case done
     /// Nothing was done: what the request went by has changed.
     case stale
@@ -84,6 +86,19 @@ package struct AgedRegister: Hashable, Sendable {
         self.key = key
         self.kept = kept
         self.tombstone = tombstone
+    }
+}
+
+/// A file whose directory should know of it.
+package struct AuditedFile: Hashable, Sendable {
+    package var path: StorePath
+    package var rank: Rank
+    package var isLive: Bool
+
+    package init(path: StorePath, rank: Rank, isLive: Bool) {
+        self.path = path
+        self.rank = rank
+        self.isLive = isLive
     }
 }
 

@@ -29,6 +29,10 @@ package enum ReplicaRequest: Sendable {
     case fetch(Partition, [ItemKey])
     /// All items of a partition with their fingerprints.
     case items(Partition)
+    /// What of a partition should be listed elsewhere, and what it lists itself: to be compared.
+    case audit(Partition)
+    /// The entry of a file or directory has to follow (again).
+    case addOutbox(OutboxRow)
     /// Commits what has been prepared for long, and names the registers whose ballot is unsettled.
     case settle(preparedBefore: Duration)
     case outbox(limit: Int)
@@ -49,9 +53,9 @@ package enum ReplicaRequest: Sendable {
     /// Whether an answer must wait for a sync.
     package var changes: Bool {
         switch self {
-        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged: false
+        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit: false
         case .assign, .prepare, .commit, .merge, .joinContext, .promise, .accept, .mint, .putEntry,
-            .settle, .outboxDone, .expire, .dropTombstone, .dropEntry, .forget:
+            .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget:
             true
         }
     }

@@ -32,12 +32,15 @@ package enum WriteCondition: Hashable, Sendable {
     case matches([Digest])
     /// `If-None-Match` with tags: only where it is none of these.
     case differs([Digest])
+    /// Only where exactly this version is the newest: the removal of what was moved.
+    case version(Dot)
 
     /// - Parameter version: the register's newest; nil where there never was one.
     package func isMet(by version: RegisterVersion?) -> Bool {
         let digest = version?.value.facts?.digest
         return switch self {
         case .none: true
+        case .version(let dot): version?.dot == dot
         case .absent: digest == nil
         case .present: digest != nil
         case .matches(let digests): digest.map { digests.contains($0) } ?? false

@@ -137,4 +137,105 @@ import Testing
             return
         }
     }
+
+    @Test func aMoveKeepsTheContentAndLeavesNothingBehind() throws {
+        let cluster = three()
+        let from = try path("/a/from")
+        let to = try path("/b/to")
+        _ = cluster.ask("a", .put(from, cluster.content(9), .none, cluster.operation()))
+        let operation = cluster.operation()
+        // Twice, as by a client that did not get the first answer.
+        for _ in 0..<2 {
+            let answer = cluster.ask("b", .move(from, to: to, operation))
+            guard case .written? = answer else {
+                Issue.record("\(String(describing: answer))")
+                return
+            }
+        }
+        guard case .file(let record)? = cluster.ask("c", .get(to, .checked)) else {
+            Issue.record("not moved")
+            return
+        }
+        #expect(record.byteCount == 9)
+        #expect(record.home == Partition(of: from))
+        guard case .notFound? = cluster.ask("c", .get(from, .checked)) else {
+            Issue.record("still there")
+            return
+        }
+        cluster.run(for: .seconds(60))
+        guard case .listing(let names, _)? = cluster.ask("c", .list(.root, after: nil, limit: 10))
+        else {
+            Issue.record("no listing")
+            return
+        }
+        #expect(names.map(\.name) == [Array("b".utf8)])
+    }
+
+    @Test func aDeadNodeIsReplacedByOthersAndFindsItsWayBack() throws {
+        let cluster = TinyCluster(seed: 3)
+        let all = ["a", "b", "c", "d", "e"]
+        cluster.add("a")
+        for name in all.dropFirst() { cluster.add(name, seeds: ["a"]) }
+        cluster.run(for: .seconds(5))
+        var paths: [StorePath] = []
+        for number in 0..<20 {
+            let path = try path("/d\(number % 3)/file\(number)")
+            paths.append(path)
+            _ = cluster.ask(
+                "a", .put(path, cluster.content(UInt64(number)), .none, cluster.operation()))
+        }
+        cluster.run(for: .seconds(20))
+        cluster.kill("e")
+        // During its death: overwritten and deleted.
+        for (index, path) in paths.enumerated() {
+            if index % 3 == 0 {
+                let answer = cluster.ask("b", .delete(path, .none, cluster.operation()))
+                guard case .written? = answer else {
+                    Issue.record("delete \(path): \(String(describing: answer))")
+                    continue
+                }
+            } else if index % 3 == 1 {
+                let answer = cluster.ask(
+                    "c",
+                    .put(path, cluster.content(UInt64(index + 100)), .none, cluster.operation()))
+                guard case .written? = answer else {
+                    Issue.record("put \(path): \(String(describing: answer))")
+                    continue
+                }
+            }
+        }
+        let alive = Array(all.dropLast())
+        let replaced = cluster.run(
+            until: {
+                alive.allSatisfy {
+                    cluster.node($0)?.isSettled == true
+                        && cluster.node($0)?.activeLayouts.last?.members.count == 4
+                }
+            }, atMost: .seconds(180))
+        #expect(replaced)
+        for (index, path) in paths.enumerated() {
+            let count = holders(cluster, path, alive).count
+            #expect(count == (index % 3 == 0 ? 0 : 3), "\(path)")
+        }
+        cluster.add("e", seeds: ["b"])
+        let back = cluster.run(
+            until: {
+                all.allSatisfy {
+                    cluster.node($0)?.isSettled == true
+                        && cluster.node($0)?.activeLayouts.last?.members.count == 5
+                }
+            }, atMost: .seconds(180))
+        #expect(back)
+        for (index, path) in paths.enumerated() {
+            let count = holders(cluster, path, all).count
+            #expect(count == (index % 3 == 0 ? 0 : 3), "\(path)")
+            let answer = cluster.ask("e", .get(path, .checked))
+            switch (index % 3, answer) {
+            case (0, .notFound?): break
+            case (1, .file(let record)?): #expect(record.byteCount == UInt64(index + 100))
+            case (2, .file(let record)?): #expect(record.byteCount == UInt64(index))
+            default: Issue.record("\(path): \(String(describing: answer))")
+            }
+        }
+    }
 }

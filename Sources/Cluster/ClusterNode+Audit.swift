@@ -1,0 +1,148 @@
+import CRDT
+import Membership
+import Model
+import Replication
+
+/// One question of an audit.
+enum Audit: Sendable {
+    /// Does the directory know of the file's newest version?
+    case file(StorePath, Rank)
+    /// Does the file that the entry lists still exist, in that version?
+    case entry(KeyedEntry)
+    /// Does the directory that the entry lists still exist?
+    case directory(KeyedEntry)
+}
+
+// Entries are derived: whatever went wrong on the way (a row of the outbox on a disk that was
+// wiped, a node that came back with an old entry), comparing them with what they are derived from
+// puts it right. One partition after the other, by the first of its holders that is there.
+extension ClusterNode {
+    mutating func auditNext(_ turn: inout Turn) {
+        guard layouts.newest != nil, !configuration.canaries.contains(.forgetsEntries) else {
+            return
+        }
+        let all = sums.all
+        let next = upkeep.audited.flatMap { last in all.first { last < $0.partition } } ?? all.first
+        guard let partition = next?.partition else { return }
+        upkeep.audited = partition
+        let holders = layouts.targets(for: partition).layouts.last ?? []
+        guard holders.first(where: { isReachable($0.node) })?.node == configuration.node else {
+            return
+        }
+        ask(self: .audit(partition), .upkeep(.audit), &turn)
+    }
+
+    mutating func audit(
+        _ files: [AuditedFile], _ entries: [KeyedEntry], _ turn: inout Turn
+    ) {
+        let before = ripeBefore(turn)
+        for file in files where file.rank.time < before {
+            guard let key = Replication.EntryKey(of: file.path) else { continue }
+            question(
+                .readEntry(key), at: key.partition, .file(file.path, file.rank), &turn)
+        }
+        for item in entries {
+            guard let child = item.key.child else { continue }
+            if let slot = item.entry.file, slot.rank.time < before {
+                question(.read(.file(child)), at: Partition(of: child), .entry(item), &turn)
+            }
+            if let slot = item.entry.directory, slot.rank.time < before {
+                question(
+                    .list(child, after: nil, limit: 1, withGone: false),
+                    at: Partition(of: child), .directory(item), &turn)
+            }
+        }
+    }
+
+    private func ripeBefore(_ turn: Turn) -> HybridTime {
+        let age = UInt64(clamping: ClusterLimits.auditAge.milliseconds)
+        let wall = max(turn.now.wallMilliseconds, clock.last.wallMilliseconds)
+        return HybridTime(value: (wall > age ? wall - age : 0) << 16)
+    }
+
+    private mutating func question(
+        _ request: ReplicaRequest, at partition: Partition, _ audit: Audit, _ turn: inout Turn
+    ) {
+        let holders = layouts.targets(for: partition).layouts.last ?? []
+        guard let holder = holders.first(where: { isReachable($0.node) }) else { return }
+        ask(
+            holder.node, request, layouts: layouts.digest,
+            timeout: ClusterLimits.backgroundTimeout, .audit(audit), &turn)
+    }
+
+    mutating func resumeAudit(_ audit: Audit, _ answer: Answer, _ turn: inout Turn) {
+        guard case .replica(let reply) = answer else { return }
+        switch (audit, reply) {
+        case (.file(let path, let rank), .entry(let entry, _)):
+            if entry?.file.map({ $0.rank < rank }) ?? true {
+                ask(self: .addOutbox(.file(path)), .nothing, &turn)
+            }
+        case (.entry(let item), .register(let register, let context)):
+            auditFileSlot(item, register, context, &turn)
+        case (.directory(let item), .listing(_, let existence, _)):
+            auditDirectorySlot(item, existence, &turn)
+        default: break
+        }
+    }
+
+    private mutating func auditFileSlot(
+        _ item: KeyedEntry, _ register: Register, _ context: PartitionContext, _ turn: inout Turn
+    ) {
+        guard let slot = item.entry.file else { return }
+        if let head = register.head {
+            guard slot.rank < head.rank || (slot.rank == head.rank && slot.record != head.record)
+            else { return }
+            let correction = slot.rank == head.rank ? slot.correction + 1 : 0
+            return correct(
+                item.key,
+                DirectoryEntry(
+                    file: .init(rank: head.rank, record: head.record, correction: correction)),
+                &turn)
+        }
+        // The holder has seen that very version, and it is gone without a trace: removed for good.
+        guard context.contains(slot.rank.dot), register.prepared.isEmpty else { return }
+        if slot.record != nil {
+            correct(
+                item.key,
+                DirectoryEntry(
+                    file: .init(
+                        rank: slot.rank, record: nil, correction: slot.correction + 1)),
+                &turn)
+        } else if !item.entry.isLive {
+            drop(item, &turn)
+        }
+    }
+
+    private mutating func auditDirectorySlot(
+        _ item: KeyedEntry, _ existence: Existence, _ turn: inout Turn
+    ) {
+        guard let slot = item.entry.directory else { return }
+        if existence.exists == slot.exists {
+            if !item.entry.isLive { drop(item, &turn) }
+            return
+        }
+        let isNewer = existence.rank.map { slot.rank < $0 } ?? false
+        correct(
+            item.key,
+            DirectoryEntry(
+                directory: .init(
+                    rank: isNewer ? existence.rank ?? slot.rank : slot.rank,
+                    exists: existence.exists, correction: isNewer ? 0 : slot.correction + 1)),
+            &turn)
+    }
+
+    private mutating func correct(
+        _ key: Replication.EntryKey, _ entry: DirectoryEntry, _ turn: inout Turn
+    ) {
+        for holder in layouts.targets(for: key.partition).holders {
+            tell(holder.node, .putEntry(key, entry), &turn)
+        }
+    }
+
+    /// The trace of a name that is gone goes when all holders are there to let it go.
+    private mutating func drop(_ item: KeyedEntry, _ turn: inout Turn) {
+        let holders = layouts.targets(for: item.key.partition).holders
+        guard layouts.all.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
+        for holder in holders { tell(holder.node, .dropEntry(item.key, item.entry), &turn) }
+    }
+}

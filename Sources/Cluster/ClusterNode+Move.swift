@@ -1,0 +1,62 @@
+import Model
+import Replication
+
+// Moving a file: the destination is durable before the source goes, and each step may be done
+// again. A move keeps the content's home, so that none is sent.
+extension ClusterNode {
+    mutating func startMove(_ id: UInt64, _ turn: inout Turn) {
+        guard case .move(let path, _, _) = tasks[id]?.request else { return }
+        read(.file(path), .checked, for: id, &turn)
+    }
+
+    mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        guard case .move(_, let destination, let operation) = tasks[id]?.request else { return }
+        guard let source = register.head, case .file(let facts) = source.value else {
+            return repeatMove(register, id, &turn)
+        }
+        tasks[id]?.moveStep = .destination(source)
+        tasks[id]?.stage = .waiting
+        begin(.place(destination, facts, operation), for: .task(id), &turn)
+    }
+
+    /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
+    /// the same operation then finds the version that was made.
+    private mutating func repeatMove(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        guard case .move(_, let destination, let operation) = tasks[id]?.request,
+            let removal = register.version(of: operation.second),
+            let source = register.kept.last(where: { removal.covers($0.version) })?.version,
+            let facts = source.value.facts
+        else { return end(id, .notFound, &turn) }
+        tasks[id]?.moveStep = .destination(source)
+        tasks[id]?.stage = .waiting
+        begin(.place(destination, facts, operation), for: .task(id), &turn)
+    }
+
+    /// A step of a move ended.
+    mutating func resumeMove(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
+        guard let task = tasks[id], case .move(let path, _, let operation) = task.request else {
+            return
+        }
+        switch task.moveStep {
+        case .source: break
+        case .destination(let source):
+            guard case .written = answer else { return end(id, answer, &turn) }
+            tasks[id]?.moveStep = .removal(answer)
+            begin(
+                .delete(path, .version(source.dot), operation.second), for: .task(id), &turn)
+        case .removal(let result):
+            switch answer {
+            // A source that changed meanwhile stays as it is now: what was moved is moved.
+            case .written, .conditionFailed, .notFound: end(id, result, &turn)
+            default: end(id, answer, &turn)
+            }
+        }
+    }
+}
+
+extension OperationID {
+    /// The operation's second half: the same each time that it is repeated.
+    fileprivate var second: OperationID {
+        OperationID(bits: Bits128(high: bits.high, low: bits.low ^ 1))
+    }
+}
