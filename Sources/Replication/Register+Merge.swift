@@ -5,10 +5,11 @@ extension Register {
     ///
     /// - Parameter context: the partition's, which the version's dot joins.
     package mutating func commit(_ version: RegisterVersion, in context: inout PartitionContext) {
-        dropPrepared(of: version, in: &context)
+        prepared.removeAll { $0.dot == version.dot }
         clearAccepted(coveredBy: version)
         guard !context.contains(version.dot) else { return }
         context.insert(version.dot)
+        dropEarlierAttempts(than: version, in: &context)
         guard let old = head else {
             head = version
             return
@@ -100,14 +101,16 @@ extension Register {
         kept.insert(version, at: index)
     }
 
-    /// Another attempt of the same operation will not come: its dot is spent.
-    private mutating func dropPrepared(
-        of version: RegisterVersion, in context: inout PartitionContext
+    /// Earlier attempts of the same operation will not come: their dots are spent. Later ones stay:
+    /// were each to spend the other on some disk, the contexts would remove both everywhere.
+    private mutating func dropEarlierAttempts(
+        than version: RegisterVersion, in context: inout PartitionContext
     ) {
-        for other in prepared where other.operation == version.operation {
-            if other.dot != version.dot { context.insert(other.dot) }
+        func isEarlier(_ other: RegisterVersion) -> Bool {
+            other.operation == version.operation && other.rank < version.rank
         }
-        prepared.removeAll { $0.operation == version.operation }
+        for other in prepared where isEarlier(other) { context.insert(other.dot) }
+        prepared.removeAll(where: isEarlier)
     }
 
     /// An accepted version that a committed one knew of is settled.

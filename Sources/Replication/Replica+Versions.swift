@@ -9,18 +9,22 @@ extension Replica {
         let key = assignment.key
         var register = tables.register(key) ?? Register()
         var context = tables.state(of: key.partition).context
-        if let earlier = register.version(of: assignment.operation) {
+        let earlier = register.version(of: assignment.operation)
+        if let earlier {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             if assignment.isMet(by: earlier) {
                 return .assigned(earlier, replacing: register.isLive)
             }
-            // A holder knew more than this version covers. Its dot is spent: in the context, so
-            // that no hole stays in it, and wherever the version was prepared it gives way.
-            register.prepared.removeAll { $0.dot == earlier.dot }
-            context.insert(earlier.dot)
         }
         if tables.isFull, assignment.value.facts != nil { return .full }
         let version = makeVersion(assignment, register, &tables)
+        if let earlier {
+            // A holder knew more than this version covers. Its dot is spent: in the context, so
+            // that no hole stays in it, and wherever the version was prepared it gives way to the
+            // new one, which ranks above it.
+            register.prepared.removeAll { $0.dot == earlier.dot }
+            context.insert(earlier.dot)
+        }
         register.prepared.append(version)
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
@@ -73,7 +77,7 @@ extension Replica {
         if let earlier = register.version(of: version.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             // An older attempt that comes late is worth nothing beside the newer one.
-            if earlier.covers(version) { return .prepared }
+            if version.rank < earlier.rank { return .prepared }
             register.prepared.removeAll { $0.dot == earlier.dot }
         }
         if let refusal = refusal(of: version, by: register, exactly: false) { return refusal }

@@ -1,0 +1,93 @@
+import Model
+import Testing
+
+@testable import Replication
+
+/// Several versions of one operation: it was assigned again because a holder knew more, or because
+/// a client repeated it at another node.
+@Suite struct AttemptTests {
+    private let key = RegisterKey.file(path("/a"))
+
+    @Test func anEarlierAttemptThatComesLateDoesNotSpendTheLaterOne() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        var c = MemoryTables(disk: disk(2))
+        guard let first = assign(on: &a, time: 1) else { return }
+        _ = b.execute(.prepare(key, first), at: .zero)
+        // A third holder knew a later version.
+        let known = HybridTime(value: 50)
+        guard let second = assign(on: &a, time: 2, above: known) else { return }
+        _ = c.execute(.prepare(key, second), at: .zero)
+        // The second is acknowledged by two; the holder of the first settles it.
+        _ = b.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+        tell(from: b, to: &a)
+        tell(from: b, to: &c)
+        _ = a.execute(.commit(key, second, listed: false), at: .zero)
+        _ = c.execute(.commit(key, second, listed: false), at: .zero)
+        for _ in 0..<3 {
+            exchange(&a, &c)
+            exchange(&b, &c)
+            exchange(&a, &b)
+        }
+        for tables in [a, b, c] { #expect(tables.register(key)?.head == second) }
+    }
+
+    @Test func attemptsOfTwoDisksDoNotSpendEachOther() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let low = assign(on: &a, time: 1), let high = assign(on: &b, time: 2) else { return }
+        // Each is committed where the other is prepared.
+        _ = a.execute(.commit(key, high, listed: false), at: .zero)
+        _ = b.execute(.commit(key, low, listed: false), at: .zero)
+        for _ in 0..<3 { exchange(&a, &b) }
+        #expect(a.register(key)?.head == high)
+        #expect(b.register(key)?.head == high)
+        #expect(a.register(key)?.kept == [])
+    }
+
+    @Test func aReassignedVersionRanksAboveAndCoversTheEarlierOneOfAnotherDisk() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let first = assign(on: &b, time: 100) else { return }
+        _ = a.execute(.prepare(key, first), at: .zero)
+        var cover = CausalContext.empty
+        cover.insert(dot(2, 4))
+        guard let second = assign(on: &a, time: 1, cover: cover) else { return }
+        #expect(first.rank < second.rank)
+        #expect(second.covers(first))
+        #expect(a.register(key)?.prepared == [second])
+        // The earlier one, late, does not take the place of the later one.
+        _ = a.execute(.prepare(key, first), at: .zero)
+        #expect(a.register(key)?.prepared == [second])
+    }
+
+    private func assign(
+        on tables: inout MemoryTables, time: UInt64, cover: CausalContext = .empty,
+        above: HybridTime = .zero
+    ) -> RegisterVersion? {
+        let outcome = tables.execute(
+            .assign(
+                Assignment(
+                    key: key, value: file(1), operation: operation(1), cover: cover, above: above,
+                    time: HybridTime(value: time))), at: .zero)
+        guard case .assigned(let version, _) = outcome.reply else {
+            Issue.record("not assigned: \(outcome.reply)")
+            return nil
+        }
+        return version
+    }
+
+    private func tell(from: MemoryTables, to: inout MemoryTables) {
+        let partition = key.partition
+        let item = KeyedRegister(key: key, register: from.register(key) ?? Register())
+        _ = to.execute(
+            .merge(partition, [item], [], theirs: from.state(of: partition).context, .holder),
+            at: .zero)
+    }
+
+    private func exchange(_ a: inout MemoryTables, _ b: inout MemoryTables) {
+        let old = a
+        tell(from: b, to: &a)
+        tell(from: old, to: &b)
+    }
+}
