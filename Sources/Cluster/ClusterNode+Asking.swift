@@ -1,5 +1,6 @@
 import CRDT
 import Model
+import Reconciliation
 import Replication
 
 // Questions to the own disk and to peers, and their answers.
@@ -55,7 +56,7 @@ extension ClusterNode {
             case .replica(let reply): .replica(reply)
             case .client(let answer): .client(answer)
             case .partitions(let sums): .partitions(sums)
-            case .compared(let sums): .compared(sums)
+            case .reconciled(let reply): .reconciled(reply)
             case .done: .done
             case .layoutsDiffer: .layoutsDiffer
             case .notReady: .none
@@ -84,6 +85,12 @@ extension ClusterNode {
         case .audit(let audit): resumeAudit(audit, answer, &turn)
         case .tombstone(let key, let dot):
             resumeTombstone(key, dot, answer, by: target, &turn)
+        case .advance(let node): resumeAdvance(node, answer, &turn)
+        case .reconciled(let node, let request):
+            if case .reconciled(let reply) = answer {
+                turn.send(
+                    .reply(PeerReply(id: request, disk: disk, body: .reconciled(reply))), to: node)
+            }
         case .upkeep(let step): resumeUpkeep(step, answer, &turn)
         case .peer(let node, let request):
             let body: PeerReply.Body

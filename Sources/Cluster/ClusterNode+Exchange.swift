@@ -161,52 +161,6 @@ extension ClusterNode {
         startExchanges(&turn)
     }
 
-    // MARK: Comparison of fellow holders
-
-    /// The sums of the partitions that this node and `peer` both hold, in the newest layout.
-    mutating func sharedSums(with peer: NodeID) -> [PartitionSum] {
-        let own = configuration.node
-        return sums.all.filter {
-            layouts.isHolder(own, of: $0.partition) && layouts.isHolder(peer, of: $0.partition)
-        }
-    }
-
-    private mutating func compareTick(_ turn: inout Turn) {
-        guard turn.now.monotonic >= upkeep.nextCompare,
-            !sums.all.isEmpty || !upkeep.returned.isEmpty,
-            !configuration.canaries.contains(.neverReconciles)
-        else { return }
-        let half = ClusterLimits.compareInterval / 2
-        upkeep.nextCompare =
-            turn.now.monotonic + half
-            + .milliseconds(
-                Int64.random(in: 0...(half.milliseconds * 2), using: &turn.generator))
-        let others = layouts.members.filter { $0 != configuration.node && isReachable($0) }
-        guard !others.isEmpty else { return }
-        let peer = upkeep.nextPeer(of: others)
-        let own = sharedSums(with: peer).reduce(Fingerprint.zero) { $0 &+ $1.sum }
-        ask(
-            peer, .compare(own), layouts: layouts.digest, timeout: ClusterLimits.backgroundTimeout,
-            .comparison(peer), &turn)
-    }
-
-    mutating func resumeComparison(_ peer: NodeID, _ answer: Answer, _ turn: inout Turn) {
-        guard case .compared(let theirs?) = answer else { return }
-        let own = sharedSums(with: peer)
-        var partitions: Set<Partition> = []
-        for sum in own
-        where !theirs.contains(where: { $0.partition == sum.partition && $0.sum == sum.sum }) {
-            partitions.insert(sum.partition)
-        }
-        for sum in theirs
-        where !own.contains(where: { $0.partition == sum.partition && $0.sum == sum.sum }) {
-            partitions.insert(sum.partition)
-        }
-        for partition in partitions.sorted().prefix(ClusterLimits.mergeCountMax) {
-            addExchange(partition, with: peer, .compare, &turn)
-        }
-    }
-
     // MARK: Handing back
 
     /// What this disk holds in no layout in use goes to the holders, and is dropped when all of

@@ -1,5 +1,6 @@
 import CRDT
 import Model
+import Reconciliation
 import Replication
 
 // What peers ask of this node.
@@ -25,10 +26,12 @@ extension ClusterNode {
         case .partitionsHeldBy(let node):
             let held = sums.all.filter { layouts.isHolder(node, of: $0.partition) }
             reply(.partitions(held), &turn)
-        case .compare(let sum):
-            let shared = sharedSums(with: peer)
-            let own = shared.reduce(Fingerprint.zero) { $0 &+ $1.sum }
-            reply(.compared(own == sum ? nil : shared), &turn)
+        case .reconcile(let question):
+            guard let shared = sharedSums(with: peer) else {
+                return reply(.reconciled(.unknownScope(to: question)), &turn)
+            }
+            store(
+                .reconcile(question, shared), .reconciled(peer, request: request.id), &turn)
         }
     }
 

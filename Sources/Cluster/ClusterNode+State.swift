@@ -1,6 +1,7 @@
 import CRDT
 import Membership
 import Model
+import Reconciliation
 import Replication
 
 // Who is there, what the cluster has agreed on, and which layouts follow.
@@ -198,6 +199,8 @@ extension ClusterNode {
         membership.membersChanged(members)
         takeOver.restart()
         upkeep.isForeignDue = true
+        sums.areScopesOld = true
+        sessions = [:]
         if let newest = layouts.newest {
             turn.directives.append(.notice(.layoutChanged(newest.id)))
         }

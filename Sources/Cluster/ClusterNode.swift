@@ -2,6 +2,7 @@ import CRDT
 import Membership
 package import Model
 import Placement
+import Reconciliation
 import Replication
 
 /// The brain of one running store: events in, directives out; no IO, no clock, no randomness of
@@ -29,6 +30,8 @@ package struct ClusterNode: Sendable {
     var takeOver = TakeOver()
     var exchanges: [UInt64: PartitionExchange] = [:]
     var sums = SumTable()
+    /// Comparisons under way, one a peer.
+    var sessions: [NodeID: ReconciliationSession] = [:]
 
     private(set) var phase = Phase.starting
     var nextNumber: UInt64 = 0
@@ -131,6 +134,13 @@ package struct ClusterNode: Sendable {
                 &turn)
         } else if case .life = open.waiting {
             run(&turn)
+        } else if case .reconciled(let reply) = answer {
+            resume(
+                open, .reconciled(reply), by: Target(node: configuration.node, disk: disk), &turn)
+        } else if case .advanced(let session, let directives) = answer {
+            resume(
+                open, .advanced(session, directives),
+                by: Target(node: configuration.node, disk: disk), &turn)
         } else {
             resume(open, .done, by: Target(node: configuration.node, disk: disk), &turn)
         }
@@ -177,7 +187,8 @@ package struct ClusterNode: Sendable {
 
     /// Whether this node declared the newest layout synced and nothing is left to move or hand back.
     package var isSettled: Bool {
-        isRunning && layouts.all.count <= 1 && !upkeep.isForeignDue && takeOver.isDone && exchanges.isEmpty
+        isRunning && layouts.all.count <= 1 && !upkeep.isForeignDue && takeOver.isDone
+            && exchanges.isEmpty
             && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
     }
 

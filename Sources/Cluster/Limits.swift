@@ -39,6 +39,9 @@ package enum ClusterLimits {
     /// Exchanges of partitions at a time: each may hold some registers in memory.
     package static let exchangesMax = 8
 
+    /// Exchanges that wait or run: what a comparison finds beyond them, the next one finds again.
+    package static let exchangesWaiting = 256
+
     /// Registers in one message that moves a partition.
     package static let mergeCountMax = 64
 

@@ -1,4 +1,5 @@
 package import Model
+package import Reconciliation
 package import Replication
 
 /// What must survive the process beside registers and entries: rows of bytes under small keys.
@@ -43,18 +44,38 @@ package struct MetaRow: Sendable {
 package enum StorageRequest: Sendable {
     case replica(ReplicaRequest)
     case save([MetaRow])
+    /// Answers a peer's question about the differences in what is shared with it.
+    case reconcile(ReconciliationRequest, SharedSums)
+    /// Takes a peer's answer into a session of this node.
+    case advance(ReconciliationSession, ReconciliationReply, SharedSums)
 
     package var changes: Bool {
         switch self {
         case .replica(let request): request.changes
         case .save: true
+        case .reconcile, .advance: false
         }
+    }
+}
+
+/// The sums over what a node shares with a peer, as of now.
+package struct SharedSums: Sendable {
+    package var index: FingerprintIndex
+    package var scope: PartitionSet
+    package var total: Fingerprint
+
+    package init(index: FingerprintIndex, scope: PartitionSet, total: Fingerprint) {
+        self.index = index
+        self.scope = scope
+        self.total = total
     }
 }
 
 package enum StorageAnswer: Sendable {
     case replica(ReplicaOutcome)
     case saved
+    case reconciled(ReconciliationReply)
+    case advanced(ReconciliationSession, [ReconciliationDirective])
 }
 
 /// Everything that a data directory holds, as a value: what the simulator keeps of a disk, twice
@@ -77,6 +98,45 @@ package struct NodeDisk: Sendable {
         case .save(let rows):
             for row in rows { meta[row.key] = row.bytes }
             return .saved
+        case .reconcile(let request, let shared):
+            return .reconciled(
+                ReconciliationResponder.answer(request, from: source(shared)))
+        case .advance(var session, let reply, let shared):
+            let directives = session.replyReceived(
+                reply, byteCount: reply.encode().count, source: source(shared), now: now)
+            return .advanced(session, directives)
         }
+    }
+
+    private func source(_ shared: SharedSums) -> IndexedSource<TableReader> {
+        IndexedSource(
+            index: shared.index, scope: shared.scope, total: shared.total,
+            entries: TableReader(tables: tables))
+    }
+}
+
+/// Reads the items of one partition for a comparison.
+private struct TableReader: EntryReader {
+    let tables: MemoryTables
+
+    func sum(of keys: ClosedRange<UInt64>) -> RangeSum {
+        var sum = RangeSum.empty
+        for item in items(in: keys, limit: .max) {
+            sum += RangeSum(fingerprint: item.fingerprint, count: 1)
+        }
+        return sum
+    }
+
+    func items(in keys: ClosedRange<UInt64>, limit: Int) -> [ReconciliationItem] {
+        let partition = Partition(number: UInt16(keys.lowerBound >> 48))
+        return Array(
+            tables.items(of: partition).lazy
+                .map { item in
+                    ReconciliationItem(
+                        key: UInt64(partition.number) << 48 | item.key.bits,
+                        fingerprint: item.fingerprint)
+                }
+                .filter { keys.contains($0.key) }
+                .prefix(limit))
     }
 }

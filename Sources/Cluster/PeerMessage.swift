@@ -1,6 +1,7 @@
 package import CRDT
 package import Membership
 package import Model
+package import Reconciliation
 package import Replication
 
 /// What travels between two nodes' stores.
@@ -31,8 +32,8 @@ package struct PeerRequest: Sendable {
         /// Which partitions does the asker hold in the newest layout of which there is something
         /// here?
         case partitionsHeldBy(NodeID)
-        /// The sum over the partitions that both hold.
-        case compare(Fingerprint)
+        /// A question about the differences in the partitions that both hold.
+        case reconcile(ReconciliationRequest)
     }
 
     package init(id: UInt64, layouts: LayoutID?, body: Body) {
@@ -52,8 +53,7 @@ package struct PeerReply: Sendable {
         case replica(ReplicaReply)
         case client(ClientAnswer)
         case partitions([PartitionSum])
-        /// The sums are equal; or else what is here, a partition each.
-        case compared([PartitionSum]?)
+        case reconciled(ReconciliationReply)
         case done
         /// The layouts differ: to be settled first.
         case layoutsDiffer
@@ -80,14 +80,14 @@ extension PeerMessage {
             case .forward: "forward"
             case .establish: "establish"
             case .partitionsHeldBy: "partitions"
-            case .compare: "compare"
+            case .reconcile: "reconcile"
             }
         case .reply(let reply):
             switch reply.body {
             case .replica(let reply): reply.kind
             case .client: "answer"
             case .partitions: "partitions-are"
-            case .compared: "compared"
+            case .reconciled: "reconciled"
             case .done: "done"
             case .layoutsDiffer: "layouts-differ"
             case .notReady: "not-ready"
@@ -102,7 +102,11 @@ extension PeerMessage {
         case .gossip: 512
         case .tell(let request): 64 + request.byteCount
         case .request(let request):
-            if case .replica(let body) = request.body { 80 + body.byteCount } else { 128 }
+            switch request.body {
+            case .replica(let body): 80 + body.byteCount
+            case .reconcile(let body): 80 + body.encode().count
+            default: 128
+            }
         case .reply(let reply):
             switch reply.body {
             case .replica(.items(let items, _, _)): 128 + 24 * items.count
@@ -110,7 +114,7 @@ extension PeerMessage {
                 128 + 400 * (registers.count + entries.count)
             case .replica(.listing(let entries, _, _)): 64 + 200 * entries.count
             case .partitions(let sums): 64 + 20 * sums.count
-            case .compared(let sums): 64 + 20 * (sums?.count ?? 0)
+            case .reconciled(let reply): 64 + reply.encode().count
             default: 256
             }
         }

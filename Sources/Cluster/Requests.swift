@@ -1,4 +1,5 @@
 import Model
+import Reconciliation
 import Replication
 
 /// What goes on when an answer comes.
@@ -11,6 +12,10 @@ enum Waiting: Sendable {
     case exchange(UInt64)
     case takeOver(NodeID)
     case comparison(NodeID)
+    /// The own disk works on a comparison with a peer.
+    case advance(NodeID)
+    /// A peer waits for what the own disk says of differences.
+    case reconciled(NodeID, request: UInt64)
     case upkeep(UpkeepStep)
     case audit(Audit)
     /// A holder is asked whether it has a tombstone.
@@ -63,7 +68,8 @@ enum Answer: Sendable {
     case replica(ReplicaReply)
     case client(ClientAnswer)
     case partitions([PartitionSum])
-    case compared([PartitionSum]?)
+    case reconciled(ReconciliationReply)
+    case advanced(ReconciliationSession, [ReconciliationDirective])
     case done
     case layoutsDiffer
     /// Not in time, or the peer is not ready.

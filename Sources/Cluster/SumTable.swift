@@ -1,33 +1,57 @@
 import Model
+import Reconciliation
 import Replication
 
 /// The sums of the partitions of which there is something on the disk.
 struct SumTable: Sendable {
     /// Sorted.
     private(set) var all: [PartitionSum] = []
+    /// The same for comparisons, with a sum for each peer over what is shared with it.
+    private(set) var index = FingerprintIndex()
+    /// Whether partitions came or went, or the layouts changed, since the scopes were set.
+    var areScopesOld = true
     /// Partitions that this disk holds in no layout in use: to be handed back.
     var foreign: [Partition] = []
     var hasForeign: Bool { !foreign.isEmpty }
 
-    mutating func restore(_ sums: [PartitionSum]) { all = sums }
+    mutating func restore(_ sums: [PartitionSum]) {
+        all = sums
+        index = FingerprintIndex()
+        for sum in sums { setIndex(sum) }
+        areScopesOld = true
+    }
 
     mutating func apply(_ changes: [PartitionChange]) {
         for change in changes {
             let index = position(change.partition)
-            if index < all.count, all[index].partition == change.partition {
-                all[index].sum = change.new
-                if change.new == .zero { all.remove(at: index) }
-            } else if change.new != .zero {
-                all.insert(
-                    PartitionSum(partition: change.partition, sum: change.new, itemCount: 0),
-                    at: index)
+            let isThere = index < all.count && all[index].partition == change.partition
+            let new = PartitionSum(
+                partition: change.partition, sum: change.new, itemCount: change.itemCount)
+            switch (isThere, change.new != .zero) {
+            case (true, true): all[index] = new
+            case (true, false): all.remove(at: index)
+            case (false, true): all.insert(new, at: index)
+            case (false, false): break
             }
+            if isThere != (change.new != .zero) { areScopesOld = true }
+            setIndex(new)
         }
+    }
+
+    mutating func setScopes(_ scopes: [PeerScope]) {
+        index.setScopes(scopes)
+        areScopesOld = false
     }
 
     func sum(of partition: Partition) -> Fingerprint {
         let index = position(partition)
         return index < all.count && all[index].partition == partition ? all[index].sum : .zero
+    }
+
+    /// The context counts as an item of its own.
+    private mutating func setIndex(_ sum: PartitionSum) {
+        index.setPartition(
+            sum.partition, sum: sum.sum, entryCount: sum.sum == .zero ? 0 : sum.itemCount + 1)
     }
 
     private func position(_ partition: Partition) -> Int {

@@ -63,6 +63,31 @@ package struct FingerprintIndex: Sendable {
         }
     }
 
+    /// All that is known of a partition's entries changed at once: for a caller that keeps sums and
+    /// counts of whole partitions itself. No entries: the partition is empty.
+    package mutating func setPartition(
+        _ partition: Partition, sum: Fingerprint, entryCount: Int
+    ) {
+        let number = partition.number
+        let bucket = Int(number >> 8)
+        let place = lowerBound(number, in: bucket)
+        let isThere =
+            place < buckets[bucket].count && buckets[bucket][place].partition == number
+        let old = isThere ? buckets[bucket][place] : Cell(partition: number, count: 0, sum: .zero)
+        let new = Cell(partition: number, count: UInt32(entryCount), sum: sum)
+        switch (isThere, entryCount > 0) {
+        case (true, true): buckets[bucket][place] = new
+        case (true, false): buckets[bucket].remove(at: place)
+        case (false, true): buckets[bucket].insert(new, at: place)
+        case (false, false): break
+        }
+        count += entryCount - Int(old.count)
+        let change = sum &- old.sum
+        if change != .zero {
+            forEachSharer(of: number) { index, scope in index.pairSums[scope] &+= change }
+        }
+    }
+
     /// The sum and the count of one partition's entries.
     package func sum(of partition: Partition) -> RangeSum {
         sum(of: partition.number...partition.number, within: nil)

@@ -118,6 +118,12 @@ package struct MemoryTables: ReplicaTables, Sendable {
         return (table.registers, table.entries)
     }
 
+    /// The items of a partition as `ReplicaRequest.items` tells them.
+    package func items(of partition: Partition) -> [Item] {
+        guard case .items(let items, _, _) = Replica.items(partition, self) else { return [] }
+        return items
+    }
+
     package mutating func forget(_ partition: Partition) {
         guard let table = tables.removeValue(forKey: partition) else { return }
         for item in table.registers { unsettledKeys[item.key] = nil }

@@ -20,9 +20,11 @@ extension Replica {
             store(register, context, for: key, &tables)
             note(before, register, of: key, listed: false, &tables, &outcome)
             if register.ballot?.accepted != nil { inBallot.append(key) }
-            let new = tables.state(of: partition).sum
-            if new != old {
-                outcome.changes.append(PartitionChange(partition: partition, old: old, new: new))
+            let state = tables.state(of: partition)
+            if state.sum != old {
+                outcome.changes.append(
+                    PartitionChange(
+                        partition: partition, old: old, new: state.sum, itemCount: state.itemCount))
             }
         }
         return .unsettled(inBallot)

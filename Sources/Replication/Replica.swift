@@ -12,9 +12,12 @@ package enum Replica {
         let old = partition.map { tables.state(of: $0).sum }
         outcome.reply = perform(request, on: &tables, at: now, &outcome)
         if let partition, let old, request.changes {
-            let new = tables.state(of: partition).sum
-            if new != old {
-                outcome.changes = [PartitionChange(partition: partition, old: old, new: new)]
+            let state = tables.state(of: partition)
+            if state.sum != old {
+                outcome.changes = [
+                    PartitionChange(
+                        partition: partition, old: old, new: state.sum, itemCount: state.itemCount)
+                ]
             }
         }
         return outcome

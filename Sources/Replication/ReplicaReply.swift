@@ -107,11 +107,16 @@ package struct PartitionChange: Hashable, Sendable {
     package var partition: Partition
     package var old: Fingerprint
     package var new: Fingerprint
+    /// Registers and entries now.
+    package var itemCount: Int
 
-    package init(partition: Partition, old: Fingerprint, new: Fingerprint) {
+    package init(
+        partition: Partition, old: Fingerprint, new: Fingerprint, itemCount: Int
+    ) {
         self.partition = partition
         self.old = old
         self.new = new
+        self.itemCount = itemCount
     }
 }
 

@@ -1,0 +1,107 @@
+import CRDT
+import Membership
+import Model
+import Reconciliation
+import Replication
+
+// Fellow holders compare what they share: one sum when nothing differs.
+extension ClusterNode {
+    /// The sums over what this node and `peer` both hold in the newest layout. Partitions of which
+    /// there is nothing here add nothing to a sum, so they need not be in the scope.
+    mutating func sharedSums(with peer: NodeID) -> SharedSums? {
+        refreshScopes()
+        guard let scope = sums.index.scope(of: peer), let total = sums.index.pairSum(with: peer)
+        else {
+            return layouts.newest == nil
+                ? nil
+                : SharedSums(index: sums.index, scope: PartitionSet(), total: .zero)
+        }
+        return SharedSums(index: sums.index, scope: scope, total: total)
+    }
+
+    private mutating func refreshScopes() {
+        guard sums.areScopesOld else { return }
+        let own = configuration.node
+        var shared: [NodeID: PartitionSet] = [:]
+        for sum in sums.all {
+            let holders = layouts.targets(for: sum.partition).layouts.last ?? []
+            guard holders.contains(where: { $0.node == own }) else { continue }
+            for holder in holders where holder.node != own {
+                shared[holder.node, default: PartitionSet()].insert(sum.partition)
+            }
+        }
+        sums.setScopes(
+            shared.keys.sorted().map {
+                PeerScope(peer: $0, partitions: shared[$0] ?? PartitionSet())
+            })
+    }
+
+    mutating func compareTick(_ turn: inout Turn) {
+        guard turn.now.monotonic >= upkeep.nextCompare,
+            !configuration.canaries.contains(.neverReconciles),
+            layouts.newest?.member(configuration.node)?.disk == disk
+        else { return }
+        let half = ClusterLimits.compareInterval / 2
+        upkeep.nextCompare =
+            turn.now.monotonic + half
+            + .milliseconds(
+                Int64.random(in: 0...(half.milliseconds * 2), using: &turn.generator))
+        let others = layouts.newest?.members.map(\.node).filter {
+            $0 != configuration.node && isReachable($0) && sessions[$0] == nil
+        }
+        guard let others, !others.isEmpty else { return }
+        if configuration.canaries.contains(.repeatsForever) {
+            for peer in others + others + others { compareState(with: peer, &turn) }
+            upkeep.nextCompare = turn.now.monotonic
+        }
+        compare(with: upkeep.nextPeer(of: others), &turn)
+    }
+
+    private mutating func compare(with peer: NodeID, _ turn: inout Turn) {
+        guard let shared = sharedSums(with: peer) else { return }
+        var session = ReconciliationSession(
+            scope: .shared(layouts: layouts.digest.bits), using: &turn.generator)
+        let directives = session.start(sum: shared.total, now: turn.now.monotonic)
+        sessions[peer] = session
+        obey(directives, of: peer, &turn)
+    }
+
+    private mutating func obey(
+        _ directives: [ReconciliationDirective], of peer: NodeID, _ turn: inout Turn
+    ) {
+        var partitions: Set<Partition> = []
+        for directive in directives {
+            switch directive {
+            case .send(let request):
+                ask(
+                    peer, .reconcile(request), layouts: layouts.digest,
+                    timeout: ClusterLimits.backgroundTimeout, .comparison(peer), &turn)
+            case .difference(let key, _, _):
+                partitions.insert(Partition(number: UInt16(key >> 48)))
+            case .finished, .failed: sessions[peer] = nil
+            }
+        }
+        for partition in partitions.sorted() where exchanges.count < ClusterLimits.exchangesWaiting
+        {
+            addExchange(partition, with: peer, .compare, &turn)
+        }
+    }
+
+    mutating func resumeComparison(_ peer: NodeID, _ answer: Answer, _ turn: inout Turn) {
+        guard let session = sessions[peer] else { return }
+        guard case .reconciled(let reply) = answer, let shared = sharedSums(with: peer) else {
+            // The next comparison begins anew.
+            sessions[peer] = nil
+            return
+        }
+        store(.advance(session, reply, shared), .advance(peer), &turn)
+    }
+
+    mutating func resumeAdvance(_ peer: NodeID, _ answer: Answer, _ turn: inout Turn) {
+        guard sessions[peer] != nil, case .advanced(let session, let directives) = answer else {
+            return
+        }
+        sessions[peer] = session
+        obey(directives, of: peer, &turn)
+    }
+}
