@@ -1,4 +1,3 @@
-import CRDT
 import Membership
 import Model
 import Replication
@@ -35,18 +34,17 @@ extension ClusterNode {
     mutating func audit(
         _ files: [AuditedFile], _ entries: [KeyedEntry], _ turn: inout Turn
     ) {
-        let before = ripeBefore(turn)
-        for file in files where file.rank.time < before {
+        for file in files {
             guard let key = Replication.EntryKey(of: file.path) else { continue }
             question(
                 .readEntry(key), at: key.partition, .file(file.path, file.rank), &turn)
         }
         for item in entries {
             guard let child = item.key.child else { continue }
-            if let slot = item.entry.file, slot.rank.time < before {
+            if item.entry.file != nil {
                 question(.read(.file(child)), at: Partition(of: child), .entry(item), &turn)
             }
-            if let slot = item.entry.directory, slot.rank.time < before {
+            if item.entry.directory != nil {
                 question(
                     .list(child, after: nil, limit: 1, withGone: false),
                     at: Partition(of: child), .directory(item), &turn)
@@ -54,10 +52,18 @@ extension ClusterNode {
         }
     }
 
-    private func ripeBefore(_ turn: Turn) -> HybridTime {
-        let age = UInt64(clamping: ClusterLimits.auditAge.milliseconds)
-        let wall = max(turn.now.wallMilliseconds, clock.last.wallMilliseconds)
-        return HybridTime(value: (wall > age ? wall - age : 0) << 16)
+    /// Whether an entry was found wrong before, and is still the same: what is merely under way
+    /// has arrived by then. By what was seen here, not by the entry's own clock, which may be wrong.
+    private mutating func isRipe(_ item: KeyedEntry, _ turn: Turn) -> Bool {
+        let now = turn.now.monotonic
+        if let found = upkeep.wrongEntries[item.key], found.entry == item.entry {
+            guard now - found.since >= ClusterLimits.auditAge else { return false }
+            upkeep.wrongEntries[item.key] = nil
+            return true
+        }
+        if upkeep.wrongEntries.count >= ClusterLimits.wrongEntriesMax { upkeep.wrongEntries = [:] }
+        upkeep.wrongEntries[item.key] = .init(entry: item.entry, since: now)
+        return false
     }
 
     private mutating func question(
@@ -93,6 +99,7 @@ extension ClusterNode {
             guard slot.rank < head.rank || (slot.rank == head.rank && slot.record != head.record)
             else { return }
             let correction = slot.rank == head.rank ? slot.correction + 1 : 0
+            guard isRipe(item, turn) else { return }
             return correct(
                 item.key,
                 DirectoryEntry(
@@ -100,7 +107,8 @@ extension ClusterNode {
                 &turn)
         }
         // The holder has seen that very version, and it is gone without a trace: removed for good.
-        guard context.contains(slot.rank.dot), register.prepared.isEmpty else { return }
+        guard context.contains(slot.rank.dot), register.prepared.isEmpty, isRipe(item, turn)
+        else { return }
         if slot.record != nil {
             correct(
                 item.key,
@@ -118,9 +126,10 @@ extension ClusterNode {
     ) {
         guard let slot = item.entry.directory else { return }
         if existence.exists == slot.exists {
-            if !item.entry.isLive { drop(item, &turn) }
+            if !item.entry.isLive, isRipe(item, turn) { drop(item, &turn) }
             return
         }
+        guard isRipe(item, turn) else { return }
         let isNewer = existence.rank.map { slot.rank < $0 } ?? false
         correct(
             item.key,

@@ -72,7 +72,8 @@ extension ClusterNode {
         if !isOwn { exchange.peerDisk = target.disk }
         var side = isOwn ? exchange.own : exchange.theirs
         switch reply {
-        case .items(let items, let context, let contents):
+        case .items(let items, let context, let contents, let hasBallots):
+            side.hasBallots = hasBallots
             side.items = items
             side.context = context
             side.contents = contents
@@ -100,8 +101,11 @@ extension ClusterNode {
         case .waiting: break
         case .items:
             let keys = exchange.differing
-            if keys.isEmpty { return endExchange(id, succeeded: true, &turn) }
-            if keys == [.context] {
+            let ballots =
+                exchange.purpose != .compare && exchange.round == 1
+                && (exchange.own.hasBallots || exchange.theirs.hasBallots)
+            if keys.isEmpty, !ballots { return endExchange(id, succeeded: true, &turn) }
+            if keys == [.context], !ballots {
                 exchanges[id]?.step = .joining
                 return both(
                     id,
@@ -115,7 +119,9 @@ extension ClusterNode {
             let fetched = Array(
                 keys.filter { $0 != .context }.prefix(ClusterLimits.mergeCountMax))
             exchanges[id]?.step = .fetching
-            both(id, .fetch(partition, fetched), .fetch(partition, fetched), &turn)
+            both(
+                id, .fetch(partition, fetched, withBallots: ballots),
+                .fetch(partition, fetched, withBallots: ballots), &turn)
         case .fetching:
             exchanges[id]?.step = .merging
             let forUs = PartitionExchange.toTell(exchange.theirs, exchange.own)
@@ -124,16 +130,17 @@ extension ClusterNode {
             if configuration.canaries.contains(.distrustsReturning) {
                 context.formUnion(exchange.theirs.context)
             }
-            let origin: MergeOrigin = exchange.purpose == .takeOver ? .takeOver : .holder
+            let forOwn: MergeOrigin = exchange.purpose == .takeOver ? .takeOver : .holder
+            let forPeer: MergeOrigin = exchange.purpose == .handBack ? .handBack : .holder
             both(
                 id,
                 weakened(
                     .merge(
                         partition, forUs, exchange.theirs.entries,
-                        theirs: exchange.theirs.context, origin)),
+                        theirs: exchange.theirs.context, forOwn)),
                 .merge(
                     partition, forThem, exchange.own.entries, theirs: context,
-                    .holder),
+                    forPeer),
                 &turn)
         case .merging:
             // Compared again: what changed meanwhile follows, and the contexts are joined.

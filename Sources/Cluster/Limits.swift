@@ -55,7 +55,10 @@ package enum ClusterLimits {
     /// round in nine hours, and asks some hundred questions a second while it does.
     package static let auditInterval = Duration.milliseconds(500)
 
-    /// An entry that is younger may be about to follow by itself.
+    /// Entries that an audit remembers as wrong until it sees them again.
+    package static let wrongEntriesMax = 1024
+
+    /// An entry that is wrong for less may be about to follow by itself.
     package static let auditAge = Duration.seconds(10)
 
     /// Client requests that one node has open at a time; more are answered 503.

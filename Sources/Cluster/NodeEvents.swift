@@ -84,7 +84,8 @@ package enum NodeDirective: Sendable {
     case send(PeerMessage, to: NodeID)
     /// Executes `request` on the tables (`Replica.execute`), in the order given. A request that
     /// changes something is answered when its changes, and all before it, are durable; one that
-    /// only reads is answered with what is there (durable or not).
+    /// only reads is answered with what is durable: what a crash could still take back is told to
+    /// nobody.
     case storage(StorageTicket, StorageRequest)
     case answer(ClientTicket, ClientAnswer)
     /// Something to be said to people.

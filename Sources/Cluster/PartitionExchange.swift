@@ -28,6 +28,7 @@ struct PartitionExchange: Sendable {
         var entries: [KeyedEntry] = []
         var context = PartitionContext()
         var contents = Fingerprint.zero
+        var hasBallots = false
         var hasAnswered = false
     }
 

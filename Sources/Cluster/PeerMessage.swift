@@ -109,7 +109,7 @@ extension PeerMessage {
             }
         case .reply(let reply):
             switch reply.body {
-            case .replica(.items(let items, _, _)): 128 + 24 * items.count
+            case .replica(.items(let items, _, _, _)): 128 + 24 * items.count
             case .replica(.fetched(let registers, let entries, _, _)):
                 128 + 400 * (registers.count + entries.count)
             case .replica(.listing(let entries, _, _)): 64 + 200 * entries.count
@@ -165,7 +165,7 @@ extension ReplicaRequest {
         switch self {
         case .prepare, .commit, .accept, .assign, .mint, .putEntry: 400
         case .merge(_, let registers, let entries, _, _): 400 * (registers.count + entries.count)
-        case .fetch(_, let keys): 16 + 8 * keys.count
+        case .fetch(_, let keys, _): 16 + 8 * keys.count
         default: 64
         }
     }

@@ -28,6 +28,14 @@ struct Upkeep: Sendable {
     var nextHandBack = Duration.zero
     var nextAge = Duration.zero
     var nextAudit = Duration.zero
+    /// Entries that an audit found wrong, and when first.
+    var wrongEntries: [EntryKey: WrongEntry] = [:]
+
+    struct WrongEntry: Sendable {
+        var entry: DirectoryEntry
+        var since: Duration
+    }
+
     /// The partition audited last.
     var audited: Partition?
 

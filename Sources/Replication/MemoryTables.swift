@@ -120,7 +120,7 @@ package struct MemoryTables: ReplicaTables, Sendable {
 
     /// The items of a partition as `ReplicaRequest.items` tells them.
     package func items(of partition: Partition) -> [Item] {
-        guard case .items(let items, _, _) = Replica.items(partition, self) else { return [] }
+        guard case .items(let items, _, _, _) = Replica.items(partition, self) else { return [] }
         return items
     }
 

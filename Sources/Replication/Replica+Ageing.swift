@@ -56,9 +56,7 @@ extension Replica {
         let state = tables.state(of: partition)
         let (registers, _) = tables.contents(of: partition)
         guard state.sum == sum,
-            registers.allSatisfy({
-                $0.register.prepared.isEmpty && $0.register.ballot?.accepted == nil
-            })
+            registers.allSatisfy(\.register.prepared.isEmpty)
         else { return .stale }
         tables.sequenceFloor = max(
             tables.sequenceFloor, state.counter, state.context.highestSequence(of: tables.disk))

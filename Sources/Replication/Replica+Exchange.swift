@@ -13,7 +13,7 @@ extension Replica {
             var context = tables.state(of: partition).context
             var register = before
             register.merge(item.register, mine: &context, theirs: theirs)
-            if origin == .takeOver { register.mergeBallot(item.register.ballot) }
+            if origin != .holder { register.mergeBallot(item.register.ballot) }
             if register.ballot?.accepted != nil { outcome.isUnsettled = true }
             store(register, context, for: item.key, &tables)
             if register.ballot?.accepted != nil { tables.setUnsettled(.zero, for: item.key) }
@@ -38,13 +38,16 @@ extension Replica {
     }
 
     static func fetch(
-        _ partition: Partition, _ keys: [ItemKey], _ tables: some ReplicaTables
+        _ partition: Partition, _ keys: [ItemKey], withBallots: Bool, _ tables: some ReplicaTables
     ) -> ReplicaReply {
         let wanted = Set(keys)
         let state = tables.state(of: partition)
         let (registers, entries) = tables.contents(of: partition)
         return .fetched(
-            registers.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
+            registers.filter {
+                wanted.contains(ItemKey($0.key.fingerprint))
+                    || withBallots && $0.register.ballot?.accepted != nil
+            },
             entries.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
             state.context, contents: state.contents)
     }
@@ -78,7 +81,9 @@ extension Replica {
                 merged.append(item)
             }
         }
-        return .items(merged, state.context, contents: state.contents)
+        let hasBallots = registers.contains { $0.register.ballot?.accepted != nil }
+        return .items(
+            merged, state.context, contents: state.contents, hasBallots: hasBallots)
     }
 
     static func partitions(_ tables: some ReplicaTables) -> ReplicaReply {

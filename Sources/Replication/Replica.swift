@@ -54,7 +54,8 @@ package enum Replica {
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
         case .list(let directory, let after, let limit, let withGone):
             return list(directory, after: after, limit: limit, withGone: withGone, tables)
-        case .fetch(let partition, let keys): return fetch(partition, keys, tables)
+        case .fetch(let partition, let keys, let withBallots):
+            return fetch(partition, keys, withBallots: withBallots, tables)
         case .items(let partition): return items(partition, tables)
         case .audit(let partition): return audit(partition, tables)
         case .addOutbox(let row):
@@ -101,7 +102,7 @@ extension ReplicaRequest {
             .accept(let key, _, _), .expire(let key, _), .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),
-            .fetch(let partition, _), .items(let partition), .forget(let partition, _),
+            .fetch(let partition, _, _), .items(let partition), .forget(let partition, _),
             .audit(let partition):
             partition
         case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition

@@ -21,7 +21,7 @@ package enum ReplicaReply: Sendable {
     /// What was put, joined with what was there. `existence` tells what the directory became.
     case entry(DirectoryEntry?, existence: Existence)
     case listing([KeyedEntry], existence: Existence, more: Bool)
-    case items([Item], PartitionContext, contents: Fingerprint)
+    case items([Item], PartitionContext, contents: Fingerprint, hasBallots: Bool)
     case fetched([KeyedRegister], [KeyedEntry], PartitionContext, contents: Fingerprint)
     /// Registers with a version that a ballot accepted and that nobody settled.
     case unsettled([RegisterKey])

@@ -25,8 +25,9 @@ package enum ReplicaRequest: Sendable {
     /// Names after `after`, in order, and whether the directory exists. With those that are gone,
     /// for a coordinator that joins the pages of several holders.
     case list(StorePath, after: [UInt8]?, limit: Int, withGone: Bool)
-    /// What a range of items holds, for reconciliation and for moving partitions.
-    case fetch(Partition, [ItemKey])
+    /// What these items are, for reconciliation and for moving partitions; with the registers in
+    /// which a ballot is unsettled, where these are to come along.
+    case fetch(Partition, [ItemKey], withBallots: Bool)
     /// All items of a partition with their fingerprints.
     case items(Partition)
     /// What of a partition should be listed elsewhere, and what it lists itself: to be compared.
@@ -61,9 +62,10 @@ package enum ReplicaRequest: Sendable {
     }
 }
 
-/// Whether merged items come from a fellow holder (reconciliation) or from a holder of an older
-/// layout (moving a partition, where ballots must come along).
-package enum MergeOrigin: Hashable, Sendable { case holder, takeOver }
+/// Where merged items come from: a fellow holder (reconciliation), a holder of an older layout to
+/// one of the newest, or a disk that holds the partition no more. Ballots come along with the last
+/// two, since what was accepted there must be found among the holders that are.
+package enum MergeOrigin: Hashable, Sendable { case holder, takeOver, handBack }
 
 /// A version to be made.
 package struct Assignment: Hashable, Sendable {
