@@ -119,13 +119,14 @@ extension ClusterNode {
             let fetched = Array(
                 keys.filter { $0 != .context }.prefix(ClusterLimits.mergeCountMax))
             exchanges[id]?.step = .fetching
+            exchanges[id]?.asked = fetched
             both(
                 id, .fetch(partition, fetched, withBallots: ballots),
                 .fetch(partition, fetched, withBallots: ballots), &turn)
         case .fetching:
             exchanges[id]?.step = .merging
-            let forUs = PartitionExchange.toTell(exchange.theirs, exchange.own)
-            let forThem = PartitionExchange.toTell(exchange.own, exchange.theirs)
+            let forUs = exchange.toTell(exchange.theirs, exchange.own)
+            let forThem = exchange.toTell(exchange.own, exchange.theirs)
             var context = exchange.own.context
             if configuration.canaries.contains(.distrustsReturning) {
                 context.formUnion(exchange.theirs.context)

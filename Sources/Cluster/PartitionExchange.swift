@@ -42,6 +42,8 @@ struct PartitionExchange: Sendable {
     var round = 0
     var own = Side()
     var theirs = Side()
+    /// The items that both sides were asked for.
+    var asked: [ItemKey] = []
     /// The disk that answered for the peer.
     var peerDisk: DiskID?
     /// The own sum that a hand-back brought over.
@@ -75,10 +77,13 @@ struct PartitionExchange: Sendable {
         return result
     }
 
-    /// What `from` has, with an empty register for each that only `to` has: there it went.
-    static func toTell(_ from: Side, _ to: Side) -> [KeyedRegister] {
+    /// What `from` has, with an empty register for each of the items asked for that only `to` has:
+    /// there it went. (Registers that came for their ballots were not asked for; that the other
+    /// side did not send them means nothing.)
+    func toTell(_ from: Side, _ to: Side) -> [KeyedRegister] {
         var result = from.registers
         for item in to.registers where !from.registers.contains(where: { $0.key == item.key }) {
+            guard asked.contains(ItemKey(item.key.fingerprint)) else { continue }
             result.append(KeyedRegister(key: item.key, register: Register()))
         }
         return result
