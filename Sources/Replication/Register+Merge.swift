@@ -39,7 +39,7 @@ extension Register {
             mine.insert(version.dot)
             insertKept(version)
         }
-        for version in other.kept { noteKept(version) }
+        for version in other.kept { noteKept(version, in: &mine) }
         for version in other.prepared { commit(version, in: &mine) }
         if let head = other.head { commit(head, in: &mine) }
     }
@@ -71,7 +71,9 @@ extension Register {
 
     /// The other side keeps a version that may still be the head or prepared here: it was
     /// superseded there, and the superseding version may be gone by now.
-    private mutating func noteKept(_ theirs: KeptVersion) {
+    private mutating func noteKept(
+        _ theirs: KeptVersion, in mine: inout PartitionContext
+    ) {
         if let index = kept.firstIndex(where: { $0.dot == theirs.dot }) {
             kept[index].since = min(kept[index].since, theirs.since)
             kept[index].isConflict = kept[index].isConflict || theirs.isConflict
@@ -80,6 +82,7 @@ extension Register {
             insertKept(theirs)
         } else if prepared.contains(where: { $0.dot == theirs.dot }) {
             prepared.removeAll { $0.dot == theirs.dot }
+            mine.insert(theirs.dot)
             insertKept(theirs)
         }
     }

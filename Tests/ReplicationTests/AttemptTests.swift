@@ -61,6 +61,29 @@ import Testing
         #expect(a.register(key)?.prepared == [second])
     }
 
+    /// A disk that still has a version prepared hears that it is kept elsewhere: from then on its
+    /// context knows it, so that its expiry here is an expiry for all.
+    @Test func whatGoesFromPreparedToKeptIsInTheContext() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let version = assign(on: &a, time: 1) else { return }
+        _ = b.execute(.prepare(key, version), at: .zero)
+        _ = a.execute(.commit(key, version, listed: false), at: .zero)
+        let deletion = RegisterVersion(
+            version: Version(
+                dot: dot(2, 1), time: HybridTime(value: 9),
+                context: CausalContext(entries: [version.dot, dot(2, 1)])),
+            value: .deleted, operation: operation(2))
+        _ = a.execute(.commit(key, deletion, listed: false), at: .zero)
+        tell(from: a, to: &b)
+        #expect(b.register(key)?.kept.map(\.dot) == [version.dot])
+        #expect(b.state(of: key.partition).context.contains(version.dot))
+        _ = b.execute(.expire(key, [version.dot]), at: .zero)
+        for _ in 0..<2 { exchange(&a, &b) }
+        #expect(a.register(key)?.kept == [])
+        #expect(b.register(key)?.kept == [])
+    }
+
     private func assign(
         on tables: inout MemoryTables, time: UInt64, cover: CausalContext = .empty,
         above: HybridTime = .zero
