@@ -34,3 +34,8 @@ func file(_ number: UInt64) -> RegisterValue {
             object: ObjectID(bits: Bits128(high: 0, low: number)),
             home: Partition(number: 0)))
 }
+
+func node(_ name: String) -> NodeID {
+    guard let node = NodeID(name) else { preconditionFailure("no node's name: \(name)") }
+    return node
+}

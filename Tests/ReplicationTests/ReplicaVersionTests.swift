@@ -1,0 +1,256 @@
+import Model
+import Testing
+
+@testable import Replication
+
+/// The rules of one disk for making versions and taking them in.
+@Suite struct ReplicaVersionTests {
+    private let key = RegisterKey.file(path("/a"))
+    private var a = MemoryTables(disk: disk(0))
+    private var b = MemoryTables(disk: disk(1))
+
+    @Test mutating func aPrepareThatDoesNotCoverTheHeadIsRefused() {
+        let head = committed(on: &b, operation: 1, time: 50)
+        let other = assigned(on: &a, operation: 2, time: 99)
+        guard case .refused(let context, let above) = run(.prepare(key, other), on: &b) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(context.contains(head.dot))
+        #expect(above == head.version.time)
+        #expect(b.register(key)?.prepared == [])
+        // Assigned again with what the refusal said, it is taken.
+        let again = assigned(on: &a, operation: 2, time: 60, cover: context, above: above)
+        #expect(again.covers(head))
+        #expect(head.rank < again.rank)
+        #expect(isPrepared(run(.prepare(key, again), on: &b)))
+    }
+
+    @Test mutating func aPrepareBesideAnotherIsRefusedOnlyWhereItRanksBelow() {
+        let low = assigned(on: &a, operation: 1, time: 10)
+        let high = assigned(on: &b, operation: 2, time: 20)
+        #expect(isPrepared(run(.prepare(key, high), on: &a)))
+        #expect(isRefused(run(.prepare(key, low), on: &b)))
+    }
+
+    @Test mutating func theSameOperationIsNotAppliedTwice() {
+        let first = committed(on: &a, operation: 1, time: 10)
+        for time in [11, 90] as [UInt64] {
+            let reply = run(
+                .assign(assignment(operation: 1, time: time)), on: &a)
+            #expect(isAlreadyApplied(reply, as: first))
+        }
+        #expect(isAlreadyApplied(run(.mint(assignment(operation: 1, time: 90)), on: &a), as: first))
+        // Also once it is overwritten and kept.
+        _ = committed(on: &a, operation: 2, time: 20)
+        #expect(
+            isAlreadyApplied(run(.assign(assignment(operation: 1, time: 91)), on: &a), as: first))
+        let attempt = assigned(on: &b, operation: 1, time: 95)
+        #expect(isAlreadyApplied(run(.prepare(key, attempt), on: &a), as: first))
+    }
+
+    @Test mutating func anAssignmentSentTwiceMakesOneVersion() {
+        let first = assigned(on: &a, operation: 1, time: 10)
+        #expect(assigned(on: &a, operation: 1, time: 30) == first)
+        #expect(a.state(of: key.partition).counter == 1)
+    }
+
+    @Test mutating func aReassignedVersionCoversWhatTheHolderKnew() {
+        let first = assigned(on: &a, operation: 1, time: 10)
+        var cover = CausalContext.empty
+        cover.insert(dot(1, 7))
+        let above = HybridTime(value: 70)
+        let second = assigned(on: &a, operation: 1, time: 20, cover: cover, above: above)
+        #expect(second.version.context.contains(dot(1, 7)))
+        #expect(above < second.version.time)
+        #expect(second.covers(first))
+        #expect(a.register(key)?.prepared == [second])
+        #expect(a.state(of: key.partition).context.contains(first.dot))
+    }
+
+    @Test mutating func aVersionRanksAboveAllThatIsKnownThoughTheClockIsBehind() {
+        let first = committed(on: &a, operation: 1, time: 1_000)
+        let second = assigned(on: &a, operation: 2, time: 5)
+        #expect(first.rank < second.rank)
+        #expect(second.covers(first))
+    }
+
+    @Test mutating func whatIsPreparedIsNotVisibleButIsTheNewest() {
+        let version = assigned(on: &a, operation: 1, time: 10)
+        #expect(a.register(key)?.head == nil)
+        #expect(a.register(key)?.newest == version)
+        #expect(a.state(of: key.partition).contents == .zero)
+        _ = run(.commit(key, version, listed: true), on: &a)
+        #expect(a.register(key)?.head == version)
+    }
+
+    @Test mutating func settleCommitsWhatWasPreparedLongAgo() {
+        let version = assigned(on: &a, operation: 1, time: 10)
+        _ = a.execute(.settle(preparedBefore: .seconds(-1)), at: .seconds(1))
+        #expect(a.register(key)?.head == nil)
+        let outcome = a.execute(.settle(preparedBefore: .seconds(1)), at: .seconds(3))
+        #expect(a.register(key)?.head == version)
+        #expect(a.register(key)?.prepared == [])
+        #expect(outcome.changes.map(\.new) == [a.state(of: key.partition).sum])
+        #expect(outcome.hasOutbox)
+        #expect(a.unsettled(before: .seconds(9)) == [])
+    }
+
+    @Test mutating func aCommitThatComesTwiceOrAfterItsOverwritingChangesNothing() {
+        let first = committed(on: &a, operation: 1, time: 10)
+        _ = committed(on: &a, operation: 2, time: 20)
+        let before = a.register(key)
+        let outcome = a.execute(.commit(key, first, listed: false), at: .zero)
+        #expect(a.register(key) == before)
+        #expect(outcome.changes.isEmpty)
+    }
+
+    @Test mutating func aPrepareThatComesAfterItsCommitIsNotPreparedAgain() {
+        let first = committed(on: &a, operation: 1, time: 10)
+        #expect(isPrepared(run(.prepare(key, first), on: &a)))
+        #expect(a.register(key)?.prepared == [])
+        #expect(a.unsettled(before: .seconds(9)) == [])
+    }
+
+    @Test mutating func concurrentLosersAreMarkedWhicheverComesFirst() {
+        let low = assigned(on: &a, operation: 1, time: 10)
+        let high = assigned(on: &b, operation: 2, time: 20)
+        for versions in [[low, high], [high, low]] {
+            var tables = MemoryTables(disk: disk(5))
+            for version in versions { _ = run(.commit(key, version, listed: true), on: &tables) }
+            #expect(tables.register(key)?.head == high)
+            #expect(
+                tables.register(key)?.kept
+                    == [KeptVersion(version: low, since: high.version.time, isConflict: true)])
+        }
+    }
+
+    @Test mutating func aFullDiskTakesNoContentButTakesDeletions() {
+        let file = assigned(on: &b, operation: 1, time: 10)
+        let deletion = assigned(on: &b, operation: 2, time: 20, value: .deleted)
+        a.isFull = true
+        #expect(run(.assign(assignment(operation: 3, time: 10)), on: &a).isFull)
+        #expect(run(.mint(assignment(operation: 3, time: 10)), on: &a).isFull)
+        #expect(run(.prepare(key, file), on: &a).isFull)
+        let ballot = Ballot(round: 1, node: node("n"))
+        #expect(run(.accept(key, ballot, file), on: &a).isFull)
+        #expect(a.register(key) == nil)
+        #expect(isPrepared(run(.prepare(key, deletion), on: &a)))
+        _ = assigned(on: &a, operation: 4, time: 30, value: .deleted)
+    }
+
+    @Test mutating func sequencesAreNeverGivenOutTwice() {
+        var given: Set<Dot> = []
+        for number in UInt64(1)...60 {
+            switch number % 6 {
+            case 0:
+                let sum = a.state(of: key.partition).sum
+                _ = a.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+                _ = run(.forget(key.partition, ifSum: sum), on: &a)
+                let settled = a.state(of: key.partition).sum
+                _ = run(.forget(key.partition, ifSum: settled), on: &a)
+                #expect(a.partitions == [])
+            case 1:
+                guard
+                    case .assigned(let version, _) = run(
+                        .mint(assignment(operation: number, time: number)), on: &a)
+                else { continue }
+                #expect(given.insert(version.dot).inserted)
+            case 2:
+                let version = assigned(on: &a, operation: number, time: number)
+                #expect(given.insert(version.dot).inserted)
+                let again = assigned(
+                    on: &a, operation: number, time: number,
+                    above: HybridTime(value: version.version.time.value + 9))
+                #expect(given.insert(again.dot).inserted)
+            default:
+                let version = assigned(on: &a, operation: number, time: number)
+                #expect(given.insert(version.dot).inserted)
+            }
+        }
+    }
+
+    @Test mutating func forgetRaisesTheSequenceFloor() {
+        let version = committed(on: &a, operation: 1, time: 10)
+        let partition = key.partition
+        #expect(isStale(run(.forget(partition, ifSum: .zero), on: &a)))
+        let sum = a.state(of: partition).sum
+        _ = run(.forget(partition, ifSum: sum), on: &a)
+        #expect(a.sequenceFloor == version.dot.sequence)
+        #expect(a.register(key) == nil)
+        #expect(assigned(on: &a, operation: 2, time: 20).dot.sequence == version.dot.sequence + 1)
+    }
+
+    @Test mutating func whatIsPreparedKeepsAPartitionFromBeingForgotten() {
+        _ = assigned(on: &a, operation: 1, time: 10)
+        let sum = a.state(of: key.partition).sum
+        #expect(isStale(run(.forget(key.partition, ifSum: sum), on: &a)))
+        #expect(a.register(key)?.prepared.count == 1)
+    }
+
+    @Test mutating func contextsAreJoinedOnlyWhereTheContentsAreEqual() {
+        _ = committed(on: &a, operation: 1, time: 10)
+        let partition = key.partition
+        let theirs = a.state(of: partition)
+        let request = ReplicaRequest.joinContext(
+            partition, theirs.context, ifContents: theirs.contents)
+        #expect(isStale(run(request, on: &b)))
+        #expect(b.state(of: partition).context.isEmpty)
+    }
+
+    // MARK: Words
+
+    private func assignment(
+        operation number: UInt64, time: UInt64, value: RegisterValue? = nil,
+        cover: CausalContext = .empty, above: HybridTime = .zero
+    ) -> Assignment {
+        Assignment(
+            key: key, value: value ?? file(number), operation: operation(number), cover: cover,
+            above: above, time: HybridTime(value: time))
+    }
+
+    private func assigned(
+        on tables: inout MemoryTables, operation number: UInt64, time: UInt64,
+        value: RegisterValue? = nil, cover: CausalContext = .empty, above: HybridTime = .zero
+    ) -> RegisterVersion {
+        let request = ReplicaRequest.assign(
+            assignment(
+                operation: number, time: time, value: value, cover: cover, above: above))
+        guard case .assigned(let version, _) = run(request, on: &tables) else {
+            preconditionFailure("operation \(number) was not assigned")
+        }
+        return version
+    }
+
+    private func committed(
+        on tables: inout MemoryTables, operation number: UInt64, time: UInt64
+    ) -> RegisterVersion {
+        let version = assigned(on: &tables, operation: number, time: time)
+        _ = run(.commit(key, version, listed: true), on: &tables)
+        return version
+    }
+}
+
+func run(_ request: ReplicaRequest, on tables: inout MemoryTables) -> ReplicaReply {
+    tables.execute(request, at: .zero).reply
+}
+
+func isPrepared(_ reply: ReplicaReply) -> Bool {
+    if case .prepared = reply { return true }
+    return false
+}
+
+func isRefused(_ reply: ReplicaReply) -> Bool {
+    if case .refused = reply { return true }
+    return false
+}
+
+func isStale(_ reply: ReplicaReply) -> Bool {
+    if case .stale = reply { return true }
+    return false
+}
+
+func isAlreadyApplied(_ reply: ReplicaReply, as version: RegisterVersion) -> Bool {
+    if case .alreadyApplied(version) = reply { return true }
+    return false
+}
