@@ -1,0 +1,147 @@
+import Model
+import Testing
+
+@testable import Replication
+
+/// The acceptor of ballots, beside unconditional writes.
+@Suite struct ReplicaBallotTests {
+    private let key = RegisterKey.file(path("/a"))
+    private var a = MemoryTables(disk: disk(0))
+    private let low = Ballot(round: 1, node: node("n1"))
+    private let high = Ballot(round: 1, node: node("n2"))
+
+    @Test mutating func aPromiseRefusesLowerBallots() {
+        #expect(isPromised(run(.promise(key, high), on: &a)))
+        #expect(isTooLow(run(.promise(key, low), on: &a)))
+        #expect(isTooLow(run(.accept(key, low, version(dot(1, 1), time: 10)), on: &a)))
+        #expect(a.register(key)?.ballot == BallotSlot(promised: high))
+        // The same and higher ones are taken.
+        #expect(isPromised(run(.promise(key, high), on: &a)))
+        #expect(isPromised(run(.promise(key, Ballot(round: 2, node: node("n1"))), on: &a)))
+    }
+
+    @Test mutating func aPromiseTellsWhatWasAccepted() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, accepted), on: &a)
+        guard case .promised(let register, _) = run(.promise(key, high), on: &a) else {
+            Issue.record("no promise")
+            return
+        }
+        #expect(register.ballot?.accepted == .init(ballot: low, version: accepted))
+        #expect(register.ballot?.promised == high)
+    }
+
+    @Test mutating func ballotsAcceptOnlyWhatCoversEverything() {
+        let head = version(dot(1, 1), time: 10)
+        let prepared = version(dot(2, 1), time: 20, after: [head.dot])
+        _ = run(.commit(key, head, listed: true), on: &a)
+        _ = run(.prepare(key, prepared), on: &a)
+        let blind = version(dot(3, 1), time: 99)
+        let half = version(dot(3, 2), time: 99, after: [head.dot])
+        let whole = version(dot(3, 3), time: 99, after: [head.dot, prepared.dot])
+        #expect(isRefused(run(.accept(key, low, blind), on: &a)))
+        #expect(isRefused(run(.accept(key, low, half), on: &a)))
+        #expect(a.register(key)?.ballot == nil)
+        #expect(isAccepted(run(.accept(key, low, whole), on: &a)))
+    }
+
+    @Test mutating func acceptedIsInvisibleUntilCommitted() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, accepted), on: &a)
+        #expect(a.register(key)?.head == nil)
+        #expect(a.register(key)?.newest == nil)
+        #expect(a.state(of: key.partition).sum == .zero)
+        let settled = a.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+        guard case .unsettled([key]) = settled.reply else {
+            Issue.record("\(settled.reply)")
+            return
+        }
+        #expect(a.register(key)?.head == nil)
+        _ = run(.commit(key, accepted, listed: true), on: &a)
+        #expect(a.register(key)?.head == accepted)
+        #expect(a.register(key)?.ballot?.accepted == nil)
+        #expect(a.unsettled(before: .seconds(9)) == [])
+    }
+
+    @Test mutating func theNextVersionCoversWhatWasAccepted() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, accepted), on: &a)
+        let assignment = Assignment(
+            key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
+        guard case .assigned(let next, _) = run(.assign(assignment), on: &a) else {
+            Issue.record("not assigned")
+            return
+        }
+        #expect(next.covers(accepted))
+        #expect(accepted.rank < next.rank)
+        _ = run(.commit(key, next, listed: true), on: &a)
+        #expect(a.register(key)?.ballot?.accepted == nil)
+    }
+
+    @Test mutating func aPrepareThatRanksBelowWhatWasAcceptedIsRefused() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, accepted), on: &a)
+        #expect(isRefused(run(.prepare(key, version(dot(2, 1), time: 9)), on: &a)))
+        #expect(isPrepared(run(.prepare(key, version(dot(2, 2), time: 11)), on: &a)))
+    }
+
+    @Test mutating func whatIsCommittedAlreadyIsAcceptedWithoutATrace() {
+        let committed = version(dot(1, 1), time: 10)
+        _ = run(.commit(key, committed, listed: true), on: &a)
+        #expect(isAccepted(run(.accept(key, low, committed), on: &a)))
+        #expect(a.register(key)?.ballot == nil)
+    }
+
+    @Test mutating func aMintedVersionIsNotStoredAndItsDotIsSpent() {
+        let assignment = Assignment(
+            key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
+        guard case .assigned(let first, _) = run(.mint(assignment), on: &a),
+            case .assigned(let second, _) = run(.mint(assignment), on: &a)
+        else {
+            Issue.record("not minted")
+            return
+        }
+        #expect(a.register(key) == nil)
+        #expect(first.dot != second.dot)
+    }
+
+    @Test mutating func ballotsComeAlongOnlyWhereAPartitionMoves() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, high, accepted), on: &a)
+        let item = KeyedRegister(key: key, register: a.register(key) ?? Register())
+        for (origin, expected) in [
+            (MergeOrigin.holder, nil), (.takeOver, item.register.ballot),
+            (.handBack, item.register.ballot),
+        ] {
+            var b = MemoryTables(disk: disk(1))
+            let outcome = b.execute(
+                .merge(key.partition, [item], [], theirs: PartitionContext(), origin), at: .zero)
+            #expect(b.register(key)?.ballot == expected)
+            #expect(outcome.isUnsettled == (expected != nil))
+        }
+    }
+
+    private func version(_ dot: Dot, time: UInt64, after: [Dot] = []) -> RegisterVersion {
+        var context = CausalContext(entries: after)
+        context.insert(dot)
+        return RegisterVersion(
+            version: Version(dot: dot, time: HybridTime(value: time), context: context),
+            value: file(dot.sequence),
+            operation: operation(dot.disk.bits.high << 8 | dot.sequence))
+    }
+
+    private func isPromised(_ reply: ReplicaReply) -> Bool {
+        if case .promised = reply { return true }
+        return false
+    }
+
+    private func isAccepted(_ reply: ReplicaReply) -> Bool {
+        if case .accepted = reply { return true }
+        return false
+    }
+
+    private func isTooLow(_ reply: ReplicaReply) -> Bool {
+        if case .ballotTooLow(high) = reply { return true }
+        return false
+    }
+}
