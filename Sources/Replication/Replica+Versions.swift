@@ -98,12 +98,17 @@ extension Replica {
     static func refusal(
         of version: RegisterVersion, by register: Register, exactly: Bool
     ) -> ReplicaReply? {
-        var isCovered = register.head.map { version.covers($0) } ?? true
-        for other in register.prepared where !version.covers(other) {
-            if exactly || version.rank < other.rank { isCovered = false }
+        // A context says which sequences of a disk were known, up to the highest: it also names
+        // versions that the disk had forgotten or never stored, so the rank is compared as well.
+        var isCovered =
+            register.head.map { version.covers($0) && $0.rank < version.rank } ?? true
+        for other in register.prepared {
+            if version.rank < other.rank || (exactly && !version.covers(other)) {
+                isCovered = false
+            }
         }
         if let accepted = register.ballot?.accepted?.version, accepted.dot != version.dot,
-            !exactly, !version.covers(accepted), version.rank < accepted.rank
+            !exactly, version.rank < accepted.rank
         {
             isCovered = false
         }

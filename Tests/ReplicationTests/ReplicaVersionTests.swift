@@ -33,6 +33,23 @@ import Testing
         #expect(isRefused(run(.prepare(key, low), on: &b)))
     }
 
+    /// A disk gave a version away with its partition and assigns the next without knowledge of it:
+    /// the context names the disk's earlier sequences all the same.
+    @Test mutating func aPrepareThatRanksBelowTheHeadIsRefusedThoughItsContextNamesTheHead() {
+        let head = committed(on: &a, operation: 1, time: 100)
+        _ = run(.commit(key, head, listed: true), on: &b)
+        let sum = a.state(of: key.partition).sum
+        _ = run(.forget(key.partition, ifSum: sum), on: &a)
+        let next = assigned(on: &a, operation: 2, time: 50)
+        #expect(next.covers(head))
+        #expect(isRefused(run(.prepare(key, next), on: &b)))
+        let again = assigned(
+            on: &a, operation: 2, time: 51, above: head.version.time)
+        #expect(isPrepared(run(.prepare(key, again), on: &b)))
+        _ = run(.commit(key, again, listed: true), on: &b)
+        #expect(b.register(key)?.head == again)
+    }
+
     @Test mutating func theSameOperationIsNotAppliedTwice() {
         let first = committed(on: &a, operation: 1, time: 10)
         for time in [11, 90] as [UInt64] {
