@@ -56,7 +56,9 @@ extension Replica {
         let state = tables.state(of: partition)
         let (registers, _) = tables.contents(of: partition)
         guard state.sum == sum,
-            registers.allSatisfy(\.register.prepared.isEmpty)
+            registers.allSatisfy(\.register.prepared.isEmpty),
+            // Who has the registers now took them for listed.
+            !tables.outbox(limit: .max).contains(where: { Partition(of: $0.path) == partition })
         else { return .stale }
         tables.sequenceFloor = max(
             tables.sequenceFloor, state.counter, state.context.highestSequence(of: tables.disk))

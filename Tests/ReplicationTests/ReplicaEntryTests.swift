@@ -25,6 +25,16 @@ import Testing
         #expect(a.outbox(limit: 9) == [])
     }
 
+    @Test mutating func aPartitionIsNotForgottenBeforeItsEntriesFollowed() {
+        _ = run(.commit(file, version(1), listed: false), on: &a)
+        let sum = a.state(of: file.partition).sum
+        #expect(isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
+        #expect(a.outbox(limit: 9) == [.file(file.path)])
+        _ = run(.outboxDone([.file(file.path)]), on: &a)
+        #expect(!isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
+        #expect(a.register(file) == nil)
+    }
+
     @Test mutating func aCommitThatChangesNoHeadLeavesNothingInTheOutbox() {
         _ = run(.commit(file, version(2), listed: true), on: &a)
         let outcome = a.execute(.commit(file, version(1), listed: false), at: .zero)

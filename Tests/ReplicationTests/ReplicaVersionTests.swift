@@ -163,7 +163,8 @@ import Testing
             case 0:
                 let sum = a.state(of: key.partition).sum
                 _ = a.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
-                _ = run(.forget(key.partition, ifSum: sum), on: &a)
+                #expect(isStale(run(.forget(key.partition, ifSum: sum), on: &a)))
+                _ = run(.outboxDone([.file(key.path)]), on: &a)
                 let settled = a.state(of: key.partition).sum
                 _ = run(.forget(key.partition, ifSum: settled), on: &a)
                 #expect(a.partitions == [])
