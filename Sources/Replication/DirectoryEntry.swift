@@ -111,9 +111,11 @@ package struct DirectoryEntry: Hashable, Sendable {
 }
 
 extension DirectoryEntry.FileSlot {
+    /// Of two corrections at once the one with a record wins: a live file is never unlisted by it.
     fileprivate func isBelow(_ other: Self) -> Bool {
         if rank != other.rank { return rank < other.rank }
-        return correction < other.correction
+        if correction != other.correction { return correction < other.correction }
+        return record == nil && other.record != nil
     }
 }
 

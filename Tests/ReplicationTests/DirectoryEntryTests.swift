@@ -66,14 +66,13 @@ import Testing
         return result
     }
 
-    /// What a file's slot says follows from its rank and correction, as in the cluster; whether a
-    /// directory exists may differ at one rank.
+    /// Whether the child is there may differ at one rank: two nodes corrected it at once.
     private func randomEntry(using generator: inout SplitMix64) -> DirectoryEntry {
         var entry = DirectoryEntry()
         if Int.random(in: 0..<3, using: &generator) > 0 {
             let version = version(randomRank(using: &generator))
             let correction = UInt32.random(in: 0...1, using: &generator)
-            let isGone = (version.dot.sequence + UInt64(correction)) % 2 == 0
+            let isGone = Bool.random(using: &generator)
             entry.file = .init(
                 rank: version.rank, record: isGone ? nil : version.record, correction: correction)
         }
