@@ -36,7 +36,9 @@ extension ClusterNode {
         switch (step, answer) {
         case (.stateSaved, _): stateSaved(&turn)
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
-        case (.settled, .replica(.unsettled(let keys))): settleBallots(keys, &turn)
+        case (.settled, .replica(.unsettled(let keys, let more))):
+            if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
+            settleBallots(keys, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
         case (.audit, .replica(.audit(let files, let entries))):
             audit(files, entries, &turn)

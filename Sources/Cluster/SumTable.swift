@@ -27,13 +27,15 @@ struct SumTable: Sendable {
             let isThere = index < all.count && all[index].partition == change.partition
             let new = PartitionSum(
                 partition: change.partition, sum: change.new, itemCount: change.itemCount)
-            switch (isThere, change.new != .zero) {
+            // What is only promised or accepted adds nothing to a sum, and is there all the same.
+            let isLeft = change.new != .zero || change.itemCount > 0
+            switch (isThere, isLeft) {
             case (true, true): all[index] = new
             case (true, false): all.remove(at: index)
             case (false, true): all.insert(new, at: index)
             case (false, false): break
             }
-            if isThere != (change.new != .zero) { areScopesOld = true }
+            if isThere != isLeft { areScopesOld = true }
             setIndex(new)
         }
     }

@@ -112,6 +112,9 @@ package struct BallotOperation: Sendable {
             return propose(version, &directives)
         case (.minting, .alreadyApplied(let version)):
             return confirm(version, &directives)
+        case (.minting, .ballotTooLow(let promised)):
+            ballot.round = max(ballot.round, promised.round)
+            return retry(time, using: &generator)
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
@@ -239,6 +242,7 @@ package struct BallotOperation: Sendable {
         let unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
         switch purpose {
         case .settle:
+            commitStranded(context, &directives)
             if let unsettled { return propose(unsettled, &directives) }
             if let head = joined.head { return confirm(head, &directives) }
             phase = .finished(.settled(joined))
@@ -258,6 +262,21 @@ package struct BallotOperation: Sendable {
                 return
             }
             mint(value, operation, time, &directives)
+        }
+    }
+
+    /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated
+    /// outranks by now: it can only be kept, as the loser of a conflict.
+    private func commitStranded(
+        _ context: PartitionContext, _ directives: inout [CoordinatorDirective]
+    ) {
+        for answer in answers {
+            guard let version = answer.register.ballot?.accepted?.version,
+                !context.contains(version.dot), !version.ranksAbove(joined.head)
+            else { continue }
+            for target in targets.holders {
+                directives.append(.tell(target.node, .commit(key, version, listed: true)))
+            }
         }
     }
 
@@ -282,7 +301,7 @@ package struct BallotOperation: Sendable {
                 .mint(
                     Assignment(
                         key: key, value: value, operation: operation, cover: cover, above: above,
-                        time: time.stamp)),
+                        time: time.stamp), ballot),
                 round: round))
     }
 

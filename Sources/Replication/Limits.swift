@@ -21,6 +21,10 @@ package enum ReplicationLimits {
     /// A coordinator gives up here: below the 20 s after which clients do.
     package static let operationTimeout = Duration.seconds(10)
 
+    /// A promise without an accepted version is forgotten after this long: no proposer, which gives
+    /// up after `operationTimeout`, can still go by it.
+    package static let promiseAge = Duration.seconds(60)
+
     /// What was prepared this long ago is committed without its coordinator's word, and a ballot
     /// is settled by whoever finds it: some round trips of a slow network.
     package static let settleAfter = Duration.seconds(2)

@@ -46,8 +46,12 @@ extension Register {
 
     /// The ballots that another holder knows: for a holder that takes a partition over, so that
     /// what was accepted by a majority of the old holders is found among the new ones.
-    package mutating func mergeBallot(_ other: BallotSlot?) {
-        guard let other else { return }
+    package mutating func mergeBallot(_ other: BallotSlot?, in context: PartitionContext) {
+        guard var other else { return }
+        // What was committed here is settled, also where it is gone by now.
+        if let accepted = other.accepted, context.contains(accepted.version.dot) {
+            other.accepted = nil
+        }
         guard var slot = ballot else {
             ballot = other
             return

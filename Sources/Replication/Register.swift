@@ -106,7 +106,8 @@ package struct Register: Hashable, Sendable {
     /// The version that `operation` wrote here, whatever became of it.
     package func version(of operation: OperationID) -> RegisterVersion? {
         if let head, head.operation == operation { return head }
-        if let found = prepared.first(where: { $0.operation == operation }) { return found }
+        let attempts = prepared.filter { $0.operation == operation }
+        if let last = attempts.max(by: { $0.rank < $1.rank }) { return last }
         return kept.first { $0.version.operation == operation }?.version
     }
 

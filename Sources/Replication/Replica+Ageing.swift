@@ -3,10 +3,13 @@ import Model
 // What time does: prepared versions become visible, kept ones and tombstones go.
 extension Replica {
     static func settle(
-        preparedBefore: Duration, _ tables: inout some ReplicaTables,
+        preparedBefore: Duration, _ tables: inout some ReplicaTables, _ now: Duration,
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         var inBallot: [RegisterKey] = []
+        // A promise whose proposer has long given up binds nobody.
+        let old = Set(
+            tables.unsettled(before: preparedBefore - ReplicationLimits.promiseAge))
         for key in tables.unsettled(before: preparedBefore) {
             guard var register = tables.register(key) else {
                 tables.setUnsettled(nil, for: key)
@@ -14,20 +17,26 @@ extension Replica {
             }
             let before = register
             let partition = key.partition
-            let old = tables.state(of: partition).sum
+            let oldState = tables.state(of: partition)
             var context = tables.state(of: partition).context
             for version in before.prepared { register.commit(version, in: &context) }
+            if register.ballot?.accepted == nil, old.contains(key) { register.ballot = nil }
             store(register, context, for: key, &tables)
             note(before, register, of: key, listed: false, &tables, &outcome)
-            if register.ballot?.accepted != nil { inBallot.append(key) }
+            if register.ballot?.accepted != nil {
+                inBallot.append(key)
+            } else if register.ballot != nil {
+                tables.setUnsettled(now, for: key)
+            }
             let state = tables.state(of: partition)
-            if state.sum != old {
+            if state.itemCount != oldState.itemCount || state.sum != oldState.sum {
                 outcome.changes.append(
                     PartitionChange(
-                        partition: partition, old: old, new: state.sum, itemCount: state.itemCount))
+                        partition: partition, old: oldState.sum, new: state.sum,
+                        itemCount: state.itemCount))
             }
         }
-        return .unsettled(inBallot)
+        return .unsettled(inBallot, more: !tables.unsettled(before: now).isEmpty)
     }
 
     static func expire(
@@ -46,7 +55,12 @@ extension Replica {
             head.dot == dot, head.value.isDeleted
         else { return .stale }
         register.head = nil
-        store(register, tables.state(of: key.partition).context, for: key, &tables)
+        var context = tables.state(of: key.partition).context
+        // What the deletion knew of may still be on a disk that holds the partition no more, and
+        // may never have been here. Just these: a context of a path names the last write of each
+        // disk, and the ones between belong to other paths.
+        for known in head.version.context.entries { context.insert(known) }
+        store(register, context, for: key, &tables)
         return .done
     }
 

@@ -3,7 +3,8 @@ import Model
 // Conditional writes: the acceptor of CASPaxos (Rystsov 2018), beside unconditional writes.
 extension Replica {
     static func promise(
-        _ key: RegisterKey, _ ballot: Ballot, _ tables: inout some ReplicaTables
+        _ key: RegisterKey, _ ballot: Ballot, _ tables: inout some ReplicaTables,
+        _ now: Duration, _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         var register = tables.register(key) ?? Register()
         let context = tables.state(of: key.partition).context
@@ -16,6 +17,8 @@ extension Replica {
             register.ballot?.promised = ballot
         }
         store(register, context, for: key, &tables)
+        tables.setUnsettled(now, for: key)
+        outcome.isUnsettled = true
         return .promised(register, context)
     }
 

@@ -8,19 +8,19 @@ extension Replica {
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         for item in registers {
-            precondition(item.key.partition == partition, "a register of another partition")
+            guard item.key.partition == partition else { return .stale }
             let before = tables.register(item.key) ?? Register()
             var context = tables.state(of: partition).context
             var register = before
             register.merge(item.register, mine: &context, theirs: theirs)
-            if origin != .holder { register.mergeBallot(item.register.ballot) }
+            if origin != .holder { register.mergeBallot(item.register.ballot, in: context) }
             if register.ballot?.accepted != nil { outcome.isUnsettled = true }
             store(register, context, for: item.key, &tables)
             if register.ballot?.accepted != nil { tables.setUnsettled(.zero, for: item.key) }
             note(before, register, of: item.key, listed: origin == .takeOver, &tables, &outcome)
         }
         for item in entries {
-            precondition(item.key.partition == partition, "an entry of another partition")
+            guard item.key.partition == partition else { return .stale }
             put(item.entry, for: item.key, &tables, &outcome)
         }
         return .merged

@@ -8,9 +8,8 @@ extension Replica {
     ) -> ReplicaReply {
         let key = assignment.key
         var register = tables.register(key) ?? Register()
-        var context = tables.state(of: key.partition).context
-        let earlier = register.version(of: assignment.operation)
-        if let earlier {
+        let context = tables.state(of: key.partition).context
+        if let earlier = register.version(of: assignment.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             if assignment.isMet(by: earlier) {
                 return .assigned(earlier, replacing: register.isLive)
@@ -18,13 +17,8 @@ extension Replica {
         }
         if tables.isFull, assignment.value.facts != nil { return .full }
         let version = makeVersion(assignment, register, &tables)
-        if let earlier {
-            // A holder knew more than this version covers. Its dot is spent: in the context, so
-            // that no hole stays in it, and wherever the version was prepared it gives way to the
-            // new one, which ranks above it.
-            register.prepared.removeAll { $0.dot == earlier.dot }
-            context.insert(earlier.dot)
-        }
+        // An earlier attempt, which covers less than some holder knows, stays beside this one until
+        // this one is committed: it may be what another coordinator counted on.
         register.prepared.append(version)
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
@@ -32,15 +26,27 @@ extension Replica {
         return .assigned(version, replacing: register.isLive)
     }
 
+    /// The own disk accepts what it mints at once: its next version, which names all before it in
+    /// its context, then knows this one.
     static func mint(
-        _ assignment: Assignment, _ tables: inout some ReplicaTables
+        _ assignment: Assignment, _ ballot: Ballot, _ tables: inout some ReplicaTables,
+        _ now: Duration, _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
-        let register = tables.register(assignment.key) ?? Register()
+        let key = assignment.key
+        var register = tables.register(key) ?? Register()
+        if let promised = register.ballot?.promised, promised > ballot {
+            return .ballotTooLow(promised)
+        }
         if let earlier = register.version(of: assignment.operation) {
             return .alreadyApplied(earlier)
         }
         if tables.isFull, assignment.value.facts != nil { return .full }
         let version = makeVersion(assignment, register, &tables)
+        register.ballot = BallotSlot(
+            promised: ballot, accepted: .init(ballot: ballot, version: version))
+        store(register, tables.state(of: key.partition).context, for: key, &tables)
+        tables.setUnsettled(now, for: key)
+        outcome.isUnsettled = true
         return .assigned(version, replacing: register.isLive)
     }
 
@@ -53,7 +59,8 @@ extension Replica {
         var state = tables.state(of: partition)
         let used = max(
             state.counter, tables.sequenceFloor, state.context.highestSequence(of: tables.disk))
-        state.counter = used + 1
+        // Sequences and clocks of peers were checked when they were decoded to be far from the end.
+        state.counter = used &+ 1
         tables.setState(state, of: partition)
 
         let dot = Dot(disk: tables.disk, sequence: state.counter)
@@ -61,7 +68,7 @@ extension Replica {
         context.merge(assignment.cover)
         context.insert(dot)
         let floor = max(register.latestTime, assignment.above)
-        let time = max(assignment.time, HybridTime(value: floor.value + 1))
+        let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
             version: Version(dot: dot, time: time, context: context), value: assignment.value,
             operation: assignment.operation)

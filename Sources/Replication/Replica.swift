@@ -9,14 +9,15 @@ package enum Replica {
     ) -> ReplicaOutcome {
         var outcome = ReplicaOutcome(reply: .done)
         let partition = request.partition
-        let old = partition.map { tables.state(of: $0).sum }
+        let old = partition.map { tables.state(of: $0) }
         outcome.reply = perform(request, on: &tables, at: now, &outcome)
         if let partition, let old, request.changes {
             let state = tables.state(of: partition)
-            if state.sum != old {
+            if state.itemCount != old.itemCount || state.sum != old.sum {
                 outcome.changes = [
                     PartitionChange(
-                        partition: partition, old: old, new: state.sum, itemCount: state.itemCount)
+                        partition: partition, old: old.sum, new: state.sum,
+                        itemCount: state.itemCount)
                 ]
             }
         }
@@ -29,7 +30,8 @@ package enum Replica {
     ) -> ReplicaReply {
         switch request {
         case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
-        case .mint(let assignment): return mint(assignment, &tables)
+        case .mint(let assignment, let ballot):
+            return mint(assignment, ballot, &tables, now, &outcome)
         case .prepare(let key, let version): return prepare(key, version, &tables, now, &outcome)
         case .commit(let key, let version, let listed):
             return commit(key, version, listed: listed, &tables, &outcome)
@@ -41,7 +43,8 @@ package enum Replica {
                 partition, registers, entries, theirs: theirs, origin, &tables, &outcome)
         case .joinContext(let partition, let context, let contents):
             return joinContext(partition, context, ifContents: contents, &tables)
-        case .promise(let key, let ballot): return promise(key, ballot, &tables)
+        case .promise(let key, let ballot):
+            return promise(key, ballot, &tables, now, &outcome)
         case .accept(let key, let ballot, let version):
             return accept(key, ballot, version, &tables, now, &outcome)
         case .putEntry(let key, let entry):
@@ -62,7 +65,7 @@ package enum Replica {
             tables.addOutbox(row)
             outcome.hasOutbox = true
             return .done
-        case .settle(let before): return settle(preparedBefore: before, &tables, &outcome)
+        case .settle(let before): return settle(preparedBefore: before, &tables, now, &outcome)
         case .outbox(let limit): return outbox(limit: limit, tables)
         case .outboxDone(let rows):
             for row in rows { tables.removeOutbox(row) }
@@ -83,7 +86,7 @@ package enum Replica {
         _ tables: inout some ReplicaTables
     ) {
         tables.setRegister(register.isEmpty ? nil : register, for: key)
-        if register.prepared.isEmpty, register.ballot?.accepted == nil {
+        if register.prepared.isEmpty, register.ballot == nil {
             tables.setUnsettled(nil, for: key)
         }
         var state = tables.state(of: key.partition)
@@ -97,7 +100,7 @@ extension ReplicaRequest {
     /// The one partition that the request is about; nil where it is about none or many.
     package var partition: Partition? {
         switch self {
-        case .assign(let assignment), .mint(let assignment): assignment.key.partition
+        case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
         case .prepare(let key, _), .commit(let key, _, _), .read(let key), .promise(let key, _),
             .accept(let key, _, _), .expire(let key, _), .dropTombstone(let key, _):
             key.partition

@@ -23,8 +23,9 @@ package enum ReplicaReply: Sendable {
     case listing([KeyedEntry], existence: Existence, more: Bool)
     case items([Item], PartitionContext, contents: Fingerprint, hasBallots: Bool)
     case fetched([KeyedRegister], [KeyedEntry], PartitionContext, contents: Fingerprint)
-    /// Registers with a version that a ballot accepted and that nobody settled.
-    case unsettled([RegisterKey])
+    /// Registers with a version that a ballot accepted and that nobody settled. `more`: something is
+    /// prepared, accepted or promised that is too young yet.
+    case unsettled([RegisterKey], more: Bool)
     case outbox([OutboxItem])
     case partitions([PartitionSum])
     case aged([AgedRegister], [KeyedEntry])

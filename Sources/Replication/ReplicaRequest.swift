@@ -18,8 +18,8 @@ package enum ReplicaRequest: Sendable {
     case joinContext(Partition, PartitionContext, ifContents: Fingerprint)
     case promise(RegisterKey, Ballot)
     case accept(RegisterKey, Ballot, RegisterVersion)
-    /// Reserves a dot and answers with the version that `Assignment` makes, without storing it.
-    case mint(Assignment)
+    /// Makes the version of a conditional write, accepted here under its ballot.
+    case mint(Assignment, Ballot)
     case putEntry(EntryKey, DirectoryEntry)
     case readEntry(EntryKey)
     /// Names after `after`, in order, and whether the directory exists. With those that are gone,

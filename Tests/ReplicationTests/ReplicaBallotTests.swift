@@ -52,7 +52,7 @@ import Testing
         #expect(a.register(key)?.newest == nil)
         #expect(a.state(of: key.partition).sum == .zero)
         let settled = a.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
-        guard case .unsettled([key]) = settled.reply else {
+        guard case .unsettled([key], _) = settled.reply else {
             Issue.record("\(settled.reply)")
             return
         }
@@ -95,8 +95,8 @@ import Testing
     @Test mutating func aMintedVersionIsNotStoredAndItsDotIsSpent() {
         let assignment = Assignment(
             key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
-        guard case .assigned(let first, _) = run(.mint(assignment), on: &a),
-            case .assigned(let second, _) = run(.mint(assignment), on: &a)
+        guard case .assigned(let first, _) = run(.mint(assignment, Ballot(round: 1, node: node("m"))), on: &a),
+            case .assigned(let second, _) = run(.mint(assignment, Ballot(round: 1, node: node("m"))), on: &a)
         else {
             Issue.record("not minted")
             return
