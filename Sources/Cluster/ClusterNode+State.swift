@@ -49,6 +49,8 @@ extension ClusterNode {
                     clock.clockOffset(
                         peer: node, offsetMilliseconds: offset, now: turn.now.monotonic), &turn)
             case .graceOver(let node): takeOut(node, &turn)
+            case .lifeRaised(let life):
+                store(.save([MetaRow(.life, NodeMemory.encode(UInt64(life)))]), .nothing, &turn)
             case .duplicateIdentity(let node, _, _):
                 turn.directives.append(.notice(.duplicateNode(node)))
             case .persist(let peers):

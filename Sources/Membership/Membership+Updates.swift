@@ -107,24 +107,28 @@ extension Membership {
     private mutating func takeOwn(
         _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
     ) {
-        if update.disk != own.disk {
-            // An earlier disk of this node may still be known; a later life is somebody else.
-            if update.incarnation >> 32 >= own.incarnation >> 32 {
-                noteDuplicate(update, now, &directives)
-            }
+        guard !isLeaving, update.incarnation >= own.incarnation, update.incarnation < .max else {
             return
         }
-        guard !isLeaving, update.incarnation >= own.incarnation else { return }
-        if update.state == .alive, update.incarnation == own.incarnation { return }
-        if update.incarnation >> 32 > own.incarnation >> 32 {
-            // A life that this node never had: its memory was lost, or it is not alone. Topped at
-            // most once a second, so that two nodes with one id do not race.
-            noteDuplicate(update, now, &directives)
-            if let last = lastRefutation, now - last < MembershipLimits.refuteInterval { return }
+        let isOtherLife = update.incarnation >> 32 > own.incarnation >> 32
+        guard update.disk != own.disk || isOtherLife else {
+            if update.state == .alive, update.incarnation == own.incarnation { return }
+            setOwn { $0.incarnation = update.incarnation + 1 }
+            return
         }
-        guard update.incarnation < .max else { return }
+        // A life that this disk never had. Once: this node's disk is new, and peers remember the
+        // old one. Again and again: two nodes have one id. Either way a life above that one is
+        // taken, at most once a second, so that two nodes with one id do not race.
+        if let last = lastRefutation {
+            if now - last < MembershipLimits.refuteInterval { return }
+            if now - last < MembershipLimits.duplicateInterval {
+                noteDuplicate(update, now, &directives)
+            }
+        }
+        guard update.incarnation >> 32 < UInt64(UInt32.max) else { return }
         lastRefutation = now
-        setOwn { $0.incarnation = max($0.incarnation, update.incarnation) + 1 }
+        setOwn { $0.incarnation = (update.incarnation >> 32 + 1) << 32 }
+        directives.append(.lifeRaised(UInt32(truncatingIfNeeded: own.incarnation >> 32)))
     }
 
     mutating func noteDuplicate(

@@ -12,6 +12,9 @@ package enum MembershipDirective: Sendable {
     case clockSample(NodeID, milliseconds: Int64)
     /// A member of the layout has been dead for longer than the grace period.
     case graceOver(NodeID)
+    /// This node's life is a higher one now than it was started with; to be durable before the next
+    /// start.
+    case lifeRaised(UInt32)
     /// Two nodes use one id, with these disks.
     case duplicateIdentity(NodeID, DiskID, DiskID)
     /// Peers to say hello to after a restart; to be made durable at leisure.

@@ -23,8 +23,14 @@ struct CopySet: Sendable {
         majority = targets.majority
         self.policy = policy
         spare = policy == .available ? targets.handOffs.filter { isReachable($0.node) } : []
-        members = targets.holders.map {
-            Member(target: $0, state: isReachable($0.node) ? .idle : .failed, isHandOff: false)
+        members = []
+        for target in targets.holders {
+            // A node that got a new disk may stand in two layouts: it has only the newer one.
+            guard !members.contains(where: { $0.target.node == target.node }) else { continue }
+            members.append(
+                Member(
+                    target: target, state: isReachable(target.node) ? .idle : .failed,
+                    isHandOff: false))
         }
         for member in members where member.state == .failed {
             standIn(for: member.target)
