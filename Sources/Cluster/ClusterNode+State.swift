@@ -187,9 +187,12 @@ extension ClusterNode {
         if failure == nil { turn.directives.append(.notice(.tookOut(node))) }
     }
 
-    /// The first node of those alive makes the cluster, so that two first writes make one.
+    /// The first node of those alive makes the cluster, so that two first writes make one. A node
+    /// that was told of others (seeds, remembered peers) makes none before it has heard of them:
+    /// there probably is one, and two never become one by themselves.
     mutating func establish(_ turn: inout Turn) {
-        guard gossip.state.identity.established == nil else { return }
+        let isAlone = configuration.seeds.isEmpty && upkeep.remembered.isEmpty
+        guard gossip.state.identity.established == nil, isAlone || hasHeard else { return }
         let id = ClusterID(using: &turn.generator)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
     }

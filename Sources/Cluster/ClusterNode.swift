@@ -58,6 +58,7 @@ package struct ClusterNode: Sendable {
             node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
             now: now.monotonic,
             configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
+        upkeep.remembered = NodeMemory.peers(disk)
         var turn = Turn(now: now, generator: generator, directives: [])
         _ = layouts.update(gossip.state.layouts)
         // Nothing is said under a life that a crash could make forgotten.
