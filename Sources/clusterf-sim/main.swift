@@ -1,3 +1,3 @@
 import Simulator
 
-SimulatorProgram.run()
+await SimulatorProgram.main()

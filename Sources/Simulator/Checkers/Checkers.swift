@@ -1,0 +1,29 @@
+/// The checkers that watch while a run goes on, and what all of them found.
+struct Checkers {
+    var acknowledgedWrites: AcknowledgedWritesAreDurable
+    var noStaleReads: NoStaleReads
+    var neverBelowMinimum: NeverBelowMinimum
+    var movedBytes = MovedBytesNearOptimal()
+    var bounded = BoundedMemoryAndMessages()
+    var settingsReachAll = SettingsReachAll()
+    var deadIsKnown: DeadIsKnown
+    var violations: [Violation] = []
+    /// Paths whose histories were too long to decide on.
+    var undecidedPaths = 0
+
+    /// All names, in the order of a report.
+    static let names = [
+        AcknowledgedWritesAreDurable.name, NoStaleReads.name, ConditionalWritesAreExact.name,
+        NothingResurrects.name, NothingNewIsThrownAway.name, ReplicasConverge.name,
+        ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
+        MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
+        DeadIsKnown.name,
+    ]
+
+    init(_ options: SimulationOptions) {
+        acknowledgedWrites = AcknowledgedWritesAreDurable(policy: options.policy)
+        noStaleReads = NoStaleReads()
+        neverBelowMinimum = NeverBelowMinimum(factor: options.replicationFactor)
+        deadIsKnown = DeadIsKnown(options)
+    }
+}

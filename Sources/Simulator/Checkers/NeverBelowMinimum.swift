@@ -1,0 +1,31 @@
+import Model
+
+/// Rebalancing never leaves fewer copies of a file than the lower of the replication factors before
+/// and after: whenever a disk drops a partition, enough others have what is in it.
+struct NeverBelowMinimum {
+    static let name = "NeverBelowMinimum"
+
+    /// The lowest factor that was asked for so far: a layout with it may be in use for long.
+    private(set) var lowestFactor: Int
+
+    init(factor: Int) { lowestFactor = factor }
+
+    mutating func asked(for factor: Int) { lowestFactor = min(lowestFactor, factor) }
+
+    /// - Parameters:
+    ///   - counts: by live file of the partition, how many other disks have its newest version.
+    ///   - memberCount: nodes that store.
+    ///   - lostDiskCount: disks that were destroyed: each may have been one of the confirming ones.
+    func dropped(
+        by host: Int, counts: [(StorePath, Int)], memberCount: Int, lostDiskCount: Int,
+        at time: Nanoseconds
+    ) -> Violation? {
+        // Who drops is no holder: with N members at most N - 1 others are.
+        let wanted = max(1, min(lowestFactor, memberCount - 1) - lostDiskCount)
+        guard let (path, count) = counts.first(where: { $0.1 < wanted }) else { return nil }
+        return Violation(
+            Self.name, at: time,
+            "\(HostName.text(host)) drops \(path), which \(count) other disks have; at least"
+                + " \(wanted) must")
+    }
+}

@@ -1,0 +1,53 @@
+import Model
+import Replication
+
+/// Every acknowledged write is the newest version of its file, or kept, or was known to whoever
+/// wrote a newer one; and what lost against a version that did not know it is marked as a conflict.
+enum NothingNewIsThrownAway {
+    static let name = "NothingNewIsThrownAway"
+
+    static func check(_ history: History, _ final: FinalState) -> [Violation] {
+        thrownAway(history, final) + unmarked(history, final)
+    }
+
+    private static func thrownAway(_ history: History, _ final: FinalState) -> [Violation] {
+        LostWrites.find(history, final).filter(\.wasTakenIn).map { lost in
+            Violation(
+                name, at: final.time,
+                "acknowledged and taken in, then thrown away though nothing newer knew it",
+                [lost.record] + lost.context)
+        }
+    }
+
+    private static func unmarked(_ history: History, _ final: FinalState) -> [Violation] {
+        var violations: [Violation] = []
+        for file in final.files {
+            let versions = file.versions
+            let records = history.on(file.path)
+            for copy in file.copies {
+                for kept in copy.register.kept where !kept.isConflict {
+                    let isKnown = versions.contains {
+                        $0.dot != kept.dot && $0.covers(kept.version)
+                    }
+                    // Whoever covered it may be gone since: a tombstone, or a version that expired.
+                    let isKnownToGone = records.contains {
+                        guard let version = $0.written else { return false }
+                        return version.dot != kept.dot && version.context.contains(kept.dot)
+                    }
+                    let wasRemovalPossible = records.contains {
+                        $0.isRemoval && !$0.hadNoEffect
+                    }
+                    if isKnown || isKnownToGone || wasRemovalPossible { continue }
+                    violations.append(
+                        Violation(
+                            name, at: final.time,
+                            "\(file.path) on \(HostName.text(copy.host)): the kept version"
+                                + " \(kept.version.version.shortText) lost against one that did"
+                                + " not know it, and is no conflict",
+                            records.filter { $0.operation == kept.version.operation }))
+                }
+            }
+        }
+        return violations
+    }
+}

@@ -1,0 +1,98 @@
+/// One thing that goes wrong, decided before the run begins: leaving one out moves no other.
+struct Fault: Sendable {
+    enum Action: Sendable {
+        /// A byte for each host: 0 not concerned, 1 and 2 the sides.
+        case cut(sides: [UInt8], forth: Bool, back: Bool)
+        /// The link between two hosts goes and comes with this period.
+        case flap(Int, Int, period: Nanoseconds)
+        case weather(Network.Weather)
+        case slow(Int, period: Nanoseconds, awake: Nanoseconds)
+        /// Killed, and started again at the fault's end.
+        case kill([Int])
+        case wipe(Int)
+        case vanish(Int)
+        case full(Int)
+        case failingSync(Int)
+        case slowDisk(Int, latencyMax: Nanoseconds)
+        /// A snapshot of the disk at the beginning comes back at the end.
+        case rollback(Int)
+        case clockJump(Int, by: Nanoseconds)
+        case join(Int)
+        case leave(Int)
+        case replicationFactor(Int, at: Int)
+        case setting(Int, at: Int)
+    }
+
+    let number: Int
+    var start: Nanoseconds
+    var length: Nanoseconds
+    var action: Action
+
+    var end: Nanoseconds { start + length }
+
+    var kind: String {
+        switch action {
+        case .cut(_, let forth, let back): forth && back ? "partition" : "one-way partition"
+        case .flap: "flapping link"
+        case .weather: "bad network"
+        case .slow: "slow node"
+        case .kill(let hosts): hosts.count > 1 ? "power cut" : "kill"
+        case .wipe: "wiped disk"
+        case .vanish: "node gone for good"
+        case .full: "full disk"
+        case .failingSync: "failing sync"
+        case .slowDisk: "slow disk"
+        case .rollback: "rolled-back disk"
+        case .clockJump: "clock jump"
+        case .join: "join"
+        case .leave: "leave"
+        case .replicationFactor: "replication factor"
+        case .setting: "setting"
+        }
+    }
+
+    /// Whether it only asks the cluster to rearrange itself.
+    var isRearrangement: Bool {
+        switch action {
+        case .join, .leave, .replicationFactor, .setting: true
+        default: false
+        }
+    }
+}
+
+extension Fault: CustomStringConvertible {
+    var description: String {
+        "#\(number) \(start.secondsText)..\(end.secondsText) \(kind)\(detail)"
+    }
+
+    private var detail: String {
+        func name(_ host: Int) -> String { " " + HostName.text(host) }
+        switch action {
+        case .cut(let sides, let forth, _):
+            func side(_ wanted: UInt8) -> String {
+                let hosts = sides.indices.filter { sides[$0] == wanted }
+                let shown = hosts.prefix(12).map(HostName.text).joined(separator: " ")
+                return hosts.count > 12 ? "\(shown) and \(hosts.count - 12) more" : shown
+            }
+            return " [\(side(forth ? 1 : 2))] to [\(side(forth ? 2 : 1))]"
+        case .flap(let a, let b, let period):
+            return "\(name(a))\(name(b)) every \(period.secondsText) s"
+        case .weather(let weather):
+            return " loss \(weather.lossPerMille)‰, twice \(weather.duplicationPerMille)‰,"
+                + " breaks \(weather.breaksPerMillion) in a million,"
+                + " stalls \(weather.stallsPerMille)‰, jitter \(weather.jitter.secondsText) s"
+        case .slow(let host, let period, let awake):
+            return "\(name(host)) runs \(awake.secondsText) s of \(period.secondsText) s"
+        case .kill(let hosts):
+            return hosts.prefix(12).map(name).joined()
+                + (hosts.count > 12 ? " and \(hosts.count - 12) more" : "")
+        case .slowDisk(let host, let latency): return "\(name(host)) up to \(latency.secondsText) s"
+        case .clockJump(let host, let by): return "\(name(host)) by \(by.secondsText) s"
+        case .replicationFactor(let factor, let host): return " \(factor) at\(name(host))"
+        case .setting(let value, let host): return " \(value) at\(name(host))"
+        case .wipe(let host), .vanish(let host), .full(let host), .failingSync(let host),
+            .rollback(let host), .join(let host), .leave(let host):
+            return name(host)
+        }
+    }
+}

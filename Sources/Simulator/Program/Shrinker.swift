@@ -1,0 +1,105 @@
+import Model
+
+/// Finds a short plan that still breaks the same promise: fewer faults, then fewer clients, then
+/// fewer operations, then an earlier end (delta debugging: Zeller, Hildebrandt, "Simplifying and
+/// Isolating Failure-Inducing Input", 2002).
+struct Shrinker {
+    /// The checker that has to fail again.
+    let checker: String
+    /// Runs what is left; nil where there is no time for another run.
+    let run: (Omissions) -> SimulationResult?
+    private(set) var runCount = 0
+    private var best: SimulationResult
+
+    init(_ failed: SimulationResult, run: @escaping (Omissions) -> SimulationResult?) {
+        checker = failed.violations.first?.checker ?? ""
+        best = failed
+        self.run = run
+    }
+
+    /// - Returns: the shortest failing run that was found.
+    mutating func shrink() -> SimulationResult {
+        shrinkEnd()
+        shrinkFaults()
+        shrinkClients()
+        shrinkOperations()
+        shrinkFaults()
+        shrinkEnd()
+        return best
+    }
+
+    private mutating func attempt(_ omissions: Omissions) -> Bool? {
+        guard let result = run(omissions) else { return nil }
+        runCount += 1
+        guard result.violations.contains(where: { $0.checker == checker }) else { return false }
+        best = result
+        return true
+    }
+
+    private mutating func shrinkFaults() {
+        let all = best.faults.map(\.number)
+        minimize(all) { omissions, left in omissions.faults.formUnion(left) }
+    }
+
+    private mutating func shrinkClients() {
+        let all = (0..<best.options.clientCount).filter { !best.omissions.clients.contains($0) }
+        minimize(all) { omissions, left in omissions.clients.formUnion(left) }
+    }
+
+    private mutating func shrinkOperations() {
+        let all = best.history.records.filter { $0.client >= 0 }
+            .map { Omissions.operation($0.client, $0.index) }
+        minimize(all) { omissions, left in omissions.operations.formUnion(left) }
+    }
+
+    private mutating func shrinkEnd() {
+        guard let violation = best.violations.first(where: { $0.checker == checker }) else {
+            return
+        }
+        let running = best.statistics.formedAfter
+        var end = min(best.omissions.end ?? .max, best.options.length)
+        let found = violation.time - running + .seconds(1)
+        if found < end {
+            var omissions = best.omissions
+            omissions.end = found
+            guard let isFailing = attempt(omissions) else { return }
+            if isFailing { end = found }
+        }
+        // What is found at the end may have been caused long before.
+        while end > .seconds(2) {
+            var omissions = best.omissions
+            omissions.end = end / 4 * 3
+            guard attempt(omissions) == true else { return }
+            end = end / 4 * 3
+        }
+    }
+
+    /// Leaves out as many of `items` as it can; `omit` says how.
+    private mutating func minimize<Item: Hashable>(
+        _ items: [Item], _ omit: (inout Omissions, [Item]) -> Void
+    ) {
+        var left = items
+        let base = best.omissions
+        var granularity = 2
+        while !left.isEmpty {
+            var hasShrunk = false
+            let size = max(1, (left.count + granularity - 1) / granularity)
+            for start in stride(from: 0, to: left.count, by: size) {
+                let part = left[start..<min(left.count, start + size)]
+                let kept = Set(left).subtracting(part)
+                var omissions = base
+                omit(&omissions, items.filter { !kept.contains($0) })
+                guard let isFailing = attempt(omissions) else { return }
+                if isFailing {
+                    left = left.filter { kept.contains($0) }
+                    granularity = max(2, granularity - 1)
+                    hasShrunk = true
+                    break
+                }
+            }
+            if hasShrunk { continue }
+            if size == 1 { return }
+            granularity = min(left.count, granularity * 2)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package import Cluster
+package import Replication
+
+/// Which kinds of faults a run may have.
+package struct FaultKinds: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Datagrams lost, doubled, late; connections that break and stall.
+    package static let loss = FaultKinds(rawValue: 1 << 0)
+    /// Cuts between groups, one way or both, and links that flap.
+    package static let partitions = FaultKinds(rawValue: 1 << 1)
+    /// Nodes that get little CPU, or none for a while.
+    package static let slow = FaultKinds(rawValue: 1 << 2)
+    package static let kills = FaultKinds(rawValue: 1 << 3)
+    /// Disks wiped, gone for good, full, slow, and syncs that fail.
+    package static let disks = FaultKinds(rawValue: 1 << 4)
+    package static let clocks = FaultKinds(rawValue: 1 << 5)
+    /// Joins, leaves, changes of the replication factor and of settings.
+    package static let membership = FaultKinds(rawValue: 1 << 6)
+    /// A disk comes back as it was some time ago, under its old id. No promise survives it, so
+    /// that it is not among `all`: it has to be asked for.
+    package static let rollback = FaultKinds(rawValue: 1 << 7)
+
+    /// A network that loses one datagram in twenty, from beginning to end, and nothing else.
+    package static let drizzle = FaultKinds(rawValue: 1 << 8)
+
+    package static let all: FaultKinds = [
+        .loss, .partitions, .slow, .kills, .disks, .clocks, .membership,
+    ]
+
+    static let names: [(String, FaultKinds)] = [
+        ("loss", .loss), ("partitions", .partitions), ("slow", .slow), ("kills", .kills),
+        ("disks", .disks), ("clocks", .clocks), ("membership", .membership),
+        ("rollback", .rollback), ("drizzle", .drizzle),
+    ]
+
+    /// `none`, `all`, or names with commas between them; nil where one is unknown.
+    package init?(_ text: String) {
+        var kinds: FaultKinds = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            if word == "none" { continue }
+            if word == "all" {
+                kinds.formUnion(.all)
+            } else if let known = FaultKinds.names.first(where: { $0.0 == word }) {
+                kinds.insert(known.1)
+            } else {
+                return nil
+            }
+        }
+        self = kinds
+    }
+
+    package var text: String {
+        if isEmpty { return "none" }
+        if self == .all { return "all" }
+        return FaultKinds.names.filter { contains($0.1) }.map(\.0).joined(separator: ",")
+    }
+}
+
+/// All that decides a run, beside what the shrinker leaves out.
+package struct SimulationOptions: Sendable {
+    package var nodeCount = 5
+    package var seed: UInt64 = 1
+    /// How long faults and clients go on; the settling at the end comes on top.
+    package var length: Nanoseconds = .seconds(300)
+    package var faults: FaultKinds = .all
+    package var policy = WritePolicy.available
+    package var replicationFactor = 3
+    package var graceBeforeOut: Nanoseconds = .seconds(30)
+    package var canaries: Canaries = []
+    /// Clients; they do not grow with the cluster.
+    package var clientCount = 8
+    /// Between two operations of one client, on average.
+    package var thinkTime: Nanoseconds = .seconds(1)
+    /// How long the cluster may take to settle once all faults are over.
+    package var settleTime: Nanoseconds = .seconds(120)
+
+    package init() {}
+}
+
+extension Canaries {
+    package static let names: [(String, Canaries)] = [
+        ("acknowledgesEarly", .acknowledgesEarly), ("skipsReadCheck", .skipsReadCheck),
+        ("skipsBallots", .skipsBallots), ("ignoresContexts", .ignoresContexts),
+        ("distrustsReturning", .distrustsReturning), ("neverReconciles", .neverReconciles),
+        ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),
+        ("forgetsEntries", .forgetsEntries), ("movesEverything", .movesEverything),
+        ("dropsLosers", .dropsLosers), ("repeatsForever", .repeatsForever),
+    ]
+
+    static func names(of canaries: Canaries) -> String {
+        names.filter { canaries.contains($0.1) }.map(\.0).joined(separator: ",")
+    }
+
+    package init?(name: String) {
+        guard let known = Canaries.names.first(where: { $0.0 == name }) else { return nil }
+        self = known.1
+    }
+}

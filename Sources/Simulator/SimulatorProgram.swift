@@ -1,1 +1,0 @@
-package enum SimulatorProgram { package static func run() {} }

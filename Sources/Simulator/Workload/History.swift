@@ -1,0 +1,188 @@
+import Model
+
+/// One operation of one client, with what it was answered.
+struct OperationRecord: Sendable {
+    enum Kind: Sendable, Equatable {
+        case put
+        case putIfAbsent
+        case putIfMatches(ContentNumber)
+        case delete
+        case deleteIfMatches(ContentNumber)
+        case get
+        /// From the node's own disk, unchecked.
+        case getLocal
+        case list
+        case makeDirectory
+        case removeDirectory
+        /// To another path.
+        case move(to: StorePath)
+    }
+
+    enum Outcome: Sendable, Equatable {
+        case open
+        case written(Version, copies: Int, exact: Bool)
+        /// What was read: a put's content, and the version.
+        case read(ContentNumber, Version)
+        case notFound
+        case conditionFailed
+        case listed([ListedName])
+        case refused
+        /// Nobody knows whether it took effect, or will.
+        case unknown
+    }
+
+    struct ListedName: Sendable, Equatable {
+        var name: [UInt8]
+        var isDirectory: Bool
+    }
+
+    /// Negative for what the world itself reads at the end.
+    var client: Int
+    var index: Int
+    var kind: Kind
+    var path: StorePath
+    var operation = OperationID(bits: Bits128(high: 0, low: 0))
+    /// The node that was asked last.
+    var host = 0
+    var invoked: Nanoseconds
+    /// When the client knew the outcome; `.max` where it never did.
+    var answered = Nanoseconds.max
+    var attempts = 1
+    var outcome = Outcome.open
+
+    var content: ContentNumber { ContentNumber(client: client, index: index) }
+
+    /// The version that was acknowledged.
+    var written: Version? {
+        if case .written(let version, _, _) = outcome { return version }
+        return nil
+    }
+
+    /// Whether it certainly changed nothing. After several attempts a refusal says nothing of the
+    /// earlier ones.
+    var hadNoEffect: Bool {
+        guard changes else { return true }
+        switch outcome {
+        case .notFound, .conditionFailed, .refused: return attempts == 1
+        case .read, .listed: return true
+        case .open, .unknown, .written: return false
+        }
+    }
+
+    var changes: Bool {
+        switch kind {
+        case .get, .getLocal, .list: false
+        default: true
+        }
+    }
+
+    /// Whether it puts content at its path.
+    var isPut: Bool {
+        switch kind {
+        case .put, .putIfAbsent, .putIfMatches: true
+        default: false
+        }
+    }
+
+    /// Whether it takes content away from its path.
+    var isRemoval: Bool {
+        switch kind {
+        case .delete, .deleteIfMatches, .move: true
+        default: false
+        }
+    }
+
+    var isConditional: Bool {
+        switch kind {
+        case .putIfAbsent, .putIfMatches, .deleteIfMatches: true
+        default: false
+        }
+    }
+}
+
+extension OperationRecord: CustomStringConvertible {
+    var description: String {
+        let who = client < 0 ? "final" : "c\(client).\(index)"
+        let end = answered == .max ? "..." : answered.secondsText
+        let times = attempts > 1 ? " (\(attempts) attempts)" : ""
+        return "\(who) \(invoked.secondsText)-\(end) \(HostName.text(host)) \(kindText)"
+            + " \(path) -> \(outcomeText)\(times)"
+    }
+
+    private var kindText: String {
+        switch kind {
+        case .put: "put"
+        case .putIfAbsent: "put-if-absent"
+        case .putIfMatches(let content): "put-if-matches(\(content))"
+        case .delete: "delete"
+        case .deleteIfMatches(let content): "delete-if-matches(\(content))"
+        case .get: "get"
+        case .getLocal: "get-local"
+        case .list: "list"
+        case .makeDirectory: "make-directory"
+        case .removeDirectory: "remove-directory"
+        case .move(let destination): "move to \(destination)"
+        }
+    }
+
+    private var outcomeText: String {
+        switch outcome {
+        case .open: "open"
+        case .written(let version, let copies, let exact):
+            "written \(version.shortText) on \(copies)\(exact ? "" : ", reachable only")"
+        case .read(let content, let version): "\(content) \(version.shortText)"
+        case .notFound: "not found"
+        case .conditionFailed: "condition failed"
+        case .listed(let names):
+            "["
+                + names.map {
+                    String(decoding: $0.name, as: UTF8.self) + ($0.isDirectory ? "/" : "")
+                }
+                .joined(separator: " ") + "]"
+        case .refused: "refused"
+        case .unknown: "unknown"
+        }
+    }
+}
+
+extension Version {
+    /// Enough to tell versions of one run apart.
+    var shortText: String { "\(dot.shortText)@\(String(time.value, radix: 16))" }
+}
+
+extension Dot {
+    var shortText: String { "\(disk.hex.prefix(6)).\(sequence)" }
+}
+
+/// Everything that clients did, in the order of their beginnings.
+struct History: Sendable {
+    private(set) var records: [OperationRecord] = []
+
+    init(_ records: [OperationRecord] = []) { self.records = records }
+
+    var count: Int { records.count }
+
+    subscript(number: Int) -> OperationRecord {
+        get { records[number] }
+        set { records[number] = newValue }
+    }
+
+    /// - Returns: its number.
+    mutating func append(_ record: OperationRecord) -> Int {
+        records.append(record)
+        return records.count - 1
+    }
+
+    /// The operations on one path, in the order of their beginnings; moves to it among them.
+    func on(_ path: StorePath) -> [OperationRecord] {
+        records.filter { record in
+            if case .move(let destination) = record.kind, destination == path { return true }
+            return record.path == path
+        }
+    }
+
+    /// The put that wrote `content`.
+    func put(_ content: ContentNumber) -> OperationRecord? {
+        records.first { $0.isPut && $0.content == content }
+    }
+}

@@ -1,0 +1,69 @@
+import Model
+
+/// The few paths that clients contend for, in directories whose partitions differ.
+enum KeySpace {
+    /// Written, read, deleted and compared-and-set.
+    static let plain = paths(
+        ["/a", "/b", "/a/sub", "/c/deep/er"].flatMap { directory in
+            (0..<4).map { "\(directory)/f\($0)" }
+        } + ["/top", "/x", "/x/f0"])
+    /// Also moved from one to the other: their history is no chain of one register.
+    static let moved = paths(["/m/m0", "/m/m1", "/m/m2", "/n/m0", "/n/m1", "/a/m0"])
+    /// Made and removed by clients.
+    static let marked = paths(["/a", "/c", "/e0", "/e1", "/a/e", "/e0/deep"])
+
+    static let files = plain + moved
+    static let plainCount = plain.count
+
+    /// Every directory that may exist, the root first.
+    static let directories: [StorePath] = {
+        var all: Set<StorePath> = [.root]
+        for path in marked { all.insert(path) }
+        for path in files + marked {
+            var parent = path.parent
+            while let directory = parent {
+                all.insert(directory)
+                parent = directory.parent
+            }
+        }
+        return all.sorted()
+    }()
+
+    static func number(of path: StorePath) -> Int? { files.firstIndex(of: path) }
+
+    private static func paths(_ texts: [String]) -> [StorePath] {
+        texts.map { text in
+            guard let path = try? StorePath(validating: text.utf8) else {
+                preconditionFailure("no path: \(text)")
+            }
+            return path
+        }
+    }
+}
+
+/// What one put stores: a number that no other put has, as its digest and its size.
+struct ContentNumber: Hashable, Comparable, Sendable {
+    let value: UInt64
+
+    init(client: Int, index: Int) { value = UInt64(client + 1) << 32 | UInt64(index) }
+    init(value: UInt64) { self.value = value }
+
+    init(_ digest: Digest) {
+        value = digest.bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    var digest: Digest {
+        var bytes = [UInt8](repeating: 0, count: Digest.byteCount)
+        for index in 0..<8 {
+            bytes[index] = UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64(index)))
+        }
+        guard let digest = Digest(bytes: bytes) else { preconditionFailure("32 bytes") }
+        return digest
+    }
+
+    static func < (a: Self, b: Self) -> Bool { a.value < b.value }
+}
+
+extension ContentNumber: CustomStringConvertible {
+    var description: String { "c\((value >> 32) - 1).\(value & 0xFFFF_FFFF)" }
+}

@@ -1,0 +1,128 @@
+import Cluster
+import Model
+import Replication
+
+/// What clients do: each operation is drawn from a generator of its own, so that one that is left
+/// out changes no other.
+struct Workload {
+    let options: SimulationOptions
+
+    struct Choice {
+        var kind: OperationRecord.Kind
+        var path: StorePath
+        /// Before the next one.
+        var thinkTime: Nanoseconds
+    }
+
+    /// - Parameter seen: what the client saw at a path last.
+    func operation(
+        client: Int, index: Int, seen: (StorePath) -> ContentNumber?
+    ) -> Choice {
+        var generator = SplitMix64(
+            seed: options.seed, purpose: 0x6F70_0000_0000 &+ UInt64(client), number: UInt64(index))
+        let think = generator.exponential(mean: options.thinkTime)
+        let roll = generator.draw(below: 100)
+        // Half of all goes to three files: contention finds more than breadth.
+        let plain =
+            generator.chance(perMille: 500)
+            ? KeySpace.plain[generator.draw(below: 3) * 4]
+            : KeySpace.plain[generator.draw(below: KeySpace.plainCount)]
+        let moved = KeySpace.moved[generator.draw(below: KeySpace.moved.count)]
+        let file = generator.chance(perMille: 800) ? plain : moved
+        let marked = KeySpace.marked[generator.draw(below: KeySpace.marked.count)]
+        let directory = KeySpace.directories[generator.draw(below: KeySpace.directories.count)]
+        var kind: OperationRecord.Kind
+        var path = file
+        switch roll {
+        case 0..<32: kind = .get
+        case 32..<34: kind = .getLocal
+        case 34..<56: kind = .put
+        case 56..<65: kind = .delete
+        case 65..<70:
+            kind = .putIfAbsent
+            path = plain
+        case 70..<81:
+            path = plain
+            kind = seen(path).map { .putIfMatches($0) } ?? .putIfAbsent
+        case 81..<84:
+            path = plain
+            kind = seen(path).map { .deleteIfMatches($0) } ?? .get
+        case 84..<90:
+            kind = .list
+            path = directory
+        case 90..<93:
+            kind = .makeDirectory
+            path = marked
+        case 93..<95:
+            kind = .removeDirectory
+            path = marked
+        default:
+            path = moved
+            let others = KeySpace.moved.filter { $0 != moved }
+            kind = .move(to: others[generator.draw(below: others.count)])
+        }
+        return Choice(kind: kind, path: path, thinkTime: think + .milliseconds(1))
+    }
+
+    /// How a node is asked for it.
+    static func request(for record: OperationRecord) -> ClientRequest {
+        let content = FileContent(
+            byteCount: record.content.value & 0xFFFF, digest: record.content.digest,
+            contentType: "text/plain", modified: nil,
+            object: ObjectID(bits: Bits128(high: 0x6F62_6A00, low: record.content.value)))
+        switch record.kind {
+        case .put: return .put(record.path, content, .none, record.operation)
+        case .putIfAbsent: return .put(record.path, content, .absent, record.operation)
+        case .putIfMatches(let other):
+            return .put(record.path, content, .matches([other.digest]), record.operation)
+        case .delete: return .delete(record.path, .none, record.operation)
+        case .deleteIfMatches(let other):
+            return .delete(record.path, .matches([other.digest]), record.operation)
+        case .get: return .get(record.path, .checked)
+        case .getLocal: return .get(record.path, .local)
+        case .list: return .list(record.path, after: nil, limit: 1000)
+        case .makeDirectory: return .makeDirectory(record.path, record.operation)
+        case .removeDirectory: return .removeDirectory(record.path, record.operation)
+        case .move(let destination):
+            return .move(record.path, to: destination, record.operation)
+        }
+    }
+
+    static func outcome(_ answer: ClientAnswer) -> OperationRecord.Outcome {
+        switch answer {
+        case .written(let version, let copies, _, _, let exact):
+            .written(version, copies: copies, exact: exact)
+        case .file(let record): .read(ContentNumber(record.digest), record.version)
+        case .listing(let entries, _):
+            .listed(entries.map { .init(name: $0.name, isDirectory: $0.isDirectory) })
+        case .notFound: .notFound
+        case .conditionFailed: .conditionFailed
+        case .directoryNotEmpty, .notADirectory: .refused
+        case .unavailable: .unknown
+        case .done: .refused
+        }
+    }
+}
+
+/// A client between its operations, or waiting for one.
+struct Client {
+    enum Stage { case thinking, waiting, pausing, stopped }
+
+    let number: Int
+    let home: Int
+    var stage = Stage.thinking
+    /// Events of earlier steps are void.
+    var step: UInt32 = 0
+    var nextIndex = 0
+    /// The operation under way: its number in the history.
+    var record = 0
+    var ticket: UInt64 = 0
+    var thinkTime: Nanoseconds = 0
+    /// For what depends on answers: whether and where to repeat.
+    var generator: SplitMix64
+    /// By path, what was seen there last.
+    var seen: [StorePath: ContentNumber] = [:]
+
+    static let timeout: Nanoseconds = .seconds(20)
+    static let attemptsMax = 4
+}

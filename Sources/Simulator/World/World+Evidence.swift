@@ -1,0 +1,190 @@
+import CRDT
+import Cluster
+import Model
+import Placement
+import Replication
+
+// What the world knows and no node does, for checkers.
+extension World {
+    var currentFactor: Int {
+        hosts.lazy.compactMap { brains[$0.number]?.activeLayouts.last?.replicationFactor }.first
+            ?? options.replicationFactor
+    }
+
+    /// Of all layouts in use anywhere.
+    var lowestFactor: Int {
+        var lowest = options.replicationFactor
+        for node in brains {
+            for layout in node?.activeLayouts ?? [] {
+                lowest = min(lowest, layout.replicationFactor)
+            }
+        }
+        return lowest
+    }
+
+    /// Whether more than half of the holders, in each layout that some node goes by, are among the
+    /// disks in `holding`. Any node may have been the one that coordinated.
+    mutating func isHeldByMajority(
+        _ partition: Partition, holding: [Int], asked: Int
+    ) -> Bool {
+        var views: Set<Int> = [asked]
+        for disk in holding { views.insert(disks[disk].host) }
+        if hosts.count <= 32 { views.formUnion(hosts.indices) }
+        let ids = holding.map { disks[$0].id }
+        for view in views.sorted() {
+            guard let layouts = brains[view]?.activeLayouts, !layouts.isEmpty else { continue }
+            var isMajority = true
+            for layout in layouts {
+                var placement = placement(of: layout)
+                let holders = placement.holders(of: partition)
+                let count = holders.count { ids.contains($0.disk) }
+                if count <= holders.count / 2 { isMajority = false }
+            }
+            if isMajority { return true }
+        }
+        return false
+    }
+
+    /// A read under `available` was older than an acknowledged write: a broken promise where the
+    /// reader's node could talk to one that has the newer version.
+    mutating func examine(_ suspicion: NoStaleReads.Suspicion) {
+        if options.policy == .majority {
+            return report(suspicion.violation(at: now, why: ""))
+        }
+        guard suspicion.read.kind == .get else { return }
+        let reader = suspicion.read.host
+        let since = suspicion.read.invoked - NoStaleReads.fairTime
+        for disk in suspicion.newer.holding {
+            let host = disks[disk].host
+            guard disks[disk].isIntact, hosts[host].state == .up, hosts[host].disk == disk,
+                hosts[host].synced.holds(
+                    suspicion.newer.version.dot, of: nil, at: .file(suspicion.read.path)),
+                !wasDisturbed(reader, host, since: since)
+            else { continue }
+            return report(
+                suspicion.violation(
+                    at: now, why: ": \(HostName.text(host)) had it and could be reached"))
+        }
+    }
+
+    // MARK: Final reads
+
+    mutating func askFinalReads() {
+        let up = hosts.indices.filter { hosts[$0].state == .up && !hosts[$0].isLeaving }
+        // All nodes of a small cluster, some of a large one.
+        let step = max(1, up.count / 12)
+        let readers = stride(from: 0, to: up.count, by: step).map { up[$0] }
+        var wanted: [FinalRead] = []
+        for host in readers {
+            for path in KeySpace.files {
+                wanted.append(FinalRead(host: host, path: path, isListing: false))
+            }
+            for path in KeySpace.directories {
+                wanted.append(FinalRead(host: host, path: path, isListing: true))
+            }
+        }
+        finalReads = wanted
+        openFinalReads = wanted.count
+        finalReadsSince = now
+        for number in wanted.indices {
+            let read = wanted[number]
+            let request: ClientRequest =
+                read.isListing
+                ? .list(read.path, after: nil, limit: 1000) : .get(read.path, .checked)
+            _ = ask(read.host, request, .finalRead(number))
+        }
+    }
+
+    /// The reads at the end are part of the history as well.
+    mutating func recordFinalReads() {
+        for (index, read) in finalReads.enumerated() where !read.isListing {
+            guard let answer = read.answer else { continue }
+            var record = OperationRecord(
+                client: -1, index: index, kind: .get, path: read.path, invoked: finalReadsSince)
+            record.host = read.host
+            record.outcome = Workload.outcome(answer)
+            if record.outcome != .unknown { record.answered = now }
+            _ = history.append(record)
+        }
+    }
+
+    mutating func finish() {
+        phase = .done
+        let idleSeconds = Double(now - phaseSince) / 1e9
+        let nodeCount = hosts.count { $0.state == .up }
+        statistics.idleMessageRate =
+            Double(statistics.messageCount - messagesBeforeIdle) / idleSeconds / Double(nodeCount)
+        let final = finalState()
+        for violation in FinalChecks.all(options, history, final, statistics) {
+            report(violation)
+        }
+        checkers.undecidedPaths = ConditionalWritesAreExact.undecidedCount(history, options.policy)
+    }
+
+    private mutating func finalState() -> FinalState {
+        var final = FinalState(time: now)
+        final.settleFailure = settleFailure
+        final.contextsMayGo = options.faults.contains(.rollback)
+        let placement = newestPlacement()
+        final.layout = placement?.layout
+        for path in KeySpace.files {
+            final.files.append(fileState(path, .file(path), placement))
+        }
+        for path in KeySpace.directories {
+            final.marks.append(fileState(path, .mark(path), placement))
+        }
+        for partition in partitionsInUse() {
+            var state = FinalState.PartitionState(partition: partition)
+            var placement = placement
+            let holders = placement?.holders(of: partition) ?? []
+            for host in hosts where host.isMember {
+                let tables = host.synced.tables
+                let isHolder = holders.contains { $0.disk == host.synced.id }
+                if isHolder {
+                    state.holders.append((host.number, tables.state(of: partition).contents))
+                } else if tables.partitions.contains(partition) {
+                    state.strangers.append(host.number)
+                }
+            }
+            final.partitions.append(state)
+        }
+        for read in finalReads {
+            final.reads.append(
+                FinalState.Read(
+                    host: read.host, path: read.path, isListing: read.isListing,
+                    outcome: read.answer.map(Workload.outcome) ?? .unknown))
+        }
+        return final
+    }
+
+    private func fileState(
+        _ path: StorePath, _ key: RegisterKey, _ placement: Placement?
+    ) -> FinalState.File {
+        var placement = placement
+        let holders = placement?.holders(of: key.partition) ?? []
+        var file = FinalState.File(path: path)
+        file.holders = holders.map { HostName.host($0.node) }.sorted()
+        for host in hosts where host.isMember {
+            let context = host.synced.tables.state(of: key.partition).context
+            let register = host.synced.tables.register(key)
+            guard register != nil || !context.isEmpty else { continue }
+            file.copies.append(
+                FinalState.Copy(
+                    host: host.number, register: register ?? Register(), context: context))
+        }
+        return file
+    }
+}
+
+extension NodeDisk {
+    /// The value of a setting of the cluster, as it is durable here.
+    func setting(_ key: String) -> String? {
+        var writer = ByteWriter(capacity: 64)
+        CRDT.EntryKey.setting(key).encode(into: &writer)
+        guard let bytes = meta[.state(writer.bytes)],
+            let delta = unsafe try? Delta(decoding: bytes.span.bytes)
+        else { return nil }
+        for case .setting(let setting) in delta.entries { return setting.value }
+        return nil
+    }
+}

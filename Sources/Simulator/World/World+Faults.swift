@@ -1,0 +1,275 @@
+import Cluster
+import Model
+import Placement
+import Replication
+
+// Faults as they begin and end.
+extension World {
+    mutating func scheduleFaults() {
+        for fault in faults where !omissions.faults.contains(fault.number) {
+            queue.schedule(.faultBegins(Int32(fault.number)), at: now + fault.start)
+        }
+    }
+
+    mutating func faultBegins(_ number: Int) {
+        guard phase == .running else { return }
+        let fault = faults[number]
+        trace.add(now, UInt64(number) << 8 | 8)
+        trace.add(now, "fault \(fault)")
+        switch fault.action {
+        case .wipe, .vanish:
+            waitingFaults.append(number)
+            return tryWaitingFaults()
+        default: break
+        }
+        statistics.injected(fault.kind)
+        apply(fault)
+        queue.schedule(.faultEnds(Int32(number)), at: now + fault.length)
+    }
+
+    private mutating func apply(_ fault: Fault) {
+        let number = fault.number
+        switch fault.action {
+        case .cut(let sides, let forth, let back):
+            let cut = Network.Cut(number: number, sides: sides, cutsForth: forth, cutsBack: back)
+            network.add(cut)
+            disturb(number, .cut(cut))
+        case .flap(let a, let b, let period):
+            guard a != b else { return }
+            flap(number, a, b, period: period)
+        case .weather(let weather):
+            network.add(weather, number: number)
+            disturb(number, .all)
+        case .slow(let host, let period, let awake):
+            hosts[host].slowness = .init(number: number, since: now, period: period, awake: awake)
+            disturb(number, .host(host))
+        case .kill(let victims):
+            for host in victims {
+                disturb(number, .host(host))
+                kill(host)
+            }
+        case .wipe, .vanish: break
+        case .full(let host):
+            hosts[host].isFull = true
+            disturb(number, .host(host))
+        case .failingSync(let host):
+            hosts[host].failsNextSync = hosts[host].state == .up
+            disturb(number, .host(host))
+        case .slowDisk(let host, let latency):
+            hosts[host].syncLatencyMax = latency
+            disturb(number, .host(host))
+        case .rollback(let host):
+            if hosts[host].isMember { snapshots[number] = hosts[host].synced }
+            disturb(number, .host(host))
+        case .clockJump(let host, let by):
+            hosts[host].wallOffset += by
+            disturb(number, .host(host))
+        default: rearrange(fault)
+        }
+    }
+
+    private mutating func rearrange(_ fault: Fault) {
+        switch fault.action {
+        case .join(let host):
+            guard hosts[host].state == .absent else { return }
+            beginMoving()
+            start(host)
+        case .leave(let host):
+            let members = hosts.filter { $0.isMember && !$0.isLeaving }.count
+            guard hosts[host].state == .up, !hosts[host].isLeaving,
+                members > max(3, currentFactor)
+            else { return }
+            beginMoving()
+            hosts[host].isLeaving = true
+            _ = ask(host, .leave, .administrator)
+        case .replicationFactor(let factor, let host):
+            checkers.neverBelowMinimum.asked(for: factor)
+            checkers.movedBytes.stop()
+            if let host = upHost(host) {
+                _ = ask(host, .setReplicationFactor(factor), .administrator)
+            }
+        case .setting(let value, let host):
+            if let host = upHost(host) {
+                let request = ClientRequest.setSetting(
+                    key: SettingsReachAll.key, value: String(value))
+                _ = ask(host, request, .setting(value))
+            }
+        default: break
+        }
+    }
+
+    private func upHost(_ wanted: Int) -> Int? {
+        hosts[wanted].state == .up ? wanted : hosts.firstIndex { $0.state == .up }
+    }
+
+    mutating func faultEnds(_ number: Int) {
+        let fault = faults[number]
+        trace.add(now, UInt64(number) << 8 | 9)
+        calm(number)
+        switch fault.action {
+        case .cut, .flap: network.removeCut(number)
+        case .weather: network.removeWeather(number)
+        case .slow(let host, _, _):
+            if hosts[host].slowness?.number == number { hosts[host].slowness = nil }
+        case .kill(let victims):
+            for host in victims where hosts[host].state == .down { start(host) }
+        case .full(let host): hosts[host].isFull = false
+        case .failingSync(let host):
+            hosts[host].failsNextSync = false
+            if hosts[host].state == .down { start(host) }
+        case .slowDisk(let host, _): hosts[host].syncLatencyMax = Host.usualSyncLatency
+        case .rollback(let host): rollBack(host, number)
+        case .clockJump(let host, let by): hosts[host].wallOffset -= by
+        case .wipe(let host): if hosts[host].state == .down { start(host) }
+        case .vanish, .join, .leave, .replicationFactor, .setting: break
+        }
+    }
+
+    /// The link is cut and mended in turns, from the fault's beginning to its end.
+    private mutating func flap(_ number: Int, _ a: Int, _ b: Int, period: Nanoseconds) {
+        var sides = [UInt8](repeating: 0, count: capacity)
+        sides[a] = 1
+        sides[b] = 2
+        let cut = Network.Cut(
+            number: number, sides: sides, cutsForth: true, cutsBack: true, period: period,
+            since: now)
+        network.add(cut)
+        disturb(number, .cut(cut))
+    }
+
+    private mutating func rollBack(_ host: Int, _ number: Int) {
+        guard let snapshot = snapshots.removeValue(forKey: number),
+            hosts[host].isMember, snapshot.id == hosts[host].synced.id
+        else { return }
+        kill(host)
+        disks[hosts[host].disk].isIntact = false
+        hosts[host].replaceDisk(snapshot, number: hosts[host].disk)
+        start(host)
+    }
+
+    // MARK: Disks that are lost
+
+    /// Disks go only when the promise allows it: until then the fault waits, to its end at most.
+    mutating func tryWaitingFaults() {
+        guard !waitingFaults.isEmpty else { return }
+        var still: [Int] = []
+        for number in waitingFaults {
+            let fault = faults[number]
+            if now > runningSince + fault.end { continue }
+            switch fault.action {
+            case .wipe(let host) where mayLose(host, forGood: false):
+                statistics.injected(fault.kind)
+                loseDisk(host)
+                disturb(number, .host(host))
+                hosts[host].replaceDisk(
+                    NodeDisk(id: DiskID(using: &generators[host])), number: disks.count)
+                disks.append(DiskFact(id: hosts[host].synced.id, host: host))
+                let delay = generator.draw(.milliseconds(200) ... .seconds(20))
+                queue.schedule(.faultEnds(Int32(number)), at: now + delay)
+            case .vanish(let host) where mayLose(host, forGood: true):
+                statistics.injected(fault.kind)
+                loseDisk(host)
+                disturb(number, .host(host))
+                hosts[host].state = .gone
+            case .wipe, .vanish: still.append(number)
+            default: break
+            }
+        }
+        waitingFaults = still
+    }
+
+    private mutating func loseDisk(_ host: Int) {
+        trace.add(now, "\(HostName.text(host)) loses its disk")
+        kill(host)
+        let number = hosts[host].disk
+        disks[number].isIntact = false
+        lostDisks.append(LostDisk(number: number, time: now, disk: hosts[host].synced))
+        lossesOpen += 1
+    }
+
+    private mutating func mayLose(_ host: Int, forGood: Bool) -> Bool {
+        guard hosts[host].isMember, !hosts[host].isLeaving else { return false }
+        let members = hosts.count { $0.isMember }
+        if forGood, members <= max(3, currentFactor) || members <= options.nodeCount - 2 {
+            return false
+        }
+        switch options.policy {
+        case .majority:
+            let factor = min(lowestFactor, members)
+            return lossesOpen < 1 && (factor - 1) / 2 >= 1 && isSettledNow()
+        case .available: return hasCopiesElsewhere(host)
+        }
+    }
+
+    /// Whether everything on the disk is on another one that stays.
+    private func hasCopiesElsewhere(_ host: Int) -> Bool {
+        let tables = hosts[host].synced.tables
+        for partition in tables.partitions {
+            for item in tables.contents(of: partition).0 {
+                let register = item.register
+                var versions = register.prepared + register.kept.map(\.version)
+                if let head = register.head { versions.append(head) }
+                if let accepted = register.ballot?.accepted { versions.append(accepted.version) }
+                for version in versions {
+                    let isElsewhere = hosts.contains { other in
+                        other.number != host && other.isMember && !other.isLeaving
+                            && other.synced.keeps(version, at: item.key)
+                    }
+                    if !isElsewhere { return false }
+                }
+            }
+        }
+        return true
+    }
+
+    // MARK: Disturbances
+
+    private mutating func disturb(_ fault: Int, _ scope: Disturbance.Scope) {
+        disturbances.append(Disturbance(fault: fault, scope: scope, start: now))
+        checkers.movedBytes.stop()
+    }
+
+    private mutating func calm(_ fault: Int) {
+        for index in disturbances.indices
+        where disturbances[index].fault == fault && disturbances[index].end == .max {
+            disturbances[index].end = now
+        }
+    }
+
+    mutating func calmAll() {
+        for index in disturbances.indices where disturbances[index].end == .max {
+            disturbances[index].end = now
+        }
+    }
+
+    func wasDisturbed(since: Nanoseconds) -> Bool {
+        disturbances.contains { $0.end >= since }
+    }
+
+    /// Whether something was wrong with one of the two or the link between them.
+    func wasDisturbed(_ a: Int, _ b: Int, since: Nanoseconds) -> Bool {
+        if hosts[a].startedAt >= since || hosts[b].startedAt >= since { return true }
+        return disturbances.contains { disturbance in
+            guard disturbance.end >= since else { return false }
+            switch disturbance.scope {
+            case .all: return true
+            case .host(let host): return host == a || host == b
+            case .cut(let cut): return cut.concerns(a, b)
+            }
+        }
+    }
+}
+
+extension NodeDisk {
+    /// Whether the version's content itself is here; of a deletion, that it is known.
+    func keeps(_ version: RegisterVersion, at key: RegisterKey) -> Bool {
+        let isKnown = tables.state(of: key.partition).context.contains(version.dot)
+        guard let register = tables.register(key) else {
+            return isKnown && version.value.facts == nil
+        }
+        if version.value.facts == nil, isKnown { return true }
+        return register.contains(version.dot)
+            || register.ballot?.accepted?.version.dot == version.dot
+            || register.version(of: version.operation) != nil
+    }
+}

@@ -1,0 +1,288 @@
+import Cluster
+import Model
+import Placement
+import Replication
+
+// The course of a run: the cluster forms, clients and faults go on, everything heals and settles,
+// everybody reads, and nobody does anything for a while.
+extension World {
+    static let formingTimeMax: Nanoseconds = .seconds(240)
+    static let idleTime: Nanoseconds = .seconds(10)
+    /// Above the time in which nodes answer their clients.
+    static let finalReadTime: Nanoseconds = .seconds(25)
+
+    mutating func look() {
+        switch phase {
+        case .forming: form()
+        case .running: watch()
+        case .quiet: awaitSettled()
+        case .reading:
+            if openFinalReads == 0 || now > phaseSince + World.finalReadTime {
+                recordFinalReads()
+                messagesBeforeIdle = statistics.messageCount
+                enter(.idling)
+            }
+        case .idling:
+            if now >= phaseSince + World.idleTime { finish() }
+        case .done: return
+        }
+        sample()
+        queue.schedule(.look, at: now + World.lookInterval)
+    }
+
+    private mutating func enter(_ next: Phase) {
+        phase = next
+        phaseSince = now
+        trace.add(now, "\(next)")
+    }
+
+    // MARK: Forming
+
+    private mutating func form() {
+        guard now >= .seconds(3) else { return }
+        if now > World.formingTimeMax {
+            report(
+                Violation(
+                    "SettingsReachAll", at: now,
+                    "the cluster did not form: " + unsettledText().joined(separator: "; ")))
+            phase = .done
+            return
+        }
+        switch formingStep {
+        case .starting:
+            formingStep = .policy
+            _ = ask(
+                0, .setSetting(key: "write_policy", value: options.policy.rawValue),
+                .administrator)
+        case .policy, .factor: break
+        case .waiting:
+            guard isSettledNow(),
+                hosts.allSatisfy({ host in
+                    host.state != .up
+                        || host.synced.setting("write_policy") == options.policy.rawValue
+                })
+            else { return }
+            runningSince = now
+            statistics.formedAfter = now
+            enter(.running)
+            scheduleFaults()
+            startClients()
+        }
+    }
+
+    mutating func administratorAnswered(_ answer: ClientAnswer) {
+        guard phase == .forming else { return }
+        guard case .done = answer else {
+            formingStep = .starting
+            return
+        }
+        switch formingStep {
+        case .policy:
+            formingStep = .factor
+            _ = ask(0, .setReplicationFactor(options.replicationFactor), .administrator)
+        case .factor: formingStep = .waiting
+        case .starting, .waiting: break
+        }
+    }
+
+    mutating func settingAnswered(_ value: Int, _ answer: ClientAnswer) {
+        if case .done = answer { checkers.settingsReachAll.set(String(value), at: now) }
+    }
+
+    // MARK: Running
+
+    private mutating func watch() {
+        tryWaitingFaults()
+        letLeaversGo()
+        if lossesOpen > 0, isSettledNow() { lossesOpen = 0 }
+        watchMoves()
+        let end = min(options.length, omissions.end ?? .max)
+        if now >= runningSince + end { heal() }
+    }
+
+    private mutating func watchMoves() {
+        guard checkers.movedBytes.isOpen, now >= checkers.movedBytes.since + .seconds(3),
+            isSettledNow(), let placement = newestPlacement()
+        else { return }
+        report(
+            checkers.movedBytes.settled(
+                holders: holdersOfFiles(placement), copiesMade: statistics.copiesMade, at: now))
+    }
+
+    /// A join or a leave without faults: what it moves is counted from here.
+    mutating func beginMoving() {
+        guard options.faults.isSubset(of: .membership), isSettledNow(),
+            let placement = newestPlacement()
+        else { return checkers.movedBytes.stop() }
+        checkers.movedBytes.begin(
+            holders: holdersOfFiles(placement), copiesMade: statistics.copiesMade, at: now)
+    }
+
+    /// Of each live file, in the order of paths: the hosts that are to hold it.
+    private func holdersOfFiles(_ placement: Placement) -> [[Int]] {
+        var placement = placement
+        return KeySpace.files.map { path in
+            let holders = placement.holders(of: Partition(of: path))
+                .map { HostName.host($0.node) }.sorted()
+            let isLive = holders.contains {
+                hosts[$0].synced.tables.register(.file(path))?.isLive == true
+            }
+            return isLive ? holders : []
+        }
+    }
+
+    /// Who asked to leave and handed everything over is switched off.
+    private mutating func letLeaversGo() {
+        for host in hosts.indices where hosts[host].isLeaving && hosts[host].state == .up {
+            guard let node = brains[host], node.isSettled,
+                let layout = node.activeLayouts.last, layout.member(HostName.node(host)) == nil,
+                hosts[host].synced.tables.partitions.isEmpty, hosts[host].pending.isEmpty
+            else { continue }
+            kill(host)
+            hosts[host].state = .left
+        }
+    }
+
+    private mutating func sample() {
+        lostDisks.removeAll { $0.time < now - .seconds(30) }
+        for _ in 0..<min(4, hosts.count) {
+            sampledHost = (sampledHost + 1) % hosts.count
+            guard let node = brains[sampledHost] else { continue }
+            report(
+                checkers.bounded.sampled(
+                    sampledHost, node.sizes, pendingCount: hosts[sampledHost].pending.count,
+                    at: now))
+        }
+        report(
+            checkers.bounded.underWay(
+                envelopes.count, nodeCount: hosts.count { $0.state == .up }, at: now))
+        guard phase == .running else { return }
+        if checkers.settingsReachAll.isDue(now) {
+            let isHealthy = !wasDisturbed(since: now - .seconds(15))
+            let values = hosts.filter { $0.state == .up && $0.startedAt < now - .seconds(15) }
+                .map { ($0.number, $0.synced.setting(SettingsReachAll.key)) }
+            report(checkers.settingsReachAll.look(values, isHealthy: isHealthy, at: now))
+        }
+        report(checkers.deadIsKnown.look(upCount: hosts.count { $0.state == .up }, at: now))
+    }
+
+    // MARK: The end
+
+    /// All faults are over, and everybody who is not gone comes up.
+    private mutating func heal() {
+        enter(.quiet)
+        for cut in network.cuts { network.removeCut(cut.number) }
+        for weather in network.weathers where weather.number >= 0 {
+            network.removeWeather(weather.number)
+        }
+        calmAll()
+        for host in hosts.indices {
+            hosts[host].slowness = nil
+            hosts[host].failsNextSync = false
+            hosts[host].syncLatencyMax = Host.usualSyncLatency
+            hosts[host].wallOffset = 0
+            if hosts[host].isFull { hosts[host].isFull = false }
+            if hosts[host].state == .down { start(host) }
+        }
+        waitingFaults = []
+    }
+
+    private mutating func awaitSettled() {
+        letLeaversGo()
+        let isOver = now >= phaseSince + options.settleTime
+        let areClientsDone = clients.allSatisfy {
+            $0.stage != .waiting && $0.stage != .pausing
+        }
+        let isSettled = areClientsDone && isSettledNow()
+        guard isSettled || isOver else { return }
+        if !isSettled {
+            settleFailure = unsettledText()
+        }
+        statistics.settledAfter = now - phaseSince
+        askFinalReads()
+        enter(.reading)
+    }
+
+    /// Every node that is up is in one layout, has what it should have and nothing else, and knows
+    /// of nothing left to do.
+    func isSettledNow() -> Bool {
+        guard let layout = commonLayout() else { return false }
+        for host in hosts where host.isMember {
+            guard host.state == .up, let node = brains[host.number], node.isSettled else {
+                return false
+            }
+            let member = layout.member(host.configuration.node)
+            if host.isLeaving ? member != nil : member?.disk != host.synced.id { return false }
+        }
+        let expected = hosts.count { $0.isMember && !$0.isLeaving }
+        return layout.members.count == expected && replicasAgree(layout)
+    }
+
+    /// The one layout that all nodes that are up go by.
+    private func commonLayout() -> Layout? {
+        var common: Layout?
+        for host in hosts where host.state == .up {
+            guard let layouts = brains[host.number]?.activeLayouts, layouts.count == 1 else {
+                return nil
+            }
+            if let common, common.id != layouts[0].id { return nil }
+            common = layouts[0]
+        }
+        return common
+    }
+
+    private func replicasAgree(_ layout: Layout) -> Bool {
+        var placement = placements[layout.id] ?? Placement(layout)
+        for partition in partitionsInUse() {
+            var sum: Fingerprint?
+            for member in placement.holders(of: partition) {
+                let host = hosts[HostName.host(member.node)]
+                let own = host.synced.tables.state(of: partition).contents
+                if let sum, sum != own { return false }
+                sum = own
+            }
+        }
+        return true
+    }
+
+    func partitionsInUse() -> [Partition] {
+        var all: Set<Partition> = []
+        for host in hosts where host.isMember {
+            all.formUnion(host.synced.tables.partitions)
+        }
+        return all.sorted()
+    }
+
+    mutating func newestPlacement() -> Placement? {
+        guard let layout = commonLayout() else { return nil }
+        return placement(of: layout)
+    }
+
+    mutating func placement(of layout: Layout) -> Placement {
+        if let known = placements[layout.id] { return known }
+        var placement = Placement(layout)
+        for path in KeySpace.files { _ = placement.order(of: Partition(of: path)) }
+        placements[layout.id] = placement
+        return placement
+    }
+
+    func unsettledText() -> [String] {
+        var reasons: [String] = []
+        for host in hosts where host.isMember {
+            let name = HostName.text(host.number)
+            guard let node = brains[host.number] else {
+                reasons.append("\(name) is down")
+                continue
+            }
+            let layouts = node.activeLayouts
+            if node.isSettled && layouts.count == 1 { continue }
+            let sizes = node.sizes.filter { $0.count > 0 }
+                .map { "\($0.name) \($0.count)" }.joined(separator: ", ")
+            reasons.append(
+                "\(name): \(layouts.count) layouts of"
+                    + " \(layouts.map { String($0.members.count) }.joined(separator: "/")) members,"
+                    + " \(node.isSettled ? "settled" : "not settled") (\(sizes))")
+        }
+        return reasons.count > 8 ? Array(reasons.prefix(8)) + ["…"] : reasons
+    }
+}

@@ -1,0 +1,152 @@
+import Cluster
+import Model
+import Replication
+
+// Disks: what is written at once, and durable with the next sync.
+extension World {
+    mutating func store(_ request: StorageRequest, _ ticket: StorageTicket, _ host: Int) {
+        let at = Duration.nanoseconds(now + hosts[host].monotonicOffset)
+        noteCopies(request, host)
+        let answer = hosts[host].written.execute(request, at: at)
+        statistics.storageCount += 1
+        guard request.changes else {
+            let slot = reads.add(
+                ReadAnswer(host: host, life: hosts[host].life, ticket: ticket, answer: answer))
+            let delay = generator.draw(.microseconds(50) ... .microseconds(500))
+            queue.schedule(.answered(slot), at: now + delay)
+            return
+        }
+        hosts[host].pending.append(
+            PendingWrite(
+                ticket: ticket, request: request, answer: answer, at: at,
+                isFull: hosts[host].isFull))
+        if hosts[host].syncingCount == 0 { beginSync(host) }
+    }
+
+    private mutating func beginSync(_ host: Int) {
+        let latency = generator.draw(.microseconds(500)...hosts[host].syncLatencyMax)
+        hosts[host].syncingCount = hosts[host].pending.count
+        queue.schedule(
+            .synced(host: Int32(host), life: hosts[host].life), at: now + latency)
+    }
+
+    mutating func syncEnded(_ host: Int, _ life: UInt32) {
+        guard hosts[host].life == life, hosts[host].state == .up else { return }
+        statistics.syncCount += 1
+        if hosts[host].failsNextSync {
+            trace.add(now, "\(HostName.text(host)) could not sync")
+            return kill(host, losingAll: generator.chance(perMille: 500))
+        }
+        let count = hosts[host].syncingCount
+        let batch = Array(hosts[host].pending.prefix(count))
+        hosts[host].pending.removeFirst(count)
+        hosts[host].syncingCount = 0
+        for write in batch {
+            noteForgetting(write.request, host)
+            let again = hosts[host].executeSynced(write)
+            checkAgreement(write, again, host)
+        }
+        if !hosts[host].pending.isEmpty { beginSync(host) }
+        for write in batch {
+            brains[host]?.stored(
+                write.ticket, write.answer, hosts[host].time(now), using: &generators[host],
+                into: &directives)
+            perform(host)
+        }
+    }
+
+    mutating func readAnswered(_ read: ReadAnswer) {
+        guard hosts[read.host].life == read.life, hosts[read.host].state == .up else { return }
+        brains[read.host]?.stored(
+            read.ticket, read.answer, hosts[read.host].time(now), using: &generators[read.host],
+            into: &directives)
+        perform(read.host)
+    }
+
+    /// The same request on the same tables must say the same: else the rules of one disk look at
+    /// something that is not on it.
+    private mutating func checkAgreement(
+        _ write: PendingWrite, _ again: StorageAnswer, _ host: Int
+    ) {
+        guard case .replica(let first) = write.answer, case .replica(let second) = again,
+            first.changes != second.changes
+        else { return }
+        report(
+            Violation(
+                "SyncedEqualsWritten", at: now,
+                "\(HostName.text(host)): the same request changed the disk in two ways"))
+    }
+
+    // MARK: Evidence
+
+    /// The disks on which a version is durable: as head, kept, prepared or accepted; or spent, since
+    /// something that knew it superseded it.
+    func disksHolding(
+        _ dot: Dot, of operation: OperationID?, at key: RegisterKey
+    ) -> [Int] {
+        var result: [Int] = []
+        for host in hosts where host.state != .absent {
+            if host.synced.holds(dot, of: operation, at: key) { result.append(host.disk) }
+        }
+        for lost in lostDisks where lost.disk.holds(dot, of: operation, at: key) {
+            result.append(lost.number)
+        }
+        return result
+    }
+
+    /// Counts files that come to a disk from others, for the bytes that a change of the layout
+    /// moves.
+    private mutating func noteCopies(_ request: StorageRequest, _ host: Int) {
+        guard case .replica(.merge(_, let registers, _, _, _)) = request else { return }
+        for item in registers where item.key.kind == .file {
+            guard let head = item.register.head, !head.value.isDeleted else { continue }
+            let isThere = hosts[host].written.holds(head.dot, of: nil, at: item.key)
+            if !isThere { statistics.copiesMade += 1 }
+        }
+    }
+
+    /// A disk drops a partition: enough others must have what is in it.
+    private mutating func noteForgetting(_ request: StorageRequest, _ host: Int) {
+        guard case .replica(.forget(let partition, let sum)) = request,
+            hosts[host].synced.tables.state(of: partition).sum == sum
+        else { return }
+        let (registers, _) = hosts[host].synced.tables.contents(of: partition)
+        var counts: [(StorePath, Int)] = []
+        for item in registers where item.key.kind == .file {
+            guard let head = item.register.head, !head.value.isDeleted else { continue }
+            var count = 0
+            for other in hosts where other.number != host && other.state != .absent {
+                if other.state == .gone { continue }
+                if other.synced.holds(head.dot, of: head.operation, at: item.key) { count += 1 }
+            }
+            counts.append((item.key.path, count))
+        }
+        let memberCount = hosts.count { $0.isMember }
+        let lostDiskCount = disks.count { !$0.isIntact }
+        report(
+            checkers.neverBelowMinimum.dropped(
+                by: host, counts: counts, memberCount: memberCount, lostDiskCount: lostDiskCount,
+                at: now))
+    }
+}
+
+extension Host {
+    mutating func executeSynced(_ write: PendingWrite) -> StorageAnswer {
+        let isFullNow = synced.tables.isFull
+        synced.tables.isFull = write.isFull
+        defer { synced.tables.isFull = isFullNow }
+        return synced.execute(write.request, at: write.at)
+    }
+}
+
+extension NodeDisk {
+    func holds(_ dot: Dot, of operation: OperationID?, at key: RegisterKey) -> Bool {
+        if let register = tables.register(key) {
+            if register.contains(dot) || register.ballot?.accepted?.version.dot == dot {
+                return true
+            }
+            if let operation, register.version(of: operation) != nil { return true }
+        }
+        return tables.state(of: key.partition).context.contains(dot)
+    }
+}
