@@ -96,14 +96,19 @@ extension ClusterNode {
     ) {
         guard let slot = item.entry.file else { return }
         if let head = register.head {
-            guard slot.rank < head.rank || (slot.rank == head.rank && slot.record != head.record)
+            // A version that ranks above the newest, and is known to be gone, was deleted long ago
+            // under a clock that was ahead.
+            let isGone = head.rank < slot.rank && context.contains(slot.rank.dot)
+            guard slot.rank < head.rank || slot.record != head.record,
+                slot.rank <= head.rank || isGone, isRipe(item, turn)
             else { return }
-            let correction = slot.rank == head.rank ? slot.correction + 1 : 0
-            guard isRipe(item, turn) else { return }
+            let isOlder = slot.rank < head.rank
             return correct(
                 item.key,
                 DirectoryEntry(
-                    file: .init(rank: head.rank, record: head.record, correction: correction)),
+                    file: .init(
+                        rank: isOlder ? head.rank : slot.rank, record: head.record,
+                        correction: isOlder ? 0 : slot.correction + 1)),
                 &turn)
         }
         // The holder has seen that very version, and it is gone without a trace: removed for good.

@@ -61,6 +61,9 @@ extension Replica {
         // disk, and the ones between belong to other paths.
         for known in head.version.context.entries { context.insert(known) }
         store(register, context, for: key, &tables)
+        var state = tables.state(of: key.partition)
+        state.floor = max(state.floor, head.version.time)
+        tables.setState(state, of: key.partition)
         return .done
     }
 

@@ -33,7 +33,10 @@ extension Replica {
         }
         // Committed (and perhaps superseded) already: settled.
         if context.contains(version.dot) { return .accepted }
-        if let refusal = refusal(of: version, by: register, exactly: true) { return refusal }
+        let floor = tables.state(of: key.partition).floor
+        if let refusal = refusal(of: version, by: register, floor, exactly: true) {
+            return refusal
+        }
         if tables.isFull, version.value.facts != nil { return .full }
         register.ballot = BallotSlot(
             promised: ballot, accepted: .init(ballot: ballot, version: version))

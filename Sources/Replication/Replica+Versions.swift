@@ -67,7 +67,8 @@ extension Replica {
         var context = register.knownContext
         context.merge(assignment.cover)
         context.insert(dot)
-        let floor = max(register.latestTime, assignment.above)
+        let dropped = register.head == nil ? state.floor : .zero
+        let floor = max(register.latestTime, assignment.above, dropped)
         let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
             version: Version(dot: dot, time: time, context: context), value: assignment.value,
@@ -87,7 +88,10 @@ extension Replica {
             if version.rank < earlier.rank { return .prepared }
             register.prepared.removeAll { $0.dot == earlier.dot }
         }
-        if let refusal = refusal(of: version, by: register, exactly: false) { return refusal }
+        let floor = tables.state(of: key.partition).floor
+        if let refusal = refusal(of: version, by: register, floor, exactly: false) {
+            return refusal
+        }
         if tables.isFull, version.value.facts != nil { return .full }
         register.prepared.append(version)
         store(register, context, for: key, &tables)
@@ -103,7 +107,7 @@ extension Replica {
     ///   a version that another coordinator is preparing at the same time may stay unknown, as long
     ///   as it ranks below: then it is as if it had come before.
     static func refusal(
-        of version: RegisterVersion, by register: Register, exactly: Bool
+        of version: RegisterVersion, by register: Register, _ floor: HybridTime, exactly: Bool
     ) -> ReplicaReply? {
         // A context says which sequences of a disk were known, up to the highest: it also names
         // versions that the disk had forgotten or never stored, so the rank is compared as well.
@@ -119,8 +123,10 @@ extension Replica {
         {
             isCovered = false
         }
+        if register.head == nil, version.version.time <= floor { isCovered = false }
         if isCovered { return nil }
-        return .refused(context: register.knownContext, above: register.latestTime)
+        return .refused(
+            context: register.knownContext, above: max(register.latestTime, floor))
     }
 
     static func commit(
