@@ -198,7 +198,10 @@ package struct ClusterNode: Sendable {
         [
             ("operations", operations.count), ("tasks", tasks.count),
             ("requests", requests.count), ("exchanges", exchanges.count),
-            ("rumors", gossip.rumorCount),
+            ("rumors", gossip.rumorCount), ("foreign", sums.foreign.count),
+            ("incomplete", gossip.state.layouts.active.count { !$0.isComplete }),
+            ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
+            ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
         ]
     }
 }
