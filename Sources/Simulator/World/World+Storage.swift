@@ -146,7 +146,21 @@ extension NodeDisk {
                 return true
             }
             if let operation, register.version(of: operation) != nil { return true }
+            if register.covers(dot) { return true }
         }
         return tables.state(of: key.partition).context.contains(dot)
+    }
+}
+
+extension Register {
+    /// Whether a version here was made in knowledge of `dot`: then it has taken its place.
+    func covers(_ dot: Dot) -> Bool {
+        func isCovering(_ version: RegisterVersion) -> Bool {
+            version.dot != dot && version.version.context.contains(dot)
+        }
+        if let head, isCovering(head) { return true }
+        if let accepted = ballot?.accepted?.version, isCovering(accepted) { return true }
+        return prepared.contains(where: isCovering)
+            || kept.contains { isCovering($0.version) }
     }
 }

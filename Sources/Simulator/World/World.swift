@@ -229,6 +229,9 @@ struct World {
         now = event.time
         if let host = hostConcerned(by: event.action), let until = hosts[host].frozenUntil(now) {
             queue.putOff(event, until: until)
+            if case .wake = event.action, hosts[host].wakeAt == event.time {
+                hosts[host].wakeAt = until
+            }
             return true
         }
         statistics.eventCount += 1
