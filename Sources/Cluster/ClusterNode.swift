@@ -201,6 +201,7 @@ package struct ClusterNode: Sendable {
             ("rumors", gossip.rumorCount), ("foreign", sums.foreign.count),
             ("incomplete", gossip.state.layouts.active.count { !$0.isComplete }),
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
+            ("unpulled", takeOver.sources.values.count { $0 != .pulled }),
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
         ]
     }

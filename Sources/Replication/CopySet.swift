@@ -99,6 +99,8 @@ struct CopySet: Sendable {
     }
 
     private mutating func standIn(for target: Target) {
+        // A node with a new disk may be a holder by its old one and a stand-in by the new one.
+        spare.removeAll { one in members.contains { $0.target.node == one.node } }
         guard !spare.isEmpty else { return }
         members.append(Member(target: spare.removeFirst(), state: .idle, isHandOff: true))
     }
