@@ -3,9 +3,14 @@ package import Model
 /// Who may take a node out of the layout.
 package enum OutRule {
     /// Whether a node that sees `alive` (itself included) may take another one out: only where
-    /// they are a strict majority of the members of what would change, the draft, and of each
-    /// complete layout (there a quorum of the last agreed state is). So a minority never
-    /// re-places data, and of two nodes neither takes the other out.
+    /// they are a strict majority of the members of what would change, the draft. So a minority
+    /// never re-places data, and of two nodes neither takes the other out.
+    ///
+    /// The members of older layouts do not count: where nodes were replaced one after the other
+    /// while no layout became complete, nobody might ever have a majority of the last complete one
+    /// again. A side of a cut that grows by new nodes until it is a majority of its own draft may
+    /// thus take the other side out; under `majority` it still cannot write without a quorum of the
+    /// older layouts, and under `available` the other side comes back with all that it has.
     ///
     /// - Parameters:
     ///   - alive: sorted; nodes that are not members do not count.
@@ -17,11 +22,7 @@ package enum OutRule {
         guard history.draft.entry(of: node)?.member != nil else { return false }
         if force { return true }
         let draft = history.draft.entries.lazy.filter { $0.member != nil }.map(\.node)
-        guard isMajority(alive, of: draft) else { return false }
-        for one in history.active where one.isComplete {
-            guard isMajority(alive, of: one.layout.members.lazy.map(\.node)) else { return false }
-        }
-        return true
+        return isMajority(alive, of: draft)
     }
 
     private static func isMajority(_ alive: [NodeID], of members: some Sequence<NodeID>) -> Bool {

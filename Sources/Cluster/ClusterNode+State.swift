@@ -201,7 +201,7 @@ extension ClusterNode {
 
     mutating func layoutsChanged(_ turn: inout Turn) {
         let members = layouts.members
-        membership.membersChanged(members)
+        membership.membersChanged(members, now: turn.now.monotonic)
         takeOver.restart()
         upkeep.isForeignDue = true
         sums.areScopesOld = true

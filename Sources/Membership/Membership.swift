@@ -107,10 +107,14 @@ package struct Membership: Sendable {
     /// Whether nothing is to be expected of the node: dead, gone, or never heard of although there
     /// was time.
     package func isGone(_ node: NodeID) -> Bool {
-        switch state(of: node) {
-        case .dead, .left: true
-        case .alive, .suspect: false
-        case nil: lastNow - started > MembershipLimits.unknownAfter
+        guard let peer = table[node], !peer.isForgotten else {
+            return lastNow - started > MembershipLimits.unknownAfter
+        }
+        switch peer.state {
+        case .dead where peer.incarnation == 0:
+            return lastNow - peer.since > MembershipLimits.unknownAfter
+        case .dead, .left: return true
+        case .alive, .suspect: return false
         }
     }
 
@@ -140,9 +144,16 @@ package struct Membership: Sendable {
         sayHello(now: now, wallMilliseconds: wallMilliseconds, &directives)
     }
 
-    /// The members of the layouts in use: whose death matters beyond being told.
-    package mutating func membersChanged(_ members: [NodeID]) {
-        let members = Set(members)
+    /// The members of the layouts in use: whose death matters beyond being told. One that nobody
+    /// told of in this life counts as dead from now on, so that its grace ends too.
+    package mutating func membersChanged(_ all: [NodeID], now: Duration) {
+        let members = Set(all)
+        for node in all where node != own.node && table[node].map(\.isForgotten) ?? true {
+            _ = table.insert(
+                PeerUpdate(
+                    node: node, disk: DiskID(bits: Bits128(high: 0, low: 0)), incarnation: 0,
+                    state: .dead), now: now)
+        }
         for index in table.peers.indices {
             table.annotate(index) { $0.isMember = members.contains($0.node) }
         }
