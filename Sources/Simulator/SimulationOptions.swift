@@ -76,6 +76,9 @@ package struct SimulationOptions: Sendable {
     /// How long the cluster may take to settle once all faults are over.
     package var settleTime: Nanoseconds = .seconds(120)
 
+    /// Ends a run when a promise is broken; else it goes on, to see which others break.
+    package var stopsAtViolation = true
+
     package init() {}
 }
 

@@ -11,6 +11,9 @@ struct Checkers {
     /// Paths whose histories were too long to decide on.
     var undecidedPaths = 0
 
+    /// More of them say nothing new.
+    static let violationCountMax = 200
+
     /// All names, in the order of a report.
     static let names = [
         AcknowledgedWritesAreDurable.name, NoStaleReads.name, ConditionalWritesAreExact.name,

@@ -88,9 +88,11 @@ enum FaultSchedule {
             let action = Fault.Action.cut(
                 sides: sides, forth: forth, back: !isOneWay || !forth)
             let length: Nanoseconds =
-                generator.chance(perMille: 300)
-                ? generator.draw(.seconds(30) ... .seconds(70))
-                : generator.draw(.milliseconds(200) ... .seconds(25))
+                switch generator.draw(below: 10) {
+                case 0..<7: generator.draw(.milliseconds(200) ... .seconds(25))
+                case 7..<9: generator.draw(.seconds(30) ... .seconds(70))
+                default: generator.draw(.seconds(70) ... .seconds(150))
+                }
             return (length, action)
         }
     }
@@ -134,9 +136,12 @@ enum FaultSchedule {
     }
 
     private static func downTime(_ generator: inout SplitMix64) -> Nanoseconds {
-        generator.chance(perMille: 600)
-            ? generator.draw(.milliseconds(200) ... .seconds(5))
-            : generator.draw(.seconds(5) ... .seconds(60))
+        switch generator.draw(below: 10) {
+        case 0..<6: generator.draw(.milliseconds(200) ... .seconds(5))
+        case 6..<9: generator.draw(.seconds(5) ... .seconds(60))
+        // Long enough to be taken out of the layout, and for tombstones to go meanwhile.
+        default: generator.draw(.seconds(70) ... .seconds(180))
+        }
     }
 
     /// Some hosts, or all, at the same moment.

@@ -172,7 +172,7 @@ extension World {
     }
 
     mutating func report(_ violation: Violation?) {
-        guard let violation else { return }
+        guard let violation, checkers.violations.count < Checkers.violationCountMax else { return }
         trace.add(now, "VIOLATION \(violation.checker): \(violation.explanation)")
         checkers.violations.append(violation)
     }

@@ -39,7 +39,7 @@ extension World {
     // MARK: Forming
 
     private mutating func form() {
-        guard now >= .seconds(3) else { return }
+        guard now >= .seconds(3) + .milliseconds(20) * Int64(options.nodeCount) else { return }
         if now > World.formingTimeMax {
             report(
                 Violation(
@@ -56,7 +56,7 @@ extension World {
                 .administrator)
         case .policy, .factor: break
         case .waiting:
-            guard isSettledNow(),
+            guard hasFormed(),
                 hosts.allSatisfy({ host in
                     host.state != .up
                         || host.synced.setting("write_policy") == options.policy.rawValue
@@ -68,6 +68,13 @@ extension World {
             scheduleFaults()
             startClients()
         }
+    }
+
+    private func hasFormed() -> Bool {
+        guard let layout = commonLayout() else { return false }
+        return layout.members.count == options.nodeCount
+            && layout.replicationFactor == options.replicationFactor
+            && hosts.allSatisfy { $0.number >= options.nodeCount || $0.state == .up }
     }
 
     mutating func administratorAnswered(_ answer: ClientAnswer) {

@@ -170,7 +170,9 @@ struct World {
         for number in 0..<capacity { addHost(number) }
         for number in 0..<options.nodeCount {
             queue.schedule(
-                .start(host: Int32(number)), at: generator.draw(0 ... .seconds(1)))
+                .start(host: Int32(number)),
+                at: generator.draw(
+                    0...max(.seconds(1), .milliseconds(20) * Int64(options.nodeCount))))
         }
         for number in 0..<options.clientCount {
             clients.append(
@@ -217,7 +219,7 @@ struct World {
     /// Runs to the end, or until a promise is broken.
     mutating func run(while mayGoOn: (borrowing World) -> Bool = { _ in true }) {
         while phase != .done, step() {
-            if !checkers.violations.isEmpty && phase != .done { break }
+            if options.stopsAtViolation, !checkers.violations.isEmpty, phase != .done { break }
             if statistics.eventCount & 0xFFFF == 0, !mayGoOn(self) { break }
         }
         statistics.end = now
