@@ -6,6 +6,8 @@ import Replication
 enum Audit: Sendable {
     /// Does the directory know of the file's newest version?
     case file(StorePath, Rank)
+    /// Does the parent know of the directory?
+    case child(StorePath, Existence)
     /// Does the file that the entry lists still exist, in that version?
     case entry(KeyedEntry)
     /// Does the directory that the entry lists still exist?
@@ -32,12 +34,19 @@ extension ClusterNode {
     }
 
     mutating func audit(
-        _ files: [AuditedFile], _ entries: [KeyedEntry], _ turn: inout Turn
+        _ files: [AuditedFile], _ directories: [AuditedDirectory], _ entries: [KeyedEntry],
+        _ turn: inout Turn
     ) {
         for file in files {
             guard let key = Replication.EntryKey(of: file.path) else { continue }
             question(
                 .readEntry(key), at: key.partition, .file(file.path, file.rank), &turn)
+        }
+        for directory in directories where directory.existence.exists {
+            guard let key = Replication.EntryKey(of: directory.path) else { continue }
+            question(
+                .readEntry(key), at: key.partition, .child(directory.path, directory.existence),
+                &turn)
         }
         for item in entries {
             guard let child = item.key.child else { continue }
@@ -83,12 +92,34 @@ extension ClusterNode {
             if entry?.file.map({ $0.rank < rank }) ?? true {
                 ask(self: .addOutbox(.file(path)), .nothing, &turn)
             }
+        case (.child(let path, let existence), .entry(let entry, _)):
+            auditParent(of: path, existence, entry, &turn)
         case (.entry(let item), .register(let register, let context)):
             auditFileSlot(item, register, context, &turn)
         case (.directory(let item), .listing(_, let existence, _)):
             auditDirectorySlot(item, existence, &turn)
         default: break
         }
+    }
+
+    /// A directory that its parent does not list. (One that the parent lists and that is gone is
+    /// found from the parent's side.)
+    private mutating func auditParent(
+        of path: StorePath, _ existence: Existence, _ entry: DirectoryEntry?, _ turn: inout Turn
+    ) {
+        guard let key = Replication.EntryKey(of: path), let rank = existence.rank,
+            entry?.directory?.exists != true,
+            isRipe(KeyedEntry(key: key, entry: entry ?? DirectoryEntry()), turn)
+        else { return }
+        let old = entry?.directory
+        let isNewer = old.map { $0.rank < rank } ?? true
+        correct(
+            key,
+            DirectoryEntry(
+                directory: .init(
+                    rank: isNewer ? rank : old?.rank ?? rank, exists: true,
+                    correction: isNewer ? 0 : (old?.correction ?? 0) + 1)),
+            &turn)
     }
 
     private mutating func auditFileSlot(

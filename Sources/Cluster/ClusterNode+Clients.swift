@@ -97,15 +97,19 @@ extension ClusterNode {
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
         switch task.request {
-        case .get where !isEstablished: end(id, .notFound, &turn)
-        case .move where !isEstablished: end(id, .notFound, &turn)
-        case .list(let directory, _, _) where !isEstablished:
+        case .get where hasNothing: end(id, .notFound, &turn)
+        case .move where hasNothing: end(id, .notFound, &turn)
+        case .list(let directory, _, _) where hasNothing:
             end(id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
         default:
             askToEstablish(&turn)
             again(id, after: ClusterLimits.tick, .notReady, &turn)
         }
     }
+
+    /// Whether there is nothing yet for certain. A node that was told of others and has not heard of
+    /// them knows only that it does not know.
+    private var hasNothing: Bool { !isEstablished && (isAlone || hasHeard) }
 
     private mutating func askToEstablish(_ turn: inout Turn) {
         guard !isEstablished else { return }

@@ -187,11 +187,13 @@ extension ClusterNode {
         if failure == nil { turn.directives.append(.notice(.tookOut(node))) }
     }
 
+    /// Nobody was ever named to this node.
+    var isAlone: Bool { configuration.seeds.isEmpty && upkeep.remembered.isEmpty }
+
     /// The first node of those alive makes the cluster, so that two first writes make one. A node
     /// that was told of others (seeds, remembered peers) makes none before it has heard of them:
     /// there probably is one, and two never become one by themselves.
     mutating func establish(_ turn: inout Turn) {
-        let isAlone = configuration.seeds.isEmpty && upkeep.remembered.isEmpty
         guard gossip.state.identity.established == nil, isAlone || hasHeard else { return }
         let id = ClusterID(using: &turn.generator)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }

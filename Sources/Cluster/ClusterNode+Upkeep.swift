@@ -40,8 +40,8 @@ extension ClusterNode {
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
             settleBallots(keys, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
-        case (.audit, .replica(.audit(let files, let entries))):
-            audit(files, entries, &turn)
+        case (.audit, .replica(.audit(let files, let directories, let entries))):
+            audit(files, directories, entries, &turn)
         case (.aged, .replica(.aged(let registers, _))): age(registers, &turn)
         default: break
         }

@@ -140,6 +140,7 @@ extension ReplicaRequest {
         case .joinContext: "join-context"
         case .promise: "promise"
         case .accept: "accept"
+        case .confirm: "confirm"
         case .mint: "mint"
         case .putEntry: "put-entry"
         case .readEntry: "read-entry"
@@ -163,7 +164,7 @@ extension ReplicaRequest {
     /// About as many bytes as it takes on the wire.
     var byteCount: Int {
         switch self {
-        case .prepare, .commit, .accept, .assign, .mint, .putEntry: 400
+        case .prepare, .commit, .accept, .confirm, .assign, .mint, .putEntry: 400
         case .merge(_, let registers, let entries, _, _): 400 * (registers.count + entries.count)
         case .fetch(_, let keys, _): 16 + 8 * keys.count
         default: 64
@@ -173,7 +174,7 @@ extension ReplicaRequest {
     /// Whether a peer may ask for it. The others are a node's own work.
     var isForPeers: Bool {
         switch self {
-        case .prepare, .commit, .read, .merge, .joinContext, .promise, .accept, .putEntry,
+        case .prepare, .commit, .read, .merge, .joinContext, .promise, .accept, .confirm, .putEntry,
             .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
             true
         case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,

@@ -118,7 +118,7 @@ package struct BallotOperation: Sendable {
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
-        case (.accepting, .accepted), (.confirming, .committed):
+        case (.accepting, .accepted), (.confirming, .accepted):
             tally.count(target)
         case (_, .ballotTooLow(let promised)):
             ballot.round = max(ballot.round, promised.round)
@@ -236,19 +236,24 @@ package struct BallotOperation: Sendable {
             joined.merge(answer.register, mine: &context, theirs: answer.context)
             context.formUnion(answer.context)
         }
+        // Under a ballot lower than one that is settled nothing was chosen that it did not find.
+        let settled = answers.compactMap { $0.register.ballot?.settled }.max()
         let accepted = answers.compactMap { $0.register.ballot?.accepted }
-            .filter { !context.contains($0.version.dot) }
+            .filter { accepted in
+                !context.contains(accepted.version.dot)
+                    && settled.map { $0 < accepted.ballot } ?? true
+            }
             .max { $0.ballot < $1.ballot }?.version
         let unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
         switch purpose {
         case .settle:
-            commitStranded(context, &directives)
-            if let unsettled { return propose(unsettled, &directives) }
+            commitStranded(context, settled, &directives)
+            if let unsettled { return adopt(unsettled, &directives) }
             if let head = joined.head { return confirm(head, &directives) }
             phase = .finished(.settled(joined))
         case .write(let value, let operation, let condition):
             if let unsettled, unsettled.operation == operation {
-                return propose(unsettled, &directives)
+                return adopt(unsettled, &directives)
             }
             if let earlier = joined.version(of: operation) { return confirm(earlier, &directives) }
             let newest = unsettled ?? joined.head
@@ -256,7 +261,7 @@ package struct BallotOperation: Sendable {
             guard condition.isMet(by: newest) else {
                 // What the answer goes by must not disappear again.
                 endsAsFailedCondition = true
-                if let unsettled { return propose(unsettled, &directives) }
+                if let unsettled { return adopt(unsettled, &directives) }
                 if let newest { return confirm(newest, &directives) }
                 phase = .finished(.conditionFailed(exact: isExact))
                 return
@@ -268,11 +273,15 @@ package struct BallotOperation: Sendable {
     /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated
     /// outranks by now: it can only be kept, as the loser of a conflict.
     private func commitStranded(
-        _ context: PartitionContext, _ directives: inout [CoordinatorDirective]
+        _ context: PartitionContext, _ settled: Ballot?,
+        _ directives: inout [CoordinatorDirective]
     ) {
         for answer in answers {
-            guard let version = answer.register.ballot?.accepted?.version,
-                !context.contains(version.dot), !version.ranksAbove(joined.head)
+            guard let accepted = answer.register.ballot?.accepted,
+                settled.map({ $0 < accepted.ballot }) ?? true
+            else { continue }
+            let version = accepted.version
+            guard !context.contains(version.dot), !version.ranksAbove(joined.head)
             else { continue }
             for target in targets.holders {
                 directives.append(.tell(target.node, .commit(key, version, listed: true)))
@@ -305,6 +314,18 @@ package struct BallotOperation: Sendable {
                 round: round))
     }
 
+    /// A version that may have been chosen under a lower ballot is brought to an end: proposed again,
+    /// or, where something came beside it that it does not know, committed as it is.
+    private mutating func adopt(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        if joined.head.map({ version.covers($0) }) ?? true {
+            propose(version, &directives)
+        } else {
+            confirm(version, &directives)
+        }
+    }
+
     private mutating func propose(
         _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
     ) {
@@ -316,7 +337,7 @@ package struct BallotOperation: Sendable {
         _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
     ) {
         phase = .confirming(version)
-        ask(.commit(key, version, listed: false), &directives)
+        ask(.confirm(key, ballot, version), &directives)
     }
 
     private mutating func chosen(

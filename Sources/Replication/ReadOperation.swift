@@ -168,8 +168,12 @@ package struct ReadOperation: Sendable {
 extension [ReadOperation.Answer] {
     /// The version accepted under the highest ballot that no answer has seen committed.
     fileprivate var unsettledAccepted: RegisterVersion? {
-        compactMap { $0.register.ballot?.accepted }
-            .filter { accepted in !contains { $0.context.contains(accepted.version.dot) } }
+        let settled = compactMap { $0.register.ballot?.settled }.max()
+        return compactMap { $0.register.ballot?.accepted }
+            .filter { accepted in
+                !contains { $0.context.contains(accepted.version.dot) }
+                    && settled.map { $0 < accepted.ballot } ?? true
+            }
             .max { $0.ballot < $1.ballot }?.version
     }
 }

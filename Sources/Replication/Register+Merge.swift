@@ -57,6 +57,7 @@ extension Register {
             return
         }
         slot.promised = max(slot.promised, other.promised)
+        if let settled = other.settled { slot.settle(settled) }
         if let theirs = other.accepted,
             slot.accepted.map({ $0.ballot < theirs.ballot }) ?? true
         {
@@ -123,7 +124,9 @@ extension Register {
     /// An accepted version that a committed one knew of is settled.
     private mutating func clearAccepted(coveredBy version: RegisterVersion) {
         guard let accepted = ballot?.accepted else { return }
-        if accepted.version.dot == version.dot || version.covers(accepted.version) {
+        if accepted.version.dot == version.dot {
+            ballot?.settle(accepted.ballot)
+        } else if version.covers(accepted.version) {
             ballot?.accepted = nil
         }
     }

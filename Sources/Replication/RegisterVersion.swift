@@ -110,6 +110,9 @@ package struct BallotSlot: Hashable, Sendable {
     /// The version accepted under the highest ballot so far, chosen or not: invisible until a
     /// ballot has settled it.
     package var accepted: Accepted?
+    /// The highest ballot whose outcome is known here: whatever was accepted under a lower one, and
+    /// was not found by it, was not chosen.
+    package var settled: Ballot?
 
     package struct Accepted: Hashable, Sendable {
         package var ballot: Ballot
@@ -121,8 +124,15 @@ package struct BallotSlot: Hashable, Sendable {
         }
     }
 
-    package init(promised: Ballot, accepted: Accepted? = nil) {
+    package init(promised: Ballot, accepted: Accepted? = nil, settled: Ballot? = nil) {
         self.promised = promised
         self.accepted = accepted
+        self.settled = settled
+    }
+
+    /// The outcome of `ballot` is known: what was accepted under it or a lower one is done with.
+    mutating func settle(_ ballot: Ballot) {
+        if let accepted, accepted.ballot <= ballot { self.accepted = nil }
+        settled = settled.map { max($0, ballot) } ?? ballot
     }
 }

@@ -20,7 +20,9 @@ extension Replica {
             let oldState = tables.state(of: partition)
             var context = tables.state(of: partition).context
             for version in before.prepared { register.commit(version, in: &context) }
-            if register.ballot?.accepted == nil, old.contains(key) { register.ballot = nil }
+            if register.ballot?.accepted == nil, old.contains(key), register.mayForgetBallot {
+                register.ballot = nil
+            }
             store(register, context, for: key, &tables)
             note(before, register, of: key, listed: false, &tables, &outcome)
             if register.ballot?.accepted != nil {
@@ -110,5 +112,13 @@ extension Replica {
             }
         }
         return .aged(registersFound, entriesFound)
+    }
+}
+
+extension Register {
+    /// What was settled is remembered for as long as there is anything of the register: a disk may
+    /// come back after days with a version that a lower ballot accepted.
+    fileprivate var mayForgetBallot: Bool {
+        ballot?.settled == nil || (head == nil && kept.isEmpty && prepared.isEmpty)
     }
 }

@@ -31,18 +31,45 @@ extension Replica {
         if let promised = register.ballot?.promised, promised > ballot {
             return .ballotTooLow(promised)
         }
-        // Committed (and perhaps superseded) already: settled.
-        if context.contains(version.dot) { return .accepted }
+        // Committed (and perhaps superseded) already.
+        if context.contains(version.dot) {
+            register.ballot?.promised = ballot
+            register.ballot?.settle(ballot)
+            store(register, context, for: key, &tables)
+            return .accepted
+        }
         let floor = tables.state(of: key.partition).floor
         if let refusal = refusal(of: version, by: register, floor, exactly: true) {
             return refusal
         }
         if tables.isFull, version.value.facts != nil { return .full }
         register.ballot = BallotSlot(
-            promised: ballot, accepted: .init(ballot: ballot, version: version))
+            promised: ballot, accepted: .init(ballot: ballot, version: version),
+            settled: register.ballot?.settled)
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
         outcome.isUnsettled = true
+        return .accepted
+    }
+
+    /// The ballot ended with a version that was committed before, or cannot be proposed again: it
+    /// is committed here too, and lower ballots are done with.
+    static func confirm(
+        _ key: RegisterKey, _ ballot: Ballot, _ version: RegisterVersion,
+        _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        var register = tables.register(key) ?? Register()
+        var context = tables.state(of: key.partition).context
+        if let promised = register.ballot?.promised, promised > ballot {
+            return .ballotTooLow(promised)
+        }
+        let before = register
+        register.commit(version, in: &context)
+        if register.ballot == nil { register.ballot = BallotSlot(promised: ballot) }
+        register.ballot?.promised = ballot
+        register.ballot?.settle(ballot)
+        store(register, context, for: key, &tables)
+        note(before, register, of: key, listed: false, &tables, &outcome)
         return .accepted
     }
 }

@@ -76,7 +76,14 @@ extension Replica {
             return AuditedFile(
                 path: item.key.path, rank: head.rank, isLive: !head.value.isDeleted)
         }
-        return .audit(files, entries)
+        var paths = registers.filter { $0.key.kind == .mark }.map(\.key.path)
+        for entry in entries where paths.last != entry.key.directory {
+            paths.append(entry.key.directory)
+        }
+        let directories = Set(paths).sorted().map {
+            AuditedDirectory(path: $0, existence: existence(of: $0, tables))
+        }
+        return .audit(files, directories, entries)
     }
 
     /// What the rows of the outbox have to say, as of now.

@@ -46,7 +46,7 @@ extension Replica {
         return .fetched(
             registers.filter {
                 wanted.contains(ItemKey($0.key.fingerprint))
-                    || withBallots && $0.register.ballot?.accepted != nil
+                    || withBallots && $0.register.ballot != nil
             },
             entries.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
             state.context, contents: state.contents)
@@ -81,7 +81,7 @@ extension Replica {
                 merged.append(item)
             }
         }
-        let hasBallots = registers.contains { $0.register.ballot?.accepted != nil }
+        let hasBallots = registers.contains { $0.register.ballot != nil }
         return .items(
             merged, state.context, contents: state.contents, hasBallots: hasBallots)
     }

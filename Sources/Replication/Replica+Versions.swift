@@ -43,7 +43,8 @@ extension Replica {
         if tables.isFull, assignment.value.facts != nil { return .full }
         let version = makeVersion(assignment, register, &tables)
         register.ballot = BallotSlot(
-            promised: ballot, accepted: .init(ballot: ballot, version: version))
+            promised: ballot, accepted: .init(ballot: ballot, version: version),
+            settled: register.ballot?.settled)
         store(register, tables.state(of: key.partition).context, for: key, &tables)
         tables.setUnsettled(now, for: key)
         outcome.isUnsettled = true

@@ -47,6 +47,8 @@ package enum Replica {
             return promise(key, ballot, &tables, now, &outcome)
         case .accept(let key, let ballot, let version):
             return accept(key, ballot, version, &tables, now, &outcome)
+        case .confirm(let key, let ballot, let version):
+            return confirm(key, ballot, version, &tables, &outcome)
         case .putEntry(let key, let entry):
             let existed = existence(of: key.directory, tables).exists
             put(entry, for: key, &tables, &outcome)
@@ -102,7 +104,8 @@ extension ReplicaRequest {
         switch self {
         case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
         case .prepare(let key, _), .commit(let key, _, _), .read(let key), .promise(let key, _),
-            .accept(let key, _, _), .expire(let key, _), .dropTombstone(let key, _):
+            .accept(let key, _, _), .confirm(let key, _, _), .expire(let key, _),
+            .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),
             .fetch(let partition, _, _), .items(let partition), .forget(let partition, _),

@@ -29,8 +29,8 @@ package enum ReplicaReply: Sendable {
     case outbox([OutboxItem])
     case partitions([PartitionSum])
     case aged([AgedRegister], [KeyedEntry])
-    /// The newest versions of the partition's files, and its entries.
-    case audit([AuditedFile], [KeyedEntry])
+    /// The newest versions of the partition's files, its directories, and its entries.
+    case audit([AuditedFile], [AuditedDirectory], [KeyedEntry])
     case done
     /// Nothing was done: what the request went by has changed.
     case stale
@@ -100,6 +100,17 @@ package struct AuditedFile: Hashable, Sendable {
         self.path = path
         self.rank = rank
         self.isLive = isLive
+    }
+}
+
+/// A directory whose parent should know of it.
+package struct AuditedDirectory: Hashable, Sendable {
+    package var path: StorePath
+    package var existence: Existence
+
+    package init(path: StorePath, existence: Existence) {
+        self.path = path
+        self.existence = existence
     }
 }
 

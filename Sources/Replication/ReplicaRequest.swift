@@ -18,6 +18,8 @@ package enum ReplicaRequest: Sendable {
     case joinContext(Partition, PartitionContext, ifContents: Fingerprint)
     case promise(RegisterKey, Ballot)
     case accept(RegisterKey, Ballot, RegisterVersion)
+    /// Commits the version with which a ballot ended; lower ballots are done with.
+    case confirm(RegisterKey, Ballot, RegisterVersion)
     /// Makes the version of a conditional write, accepted here under its ballot.
     case mint(Assignment, Ballot)
     case putEntry(EntryKey, DirectoryEntry)
@@ -55,7 +57,8 @@ package enum ReplicaRequest: Sendable {
     package var changes: Bool {
         switch self {
         case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit: false
-        case .assign, .prepare, .commit, .merge, .joinContext, .promise, .accept, .mint, .putEntry,
+        case .assign, .prepare, .commit, .merge, .joinContext, .promise, .accept, .confirm, .mint,
+            .putEntry,
             .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget:
             true
         }
