@@ -42,6 +42,10 @@ struct ClientTask: Sendable {
     /// Nodes that were asked to coordinate and did not.
     var tried: [NodeID] = []
     var attempts = 0
+    /// Whether an earlier attempt, here or elsewhere, may have been applied.
+    var isRepeat = false
+    /// The attempt for which it was looked up whether that is so.
+    var lookedUp: Int?
     var moveStep = MoveStep.source
     var lastFailure = UnavailableReason.timedOut
 
@@ -62,6 +66,25 @@ extension ClientRequest {
         case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _): .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: nil
+        }
+    }
+
+    /// The operation under which a client writes; nil where it does not.
+    var operation: OperationID? {
+        switch self {
+        case .put(_, _, _, let id), .delete(_, _, let id), .makeDirectory(_, let id),
+            .removeDirectory(_, let id), .move(_, _, let id), .place(_, _, let id):
+            id
+        case .get, .list, .setSetting, .setReplicationFactor, .leave: nil
+        }
+    }
+
+    /// Deletions look anyway; conditional writes see earlier attempts in their ballots.
+    var isUnconditionalWrite: Bool {
+        switch self {
+        case .put(_, _, let condition, _): condition == .none
+        case .place, .makeDirectory: true
+        default: false
         }
     }
 }

@@ -5,7 +5,10 @@ import Replication
 
 // Requests of clients: who coordinates them, again and again until their time is over.
 extension ClusterNode {
-    mutating func begin(_ request: ClientRequest, for origin: TaskOrigin, _ turn: inout Turn) {
+    mutating func begin(
+        _ request: ClientRequest, for origin: TaskOrigin, isRepeat: Bool = false,
+        _ turn: inout Turn
+    ) {
         guard isRunning else { return finish(origin, .unavailable(.notReady), &turn) }
         guard tasks.count < ClusterLimits.clientsMax else {
             return finish(origin, .unavailable(.contended), &turn)
@@ -17,6 +20,8 @@ extension ClusterNode {
         tasks[id] = ClientTask(
             origin: origin, request: request, deadline: turn.now.monotonic + time,
             stage: .due(at: turn.now.monotonic))
+        let mayBeRepeat = isRepeat || isOld(request, turn)
+        tasks[id]?.isRepeat = mayBeRepeat
         start(id, &turn)
     }
 
@@ -140,7 +145,8 @@ extension ClusterNode {
         task.stage = .forwarded(to: coordinator)
         tasks[id] = task
         ask(
-            coordinator, .forward(task.request), layouts: nil,
+            coordinator, .forward(task.request, isRepeat: task.isRepeat || task.attempts > 0),
+            layouts: nil,
             timeout: ClusterLimits.forwardTimeout, .task(id), &turn)
     }
 
@@ -168,10 +174,16 @@ extension ClusterNode {
         return targets.handOffs.first(where: isFit)?.node
     }
 
-    private mutating func coordinate(
+    mutating func coordinate(
         _ id: UInt64, _ key: RegisterKey, _ targets: Targets, _ turn: inout Turn
     ) {
         guard let task = tasks[id] else { return }
+        if task.isRepeat || task.attempts > 0, task.lookedUp != task.attempts,
+            task.request.isUnconditionalWrite
+        {
+            tasks[id]?.lookedUp = task.attempts
+            return look(key, targets, for: id, &turn)
+        }
         switch task.request {
         case .put(let path, let content, let condition, let operation):
             let value = fileValue(path, content, turn)
@@ -191,7 +203,15 @@ extension ClusterNode {
         }
     }
 
-    private func fileValue(
+    /// A client that repeats a request says so only by the age of its operation.
+    private func isOld(_ request: ClientRequest, _ turn: Turn) -> Bool {
+        guard let operation = request.operation else { return false }
+        let wall = turn.now.wallMilliseconds
+        return wall > operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
+            || operation.wallMilliseconds > wall + ClusterLimits.repeatAgeMilliseconds
+    }
+
+    func fileValue(
         _ path: StorePath, _ content: FileContent, _ turn: Turn
     ) -> RegisterValue {
         let now = Timestamp(nanoseconds: Int64(clamping: turn.now.wallMilliseconds) * 1_000_000)

@@ -22,16 +22,29 @@ extension ClusterNode {
             if let earlier = register.version(of: operation) {
                 // Applied before: brought to everybody again, and answered as the first time.
                 return write(
-                    .file(path), .deleted, earlier.operation, .none,
-                    layouts.targets(for: Partition(of: path)), for: id, &turn)
+                    .file(path), .deleted, operation, .none,
+                    layouts.targets(for: Partition(of: path)), applied: earlier, for: id, &turn)
             }
             guard register.isLive else { return end(id, .notFound, &turn) }
             write(
                 .file(path), .deleted, operation, .none,
                 layouts.targets(for: Partition(of: path)), for: id, &turn)
         case .move: moveSourceFound(register, id, &turn)
+        case .put, .place, .makeDirectory: lookedUp(register, id, &turn)
         default: end(id, .done, &turn)
         }
+    }
+
+    /// A repeated write: was it applied before?
+    private mutating func lookedUp(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id], let key = task.request.coordinatedKey,
+            let operation = task.request.operation
+        else { return }
+        let targets = layouts.targets(for: key.partition)
+        guard let earlier = register.version(of: operation) else {
+            return coordinate(id, key, targets, &turn)
+        }
+        write(key, earlier.value, operation, .none, targets, applied: earlier, for: id, &turn)
     }
 
     mutating func listed(

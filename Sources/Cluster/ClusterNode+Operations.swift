@@ -33,7 +33,8 @@ extension ClusterNode {
 
     mutating func write(
         _ key: RegisterKey, _ value: RegisterValue, _ operation: OperationID,
-        _ condition: WriteCondition, _ targets: Targets, for task: UInt64, _ turn: inout Turn
+        _ condition: WriteCondition, _ targets: Targets, applied: RegisterVersion? = nil,
+        for task: UInt64, _ turn: inout Turn
     ) {
         var directives: [CoordinatorDirective] = []
         let own = Target(node: configuration.node, disk: disk)
@@ -42,8 +43,8 @@ extension ClusterNode {
         let isReachable = { (node: NodeID) in node == own.node || membership.isAlive(node) }
         if condition == .none || configuration.canaries.contains(.skipsBallots) {
             let coordinator = WriteOperation(
-                key, value, operation, own: own, targets: targets, policy: policy, time: time,
-                isReachable: isReachable, into: &directives)
+                key, value, operation, own: own, targets: targets, policy: policy,
+                applied: applied, time: time, isReachable: isReachable, into: &directives)
             add(.write(coordinator), for: task, directives, &turn)
         } else {
             let coordinator = BallotOperation(

@@ -18,8 +18,8 @@ extension ClusterNode {
             guard body.isForPeers, configuration.isStorage else { return reply(.notReady, &turn) }
             observe(body, turn)
             ask(self: weakened(body), .peer(peer, request: request.id), &turn)
-        case .forward(let body):
-            begin(body, for: .peer(peer, request: request.id), &turn)
+        case .forward(let body, let isRepeat):
+            begin(body, for: .peer(peer, request: request.id), isRepeat: isRepeat, &turn)
         case .establish:
             establish(&turn)
             reply(.done, &turn)

@@ -17,6 +17,11 @@ package enum ClusterLimits {
     /// How long background work waits for an answer.
     package static let backgroundTimeout = Duration.seconds(3)
 
+    /// An operation whose id is older than this when it arrives may be a repeated one; younger ones
+    /// cannot be: clients wait longer before they repeat. (A clock that differs by as much costs a
+    /// look-up, nothing else.)
+    package static let repeatAgeMilliseconds: UInt64 = 500
+
     /// After layouts differed, the wait before the operation starts again: gossip takes a round
     /// trip to settle it.
     package static let layoutDelay = Duration.milliseconds(50)

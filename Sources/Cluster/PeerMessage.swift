@@ -25,8 +25,8 @@ package struct PeerRequest: Sendable {
 
     package enum Body: Sendable {
         case replica(ReplicaRequest)
-        /// A client's request, to be coordinated there.
-        case forward(ClientRequest)
+        /// A client's request, to be coordinated there. `isRepeat`: it may have been applied.
+        case forward(ClientRequest, isRepeat: Bool)
         /// The cluster is to be established: its first file or setting is about to be written.
         case establish
         /// Which partitions does the asker hold in the newest layout of which there is something
@@ -135,6 +135,7 @@ extension ReplicaRequest {
         case .assign: "assign"
         case .prepare: "prepare"
         case .commit: "commit"
+        case .withdraw: "withdraw"
         case .read: "read"
         case .merge: "merge"
         case .joinContext: "join-context"
@@ -174,7 +175,8 @@ extension ReplicaRequest {
     /// Whether a peer may ask for it. The others are a node's own work.
     var isForPeers: Bool {
         switch self {
-        case .prepare, .commit, .read, .merge, .joinContext, .promise, .accept, .confirm, .putEntry,
+        case .prepare, .commit, .withdraw, .read, .merge, .joinContext, .promise, .accept, .confirm,
+            .putEntry,
             .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
             true
         case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,

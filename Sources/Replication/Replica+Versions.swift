@@ -143,6 +143,19 @@ extension Replica {
         return .committed
     }
 
+    /// Its dot is spent, wherever the version got to meanwhile.
+    static func withdraw(
+        _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        guard var register = tables.register(key) else { return .stale }
+        register.prepared.removeAll { $0.dot == dot }
+        guard !register.contains(dot) else { return .stale }
+        var context = tables.state(of: key.partition).context
+        context.insert(dot)
+        store(register, context, for: key, &tables)
+        return .done
+    }
+
     /// What a register's change means for its directory.
     static func note(
         _ before: Register, _ after: Register, of key: RegisterKey, listed: Bool,

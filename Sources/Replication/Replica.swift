@@ -35,6 +35,7 @@ package enum Replica {
         case .prepare(let key, let version): return prepare(key, version, &tables, now, &outcome)
         case .commit(let key, let version, let listed):
             return commit(key, version, listed: listed, &tables, &outcome)
+        case .withdraw(let key, let dot): return withdraw(key, dot, &tables)
         case .read(let key):
             return .register(
                 tables.register(key) ?? Register(), tables.state(of: key.partition).context)
@@ -104,7 +105,8 @@ extension ReplicaRequest {
         switch self {
         case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
         case .prepare(let key, _), .commit(let key, _, _), .read(let key), .promise(let key, _),
-            .accept(let key, _, _), .confirm(let key, _, _), .expire(let key, _),
+            .withdraw(let key, _), .accept(let key, _, _), .confirm(let key, _, _),
+            .expire(let key, _),
             .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),

@@ -11,6 +11,8 @@ package enum ReplicaRequest: Sendable {
     /// Makes a version visible, whether it was prepared here or not. Unless `listed` (its
     /// directory's entry is known to be durable), the entry is put into the outbox.
     case commit(RegisterKey, RegisterVersion, listed: Bool)
+    /// Takes a prepared version back: the operation turned out to have been applied before.
+    case withdraw(RegisterKey, Dot)
     case read(RegisterKey)
     /// Joins what another disk knows; see `Register.merge`.
     case merge(Partition, [KeyedRegister], [KeyedEntry], theirs: PartitionContext, MergeOrigin)
@@ -57,7 +59,8 @@ package enum ReplicaRequest: Sendable {
     package var changes: Bool {
         switch self {
         case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit: false
-        case .assign, .prepare, .commit, .merge, .joinContext, .promise, .accept, .confirm, .mint,
+        case .assign, .prepare, .commit, .withdraw, .merge, .joinContext, .promise, .accept,
+            .confirm, .mint,
             .putEntry,
             .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget:
             true

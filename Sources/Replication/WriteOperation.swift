@@ -43,14 +43,18 @@ package struct WriteOperation: Sendable {
     private var cover = CausalContext.empty
     private var above = HybridTime.zero
     private var isReplacing = false
+    /// What this coordinator had made, and takes back where the operation was applied before.
+    private var made: [Dot] = []
 
     /// - Parameters:
     ///   - own: this node's disk, which assigns the version.
+    ///   - earlier: the version that the operation made before, which is only to be brought to all.
     ///   - isReachable: what membership says of a node now.
     package init(
         _ key: RegisterKey, _ value: RegisterValue, _ operation: OperationID, own: Target,
-        targets: Targets, policy: WritePolicy, time: CoordinatorTime,
-        isReachable: (NodeID) -> Bool, into directives: inout [CoordinatorDirective]
+        targets: Targets, policy: WritePolicy, applied earlier: RegisterVersion? = nil,
+        time: CoordinatorTime, isReachable: (NodeID) -> Bool,
+        into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
         self.value = value
@@ -61,7 +65,7 @@ package struct WriteOperation: Sendable {
         deadline = time.now + ReplicationLimits.operationTimeout
         copies = CopySet(targets, policy: policy, isReachable: isReachable)
         copies.include(own)
-        assign(time, &directives)
+        if let earlier { adopt(earlier, &directives) } else { assign(time, &directives) }
     }
 
     package var outcome: Outcome {
@@ -91,6 +95,7 @@ package struct WriteOperation: Sendable {
         switch (phase, reply) {
         case (.assigning, .assigned(let version, let replacing)):
             isReplacing = replacing
+            if !made.contains(version.dot) { made.append(version.dot) }
             copies.done(own)
             phase = .preparing(version)
             askRest(&directives)
@@ -182,6 +187,12 @@ package struct WriteOperation: Sendable {
         copies.restart(targets)
         phase = .adopting(version)
         askRest(&directives)
+        for dot in made where dot != version.dot {
+            for member in copies.members {
+                directives.append(.tell(member.target.node, .withdraw(key, dot)))
+            }
+        }
+        made = []
     }
 
     private mutating func progress(
