@@ -112,6 +112,8 @@ package struct BallotOperation: Sendable {
             return propose(version, &directives)
         case (.minting, .alreadyApplied(let version)):
             return confirm(version, &directives)
+        case (.minting, .refused):
+            return retry(time, using: &generator)
         case (.minting, .ballotTooLow(let promised)):
             ballot.round = max(ballot.round, promised.round)
             return retry(time, using: &generator)

@@ -40,6 +40,12 @@ extension Replica {
         if let earlier = register.version(of: assignment.operation) {
             return .alreadyApplied(earlier)
         }
+        // What came here since the condition was judged: the new version would name it in its
+        // context, by this disk's own sequence alone, and nobody would notice that it was not judged.
+        let versions = register.prepared + (register.head.map { [$0] } ?? [])
+        guard versions.allSatisfy({ assignment.cover.contains($0.dot) }) else {
+            return .refused(context: register.knownContext, above: register.latestTime)
+        }
         if tables.isFull, assignment.value.facts != nil { return .full }
         let version = makeVersion(assignment, register, &tables)
         register.ballot = BallotSlot(
@@ -143,16 +149,14 @@ extension Replica {
         return .committed
     }
 
-    /// Its dot is spent, wherever the version got to meanwhile.
+    /// Only where it is still prepared. Its dot is not spent: two coordinators of one operation that
+    /// each took the other's version for the one applied would remove both everywhere.
     static func withdraw(
         _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables
     ) -> ReplicaReply {
         guard var register = tables.register(key) else { return .stale }
         register.prepared.removeAll { $0.dot == dot }
-        guard !register.contains(dot) else { return .stale }
-        var context = tables.state(of: key.partition).context
-        context.insert(dot)
-        store(register, context, for: key, &tables)
+        store(register, tables.state(of: key.partition).context, for: key, &tables)
         return .done
     }
 
