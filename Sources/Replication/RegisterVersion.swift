@@ -130,6 +130,9 @@ package struct BallotSlot: Hashable, Sendable {
         self.settled = settled
     }
 
+    /// Nothing is left to be settled, or to be forgotten with time.
+    var isDone: Bool { accepted == nil && settled != nil }
+
     /// The outcome of `ballot` is known: what was accepted under it or a lower one is done with.
     mutating func settle(_ ballot: Ballot) {
         if let accepted, accepted.ballot <= ballot { self.accepted = nil }

@@ -27,7 +27,7 @@ extension Replica {
             note(before, register, of: key, listed: false, &tables, &outcome)
             if register.ballot?.accepted != nil {
                 inBallot.append(key)
-            } else if register.ballot != nil {
+            } else if register.ballot?.isDone == false {
                 tables.setUnsettled(now, for: key)
             }
             let state = tables.state(of: partition)

@@ -17,8 +17,10 @@ extension Replica {
             register.ballot?.promised = ballot
         }
         store(register, context, for: key, &tables)
-        tables.setUnsettled(now, for: key)
-        outcome.isUnsettled = true
+        if register.ballot?.isDone == false {
+            tables.setUnsettled(now, for: key)
+            outcome.isUnsettled = true
+        }
         return .promised(register, context)
     }
 

@@ -89,7 +89,7 @@ package enum Replica {
         _ tables: inout some ReplicaTables
     ) {
         tables.setRegister(register.isEmpty ? nil : register, for: key)
-        if register.prepared.isEmpty, register.ballot == nil {
+        if register.prepared.isEmpty, register.ballot.map(\.isDone) ?? true {
             tables.setUnsettled(nil, for: key)
         }
         var state = tables.state(of: key.partition)

@@ -55,10 +55,15 @@ import Testing
         guard let second = assign(on: &a, time: 1, cover: cover) else { return }
         #expect(first.rank < second.rank)
         #expect(second.covers(first))
-        #expect(a.register(key)?.prepared == [second])
+        // Both stay until the later one is committed.
+        #expect(a.register(key)?.prepared == [first, second])
+        #expect(a.register(key)?.version(of: second.operation) == second)
         // The earlier one, late, does not take the place of the later one.
         _ = a.execute(.prepare(key, first), at: .zero)
-        #expect(a.register(key)?.prepared == [second])
+        #expect(a.register(key)?.version(of: second.operation) == second)
+        _ = a.execute(.commit(key, second, listed: true), at: .zero)
+        #expect(a.register(key)?.prepared == [])
+        #expect(a.register(key)?.head == second)
     }
 
     /// A disk that still has a version prepared hears that it is kept elsewhere: from then on its

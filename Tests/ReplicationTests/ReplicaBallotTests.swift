@@ -92,17 +92,24 @@ import Testing
         #expect(a.register(key)?.ballot == nil)
     }
 
-    @Test mutating func aMintedVersionIsNotStoredAndItsDotIsSpent() {
+    @Test mutating func aMintedVersionIsAcceptedAtOnceAndTheNextOneKnowsIt() {
         let assignment = Assignment(
             key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
-        guard case .assigned(let first, _) = run(.mint(assignment, Ballot(round: 1, node: node("m"))), on: &a),
-            case .assigned(let second, _) = run(.mint(assignment, Ballot(round: 1, node: node("m"))), on: &a)
-        else {
+        let ballot = Ballot(round: 1, node: node("m"))
+        guard case .assigned(let first, _) = run(.mint(assignment, ballot), on: &a) else {
             Issue.record("not minted")
             return
         }
-        #expect(a.register(key) == nil)
-        #expect(first.dot != second.dot)
+        #expect(a.register(key)?.ballot?.accepted?.version == first)
+        #expect(a.register(key)?.newest == nil)
+        let other = Assignment(
+            key: key, value: file(3), operation: operation(3), time: HybridTime(value: 1))
+        guard case .assigned(let next, _) = run(.assign(other), on: &a) else {
+            Issue.record("not assigned")
+            return
+        }
+        #expect(next.covers(first))
+        #expect(first.rank < next.rank)
     }
 
     @Test mutating func ballotsComeAlongOnlyWhereAPartitionMoves() {
@@ -143,5 +150,35 @@ import Testing
     private func isTooLow(_ reply: ReplicaReply) -> Bool {
         if case .ballotTooLow(high) = reply { return true }
         return false
+    }
+
+    /// What came since the condition was judged would be named by the new version's context, through
+    /// the disk's own sequence alone.
+    @Test mutating func aVersionIsNotMintedOverWhatItsConditionWasNotJudgedBy() {
+        let unknown = version(dot(1, 1), time: 10)
+        _ = run(.prepare(key, unknown), on: &a)
+        let ballot = Ballot(round: 1, node: node("m"))
+        var assignment = Assignment(
+            key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
+        #expect(isRefused(run(.mint(assignment, ballot), on: &a)))
+        assignment.cover.insert(unknown.dot)
+        guard case .assigned(let made, _) = run(.mint(assignment, ballot), on: &a) else {
+            Issue.record("not minted")
+            return
+        }
+        #expect(made.covers(unknown))
+    }
+
+    /// A version that a lower ballot left behind on one disk is not taken for chosen once a higher
+    /// ballot has ended.
+    @Test mutating func aSettledBallotOutlivesItsOutcome() {
+        let left = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, left), on: &a)
+        let outcome = version(dot(2, 1), time: 5)
+        #expect(isAccepted(run(.confirm(key, high, outcome), on: &a)))
+        #expect(a.register(key)?.ballot?.accepted == nil)
+        #expect(a.register(key)?.ballot?.settled == high)
+        _ = a.execute(.settle(preparedBefore: .seconds(900)), at: .seconds(900))
+        #expect(a.register(key)?.ballot?.settled == high)
     }
 }

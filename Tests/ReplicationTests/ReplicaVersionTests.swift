@@ -57,7 +57,11 @@ import Testing
                 .assign(assignment(operation: 1, time: time)), on: &a)
             #expect(isAlreadyApplied(reply, as: first))
         }
-        #expect(isAlreadyApplied(run(.mint(assignment(operation: 1, time: 90), Ballot(round: 1, node: node("m"))), on: &a), as: first))
+        #expect(
+            isAlreadyApplied(
+                run(
+                    .mint(assignment(operation: 1, time: 90), Ballot(round: 1, node: node("m"))),
+                    on: &a), as: first))
         // Also once it is overwritten and kept.
         _ = committed(on: &a, operation: 2, time: 20)
         #expect(
@@ -81,7 +85,11 @@ import Testing
         #expect(second.version.context.contains(dot(1, 7)))
         #expect(above < second.version.time)
         #expect(second.covers(first))
-        #expect(a.register(key)?.prepared == [second])
+        // The first attempt is spent when the second is committed, not before.
+        #expect(a.register(key)?.prepared == [first, second])
+        #expect(!a.state(of: key.partition).context.contains(first.dot))
+        _ = run(.commit(key, second, listed: true), on: &a)
+        #expect(a.register(key)?.prepared == [])
         #expect(a.state(of: key.partition).context.contains(first.dot))
     }
 
@@ -147,7 +155,10 @@ import Testing
         let deletion = assigned(on: &b, operation: 2, time: 20, value: .deleted)
         a.isFull = true
         #expect(run(.assign(assignment(operation: 3, time: 10)), on: &a).isFull)
-        #expect(run(.mint(assignment(operation: 3, time: 10), Ballot(round: 1, node: node("m"))), on: &a).isFull)
+        #expect(
+            run(
+                .mint(assignment(operation: 3, time: 10), Ballot(round: 1, node: node("m"))), on: &a
+            ).isFull)
         #expect(run(.prepare(key, file), on: &a).isFull)
         let ballot = Ballot(round: 1, node: node("n"))
         #expect(run(.accept(key, ballot, file), on: &a).isFull)
@@ -171,7 +182,9 @@ import Testing
             case 1:
                 guard
                     case .assigned(let version, _) = run(
-                        .mint(assignment(operation: number, time: number), Ballot(round: 1, node: node("m"))), on: &a)
+                        .mint(
+                            assignment(operation: number, time: number),
+                            Ballot(round: 1, node: node("m"))), on: &a)
                 else { continue }
                 #expect(given.insert(version.dot).inserted)
             case 2:
