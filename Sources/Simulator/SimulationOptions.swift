@@ -76,6 +76,8 @@ package struct SimulationOptions: Sendable {
     /// How long the cluster may take to settle once all faults are over.
     package var settleTime: Nanoseconds = .seconds(120)
 
+    /// How long nodes keep superseded versions; checkers count on it being longer than a run.
+    package var retention: Nanoseconds = .seconds(7 * 86_400)
     /// Ends a run when a promise is broken; else it goes on, to see which others break.
     package var stopsAtViolation = true
 

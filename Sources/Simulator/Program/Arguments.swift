@@ -13,6 +13,7 @@ struct Arguments: Sendable {
     var timeLimitSeconds: Int?
     var wantsHelp = false
     var shrinks = true
+    var runsCanaries = false
 
     struct Fault: Error, Equatable {
         let text: String
@@ -25,6 +26,7 @@ struct Arguments: Sendable {
             switch flag {
             case "--help", "-h": wantsHelp = true
             case "--no-shrink": shrinks = false
+            case "--canaries": runsCanaries = true
             default:
                 // `--flag=value` and `--flag value` are the same.
                 let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
@@ -119,6 +121,7 @@ struct Arguments: Sendable {
           --time-limit SECS  starts no further seed after so many seconds of real time
           --kept FILE        runs the seeds that a file keeps, one a line
           --canary NAME      breaks a rule on purpose; a checker has to find it
+          --canaries         breaks every rule in turn: each checker has to find its own
           --trace FILE       writes everything that happens in the run to a file
           --no-shrink        does not look for a shorter run that fails
           --clients N        clients, whatever the number of nodes (8)

@@ -78,27 +78,46 @@ struct Shrinker {
     private mutating func minimize<Item: Hashable>(
         _ items: [Item], _ omit: (inout Omissions, [Item]) -> Void
     ) {
-        var left = items
         let base = best.omissions
+        _ = DeltaDebugging.minimize(items) { left in
+            let kept = Set(left)
+            var omissions = base
+            omit(&omissions, items.filter { !kept.contains($0) })
+            return attempt(omissions)
+        }
+    }
+}
+
+/// Delta debugging by itself.
+enum DeltaDebugging {
+    /// A part of `items` that still fails, and of which no single one can be left out; or as far
+    /// as it came.
+    ///
+    /// - Parameter fails: whether a part fails; nil where there is no time to try.
+    static func minimize<Item: Hashable>(
+        _ items: [Item], fails: ([Item]) -> Bool?
+    ) -> [Item] {
+        var left = items
         var granularity = 2
-        while !left.isEmpty {
+        // Most often nothing of it matters.
+        guard let isNothingNeeded = left.isEmpty ? true : fails([]) else { return left }
+        if isNothingNeeded { return [] }
+        while true {
             var hasShrunk = false
             let size = max(1, (left.count + granularity - 1) / granularity)
             for start in stride(from: 0, to: left.count, by: size) {
-                let part = left[start..<min(left.count, start + size)]
-                let kept = Set(left).subtracting(part)
-                var omissions = base
-                omit(&omissions, items.filter { !kept.contains($0) })
-                guard let isFailing = attempt(omissions) else { return }
+                let end = min(left.count, start + size)
+                let rest = Array(left[..<start] + left[end...])
+                guard let isFailing = fails(rest) else { return left }
                 if isFailing {
-                    left = left.filter { kept.contains($0) }
+                    left = rest
                     granularity = max(2, granularity - 1)
                     hasShrunk = true
                     break
                 }
             }
             if hasShrunk { continue }
-            if size == 1 { return }
+            if size == 1 { return left }
             granularity = min(left.count, granularity * 2)
         }
     }

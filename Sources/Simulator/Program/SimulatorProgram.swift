@@ -22,6 +22,7 @@ package enum SimulatorProgram {
             print(Arguments.help)
             return 0
         }
+        if arguments.runsCanaries { return runCanaries() }
         if let file = arguments.keptFile { return await runKept(file, arguments) }
         if arguments.seedCount == 1 { return runOne(arguments) }
         var all: [SimulationOptions] = []
@@ -75,6 +76,22 @@ package enum SimulatorProgram {
         let told = Simulation.run(
             shortest.options, omitting: shortest.omissions, keepsText: true)
         print(Report.shortest(told, runCount: shrinker.runCount))
+    }
+
+    // MARK: Canaries
+
+    private static func runCanaries() -> Int32 {
+        var missedCount = 0
+        for canary in CanaryCase.all {
+            if let result = canary.run() {
+                print("\(canary.name): \(canary.checker) at seed \(result.options.seed)")
+            } else {
+                missedCount += 1
+                print("\(canary.name): NOT NOTICED by \(canary.checker)")
+            }
+        }
+        print("\(CanaryCase.all.count) rules broken, \(missedCount) not noticed")
+        return missedCount == 0 ? 0 : 1
     }
 
     // MARK: Many seeds

@@ -6,6 +6,17 @@ import Replication
 /// out changes no other.
 struct Workload {
     let options: SimulationOptions
+    /// In every other run clients only read after a while: what was deleted stays deleted long
+    /// enough for tombstones to go and for nodes that were away to come back.
+    let writingEnd: Nanoseconds
+
+    init(options: SimulationOptions) {
+        self.options = options
+        var generator = SplitMix64(seed: options.seed, purpose: 0x656E_6400)
+        let part = generator.draw(300...600)
+        writingEnd =
+            generator.chance(perMille: 500) ? options.length / 1000 * part : options.length
+    }
 
     struct Choice {
         var kind: OperationRecord.Kind
@@ -14,9 +25,11 @@ struct Workload {
         var thinkTime: Nanoseconds
     }
 
-    /// - Parameter seen: what the client saw at a path last.
+    /// - Parameters:
+    ///   - time: since clients began.
+    ///   - seen: what the client saw at a path last.
     func operation(
-        client: Int, index: Int, seen: (StorePath) -> ContentNumber?
+        client: Int, index: Int, at time: Nanoseconds, seen: (StorePath) -> ContentNumber?
     ) -> Choice {
         var generator = SplitMix64(
             seed: options.seed, purpose: 0x6F70_0000_0000 &+ UInt64(client), number: UInt64(index))
@@ -61,6 +74,7 @@ struct Workload {
             let others = KeySpace.moved.filter { $0 != moved }
             kind = .move(to: others[generator.draw(below: others.count)])
         }
+        if time > writingEnd, kind != .list { kind = .get }
         return Choice(kind: kind, path: path, thinkTime: think + .milliseconds(1))
     }
 

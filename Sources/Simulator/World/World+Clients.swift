@@ -34,7 +34,9 @@ extension World {
         }
         let index = clients[client].nextIndex
         let seen = clients[client].seen
-        let choice = workload.operation(client: client, index: index) { seen[$0] }
+        let choice = workload.operation(
+            client: client, index: index, at: now - runningSince
+        ) { seen[$0] }
         clients[client].thinkTime = choice.thinkTime
         clients[client].nextIndex += 1
         if omissions.operations.contains(Omissions.operation(client, index)) {

@@ -94,7 +94,7 @@ extension World {
     }
 
     private mutating func scheduleWake(_ host: Int) {
-        guard let deadline = brains[host]?.nextDeadline else { return }
+        guard let deadline = brains[host]?.deadlineInPlace() else { return }
         let wanted = Nanoseconds(deadline) - hosts[host].monotonicOffset
         // A deadline that passed is due at the next millisecond, as a real timer would have it.
         let at = wanted > now ? wanted : now + .milliseconds(1)
@@ -129,4 +129,9 @@ extension World {
                 isUp: hosts[HostName.host(node)].state == .up)
         }
     }
+}
+
+extension ClusterNode {
+    /// `nextDeadline`, asked where the node lies: a getter through an optional copies the node.
+    fileprivate mutating func deadlineInPlace() -> Duration { nextDeadline }
 }

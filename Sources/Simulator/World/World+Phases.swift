@@ -113,7 +113,7 @@ extension World {
         else { return }
         report(
             checkers.movedBytes.settled(
-                holders: holdersOfFiles(placement), copiesMade: statistics.copiesMade, at: now))
+                holders: holdersOfFiles(placement), at: now))
     }
 
     /// A join or a leave without faults: what it moves is counted from here.
@@ -122,7 +122,7 @@ extension World {
             let placement = newestPlacement()
         else { return checkers.movedBytes.stop() }
         checkers.movedBytes.begin(
-            holders: holdersOfFiles(placement), copiesMade: statistics.copiesMade, at: now)
+            holders: holdersOfFiles(placement), at: now)
     }
 
     /// Of each live file, in the order of paths: the hosts that are to hold it.

@@ -9,6 +9,9 @@ extension World {
         noteCopies(request, host)
         let answer = hosts[host].written.execute(request, at: at)
         statistics.storageCount += 1
+        if case .replica(let request) = request, request.changes {
+            trace.add(now, "\(HostName.text(host)) writes \(request.kind)")
+        }
         guard request.changes else {
             let slot = reads.add(
                 ReadAnswer(host: host, life: hosts[host].life, ticket: ticket, answer: answer))
@@ -101,7 +104,10 @@ extension World {
         for item in registers where item.key.kind == .file {
             guard let head = item.register.head, !head.value.isDeleted else { continue }
             let isThere = hosts[host].written.holds(head.dot, of: nil, at: item.key)
-            if !isThere { statistics.copiesMade += 1 }
+            if isThere { continue }
+            statistics.copiesMade += 1
+            let wall = Nanoseconds(head.version.time.wallMilliseconds) * 1_000_000
+            checkers.movedBytes.copied(madeAt: wall - Host.wallStart)
         }
     }
 

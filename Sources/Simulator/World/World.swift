@@ -193,6 +193,7 @@ struct World {
         var configuration = NodeConfiguration(node: HostName.node(number))
         configuration.graceBeforeOut = .nanoseconds(options.graceBeforeOut)
         configuration.canaries = options.canaries
+        configuration.retention = .nanoseconds(options.retention)
         var seeds: Set<Int> = [0, 1, 2]
         while seeds.count < min(6, options.nodeCount) {
             seeds.insert(own.draw(below: options.nodeCount))

@@ -1,0 +1,141 @@
+import Model
+import Replication
+import Testing
+
+@testable import Simulator
+
+@Suite struct ConsistencyCheckerTests {
+    private let first = Support.version(1)
+    private let second = Support.version(2, knows: [Dot(disk: Support.disk, sequence: 1)])
+
+    /// Feeds the records in the order of their beginnings and ends.
+    private func suspicions(_ records: [OperationRecord]) -> Int {
+        var checker = NoStaleReads()
+        var events: [(time: Int64, isEnd: Bool, number: Int)] = []
+        for (number, record) in records.enumerated() {
+            events.append((record.invoked, false, number))
+            if record.answered != .max { events.append((record.answered, true, number)) }
+        }
+        events.sort { ($0.time, $0.isEnd ? 1 : 0) < ($1.time, $1.isEnd ? 1 : 0) }
+        var count = 0
+        for event in events {
+            let record = records[event.number]
+            if !event.isEnd {
+                checker.began(event.number, record)
+                continue
+            }
+            if checker.ended(event.number, record) != nil { count += 1 }
+            if let version = record.written {
+                checker.acknowledged(record, version: version, holding: [0], at: event.time)
+            }
+        }
+        return count
+    }
+
+    private var puts: [OperationRecord] {
+        [
+            Support.record(0, .put, from: 0, to: 10, Support.written(first)),
+            Support.record(1, .put, from: 20, to: 30, Support.written(second)),
+        ]
+    }
+
+    @Test func readsAfterAWriteSeeIt() {
+        let fresh = Support.record(2, .get, from: 40, to: 50, .read(Support.content(1), second))
+        #expect(suspicions(puts + [fresh]) == 0)
+        let stale = Support.record(2, .get, from: 40, to: 50, .read(Support.content(0), first))
+        #expect(suspicions(puts + [stale]) == 1)
+        let absent = Support.record(2, .get, from: 40, to: 50, .notFound)
+        #expect(suspicions(puts + [absent]) == 1)
+    }
+
+    @Test func aReadBesideAWriteMaySeeEither() {
+        let beside = Support.record(2, .get, from: 25, to: 50, .read(Support.content(0), first))
+        #expect(suspicions(puts + [beside]) == 0)
+    }
+
+    @Test func readsDoNotGoBack() {
+        let unknown = Support.record(1, .put, from: 20, to: 0, .unknown)
+        let seen = Support.record(2, .get, from: 30, to: 40, .read(Support.content(1), second))
+        let back = Support.record(3, .get, from: 50, to: 60, .read(Support.content(0), first))
+        #expect(suspicions([puts[0], unknown, seen, back]) == 1)
+    }
+
+    @Test func aDeletionExplainsThatNothingIsThere() {
+        let absent = Support.record(3, .get, from: 60, to: 70, .notFound)
+        let unknown = Support.record(2, .delete, from: 40, to: 0, .unknown)
+        #expect(suspicions(puts + [unknown, absent]) == 0)
+    }
+
+    @Test func oneContentIsReplacedOnce() {
+        let swap = OperationRecord.Kind.putIfMatches(Support.content(0))
+        let one = Support.record(1, swap, from: 20, to: 30, Support.written(second))
+        let other = Support.record(
+            2, swap, from: 20, to: 30, Support.written(Support.version(3)))
+        let fine = History([puts[0], one])
+        #expect(ConditionalWritesAreExact.check(fine, .available, 99).isEmpty)
+        let twice = History([puts[0], one, other])
+        #expect(ConditionalWritesAreExact.check(twice, .available, 99).count == 1)
+    }
+
+    @Test func oneFileIsCreatedOnceUnlessItWasDeleted() {
+        let one = Support.record(0, .putIfAbsent, from: 0, to: 10, Support.written(first))
+        let other = Support.record(2, .putIfAbsent, from: 40, to: 50, Support.written(second))
+        let deletion = Support.record(1, .delete, from: 20, to: 30, .unknown)
+        #expect(ConditionalWritesAreExact.check(History([one, other]), .available, 99).count == 1)
+        let explained = History([one, deletion, other])
+        #expect(ConditionalWritesAreExact.check(explained, .available, 99).isEmpty)
+    }
+}
+
+@Suite struct LinearizabilityTests {
+    private func put(_ index: Int, _ from: Int64, _ to: Int64) -> OperationRecord {
+        Support.record(
+            index, .put, from: from, to: to, Support.written(Support.version(UInt64(index + 1))))
+    }
+
+    private func get(_ index: Int, _ from: Int64, _ to: Int64, _ content: Int?) -> OperationRecord {
+        let outcome: OperationRecord.Outcome =
+            content.map { .read(Support.content($0), Support.version(1)) } ?? .notFound
+        return Support.record(index, .get, from: from, to: to, outcome)
+    }
+
+    @Test func concurrentWritesMayComeInAnyOrder() {
+        #expect(
+            Linearizability.check([put(0, 0, 10), put(1, 0, 10), get(2, 20, 30, 0)])
+                == .linearizable)
+        #expect(
+            Linearizability.check([put(0, 0, 10), put(1, 0, 10), get(2, 20, 30, 1)])
+                == .linearizable)
+    }
+
+    @Test func readsAgreeOnTheOrder() {
+        let records = [
+            put(0, 0, 10), put(1, 0, 10), get(2, 20, 30, 0), get(3, 40, 50, 1),
+        ]
+        #expect(Linearizability.check(records) == .contradiction(records[3]))
+    }
+
+    @Test func anUnknownWriteMayTakeEffectLateOrNever() {
+        let unknown = Support.record(0, .put, from: 0, to: 0, .unknown)
+        #expect(Linearizability.check([unknown, get(1, 5, 9, nil)]) == .linearizable)
+        #expect(
+            Linearizability.check([unknown, get(1, 5, 9, nil), get(2, 50, 60, 0)])
+                == .linearizable)
+        let gone = [unknown, get(1, 5, 9, 0), get(2, 50, 60, nil)]
+        #expect(Linearizability.check(gone) == .contradiction(gone[2]))
+    }
+
+    @Test func conditionsAreMetWhereTheyTakeEffect() {
+        let swap = OperationRecord.Kind.putIfMatches(Support.content(0))
+        let done = Support.record(1, swap, from: 20, to: 30, Support.written(Support.version(2)))
+        let failed = Support.record(2, swap, from: 40, to: 50, .conditionFailed)
+        let failedBefore = Support.record(2, swap, from: 12, to: 15, .conditionFailed)
+        #expect(Linearizability.check([put(0, 0, 10), done, failed]) == .linearizable)
+        #expect(
+            Linearizability.check([put(0, 0, 10), failedBefore])
+                == .contradiction(failedBefore))
+        let create = Support.record(
+            3, .putIfAbsent, from: 60, to: 70, Support.written(Support.version(3)))
+        #expect(Linearizability.check([put(0, 0, 10), create]) == .contradiction(create))
+    }
+}

@@ -1,0 +1,138 @@
+import Model
+import Replication
+import Testing
+
+@testable import Simulator
+
+@Suite struct ConvergenceCheckerTests {
+    private let version = Support.version(1)
+    private var live: Register { Register(head: Support.stored(version, by: 0)) }
+
+    @Test func holdersHaveTheSame() {
+        var final = Support.final([live, live])
+        var partition = FinalState.PartitionState(partition: Partition(of: Support.path))
+        partition.holders = [(0, Fingerprint(of: [1])), (1, Fingerprint(of: [1]))]
+        final.partitions = [partition]
+        #expect(ReplicasConverge.check(final).isEmpty)
+        final.partitions[0].holders[1].contents = Fingerprint(of: [2])
+        #expect(ReplicasConverge.check(final).count == 1)
+    }
+
+    @Test func answersAreWhatTheDisksHave() {
+        var final = Support.final([live, live])
+        final.reads = [
+            .init(
+                host: 0, path: Support.path, isListing: false,
+                outcome: .read(Support.content(0), version))
+        ]
+        #expect(ReplicasConverge.check(final).isEmpty)
+        final.reads[0].outcome = .notFound
+        #expect(ReplicasConverge.check(final).count == 1)
+    }
+
+    @Test func whatDoesNotSettleIsSaid() {
+        var final = Support.final([live, live])
+        final.settleFailure = ["n0000 is down"]
+        #expect(ReplicasConverge.check(final).count == 1)
+    }
+
+    @Test func eachFileIsOnItsHoldersAndNowhereElse() {
+        #expect(ReplicationFactorMet.check(Support.final([live, live])).isEmpty)
+        #expect(ReplicationFactorMet.check(Support.final([live])).count == 1)
+        #expect(ReplicationFactorMet.check(Support.final([live, live, live])).count == 1)
+        var final = Support.final([live, live])
+        var partition = FinalState.PartitionState(partition: Partition(of: Support.path))
+        partition.strangers = [2]
+        final.partitions = [partition]
+        #expect(ReplicationFactorMet.check(final).count == 1)
+    }
+
+    @Test func droppingLeavesEnoughCopies() {
+        var checker = NeverBelowMinimum(factor: 3)
+        func drop(_ checker: NeverBelowMinimum, _ count: Int) -> Violation? {
+            checker.dropped(
+                by: 4, counts: [(Support.path, count)], memberCount: 5, lostDiskCount: 0, at: 1)
+        }
+        #expect(drop(checker, 3) == nil)
+        #expect(drop(checker, 2) != nil)
+        checker.asked(for: 2)
+        #expect(drop(checker, 2) == nil)
+    }
+
+    private func listings(_ names: [String], _ final: inout FinalState) {
+        final.marks = [StorePath.root, Support.path.parent ?? .root].map { .init(path: $0) }
+        final.reads = [
+            .init(
+                host: 0, path: Support.path.parent ?? .root, isListing: true,
+                outcome: .listed(
+                    names.map { .init(name: Array($0.utf8), isDirectory: false) }))
+        ]
+    }
+
+    @Test func listingsNameWhatIsThere() {
+        var final = Support.final([live, live])
+        let name = String(decoding: Support.path.name, as: UTF8.self)
+        listings([name], &final)
+        #expect(ListingsEqualRecords.check(final).isEmpty)
+        listings([name, "ghost"], &final)
+        #expect(ListingsEqualRecords.check(final).count == 1)
+        listings([], &final)
+        #expect(ListingsEqualRecords.check(final).count == 1)
+    }
+
+    @Test func movesAreCountedAgainstWhatMustMove() {
+        var checker = MovedBytesNearOptimal()
+        let before = Array(repeating: [0, 1, 2], count: 20)
+        let after = (0..<20).map { $0 < 10 ? [0, 1, 3] : [0, 1, 2] }
+        for (copies, isFine) in [(10, true), (14, true), (60, false)] {
+            checker.begin(holders: before, at: 100)
+            for _ in 0..<copies { checker.copied(madeAt: 50) }
+            // What clients wrote since is no move.
+            for _ in 0..<100 { checker.copied(madeAt: 150) }
+            let violation = checker.settled(holders: after, at: 200)
+            #expect((violation == nil) == isFine)
+        }
+    }
+
+    @Test func sizesAndIdleMessagesAreBounded() {
+        var checker = BoundedMemoryAndMessages()
+        #expect(checker.sampled(0, [("tasks", 10)], pendingCount: 0, at: 1) == nil)
+        #expect(checker.sampled(0, [("tasks", 1 << 20)], pendingCount: 0, at: 1) != nil)
+        #expect(checker.underWay(10, nodeCount: 5, at: 1) == nil)
+        #expect(checker.underWay(1 << 20, nodeCount: 5, at: 1) != nil)
+        var statistics = Statistics()
+        statistics.idleMessageRate = 10
+        #expect(BoundedMemoryAndMessages.idle(statistics, 1) == nil)
+        statistics.idleMessageRate = 1000
+        #expect(BoundedMemoryAndMessages.idle(statistics, 1) != nil)
+    }
+
+    @Test func settingsAreEverywhereInTime() {
+        func look(_ value: String?, isHealthy: Bool = true) -> Violation? {
+            var checker = SettingsReachAll()
+            checker.set("7", at: 0)
+            #expect(!checker.isDue(.seconds(5)))
+            #expect(checker.isDue(.seconds(10)))
+            return checker.look([(0, "7"), (1, value)], isHealthy: isHealthy, at: .seconds(10))
+        }
+        #expect(look("7") == nil)
+        #expect(look("6") != nil)
+        #expect(look(nil, isHealthy: false) == nil)
+    }
+
+    @Test func deathsAreKnownAndTheLivingAreNotCalledDead() {
+        var checker = DeadIsKnown(Support.options())
+        checker.died(2, at: 0)
+        for host in 0..<2 {
+            checker.heard(by: host, of: 2, state: "dead", at: .seconds(3), isUp: false)
+        }
+        #expect(checker.look(upCount: 2, at: .seconds(4)) == nil)
+        #expect(checker.detectionTimes == [.seconds(4)])
+        var slow = DeadIsKnown(Support.options())
+        slow.died(2, at: 0)
+        #expect(slow.look(upCount: 2, at: .seconds(60)) != nil)
+        var wrong = DeadIsKnown(Support.options())
+        wrong.heard(by: 0, of: 1, state: "dead", at: 5, isUp: true)
+        #expect(wrong.look(upCount: 3, at: 6) != nil)
+    }
+}
