@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
 
-.PHONY: run build test check-long bench install clean setup
+.PHONY: run build test check-long bench sim install clean setup
 
 run: build
 	@scripts/run.sh $(ARGS)
@@ -28,6 +28,10 @@ check-long:
 
 bench: build
 	@scripts/bench.sh $(ARGS)
+
+# The simulator alone: it builds in a minute, without the network and the database.
+sim: setup
+	@scripts/sim.sh $(ARGS)
 
 install: build
 	@scripts/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"

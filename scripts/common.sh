@@ -2,7 +2,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-products=(clusterf-supervisor clusterf-store clusterf-gateway clusterf-exec clusterfctl)
+products=(clusterf-supervisor clusterf-store clusterf-gateway clusterf-exec clusterfctl clusterf-sim)
 # Release and debug builds have a scratch path each, so that neither invalidates the other.
 release_scratch=.build-release
 release_bin=$release_scratch/release

@@ -18,7 +18,7 @@ place() {
     mv "$fresh" "$target"
 }
 
-for product in clusterf-supervisor clusterfctl; do
+for product in clusterf-supervisor clusterfctl clusterf-sim; do
     place "$release_bin/$product" "$destination/bin/$product"
 done
 ln -sfn clusterf-supervisor "$destination/bin/clusterF"

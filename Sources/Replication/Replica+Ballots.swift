@@ -18,6 +18,9 @@ extension Replica {
         }
         store(register, context, for: key, &tables)
         if register.ballot?.isDone == false {
+            // Its age counts from now: an older promise's would let this one be forgotten too soon,
+            // and a lower ballot be accepted after it.
+            tables.setUnsettled(nil, for: key)
             tables.setUnsettled(now, for: key)
             outcome.isUnsettled = true
         }

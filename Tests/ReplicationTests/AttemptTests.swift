@@ -89,6 +89,46 @@ import Testing
         #expect(b.register(key)?.kept == [])
     }
 
+    /// The attempt that another coordinator counted on survives its maker, though the contexts were
+    /// told to everybody: a later attempt that is only prepared spends nothing.
+    @Test func anAttemptThatWasPreparedElsewhereOutlivesItsMakersNextOne() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let first = assign(on: &a, time: 1) else { return }
+        _ = b.execute(.prepare(key, first), at: .zero)
+        guard let second = assign(on: &a, time: 2, above: HybridTime(value: 50)) else { return }
+        #expect(first.dot != second.dot)
+        // Contexts alone, as reconciliation tells them.
+        let partition = key.partition
+        for _ in 0..<2 {
+            let states = (a.state(of: partition), b.state(of: partition))
+            _ = b.execute(
+                .joinContext(partition, states.0.context, ifContents: states.0.contents), at: .zero)
+            _ = a.execute(
+                .joinContext(partition, states.1.context, ifContents: states.1.contents), at: .zero)
+        }
+        // The maker is lost.
+        _ = b.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+        #expect(b.register(key)?.head == first)
+    }
+
+    /// A disk that was told an empty register of one that knows the attempt keeps it all the same.
+    @Test func anAttemptIsNotRemovedByARegisterWhoseMakerHasMadeTheNextOne() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        let c = MemoryTables(disk: disk(2))
+        guard let first = assign(on: &a, time: 1) else { return }
+        _ = b.execute(.prepare(key, first), at: .zero)
+        _ = assign(on: &a, time: 2, above: HybridTime(value: 50))
+        tell(from: c, to: &b)
+        let empty = KeyedRegister(key: key, register: Register())
+        _ = b.execute(
+            .merge(
+                key.partition, [empty], [], theirs: a.state(of: key.partition).context, .holder),
+            at: .zero)
+        #expect(b.register(key)?.prepared == [first])
+    }
+
     private func assign(
         on tables: inout MemoryTables, time: UInt64, cover: CausalContext = .empty,
         above: HybridTime = .zero

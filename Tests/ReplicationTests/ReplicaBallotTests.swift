@@ -128,6 +128,101 @@ import Testing
         }
     }
 
+    @Test mutating func nothingIsMintedUnderAPromiseOfAHigherBallot() {
+        _ = run(.promise(key, high), on: &a)
+        let assignment = Assignment(
+            key: key, value: file(2), operation: operation(2), time: HybridTime(value: 1))
+        #expect(isTooLow(run(.mint(assignment, low), on: &a)))
+        #expect(a.register(key)?.ballot == BallotSlot(promised: high))
+        #expect(a.state(of: key.partition).counter == 0)
+    }
+
+    /// A context names a disk's last sequence: one that was made after another of the same disk
+    /// names that one too, so it has to be made in its knowledge.
+    @Test mutating func theNextVersionOfADiskTrulyCoversWhatItMintedAndOthersAccepted() {
+        var b = MemoryTables(disk: disk(1))
+        var c = MemoryTables(disk: disk(2))
+        guard let minted = made(.mint(assignment(1), low), on: &a) else { return }
+        #expect(isAccepted(run(.accept(key, low, minted), on: &b)))
+        #expect(isAccepted(run(.accept(key, low, minted), on: &c)))
+        guard let next = made(.assign(assignment(2)), on: &a) else { return }
+        #expect(next.covers(minted))
+        #expect(minted.rank < next.rank)
+        #expect(isPrepared(run(.prepare(key, next), on: &b)))
+        for version in [next, minted] { _ = run(.commit(key, version, listed: true), on: &b) }
+        #expect(b.register(key)?.head == next)
+        #expect(b.register(key)?.kept.map(\.dot) == [minted.dot])
+        #expect(b.register(key)?.kept.map(\.isConflict) == [false])
+    }
+
+    @Test mutating func aPromiseIsUnsettledUntilItIsForgotten() {
+        let age = ReplicationLimits.promiseAge
+        _ = run(.promise(key, high), on: &a)
+        let early = a.execute(.settle(preparedBefore: age - .seconds(1)), at: age - .seconds(1))
+        guard case .unsettled([], more: true) = early.reply else {
+            Issue.record("\(early.reply)")
+            return
+        }
+        #expect(isTooLow(run(.accept(key, low, version(dot(1, 1), time: 10)), on: &a)))
+        let late = a.execute(.settle(preparedBefore: age), at: age)
+        guard case .unsettled([], more: false) = late.reply else {
+            Issue.record("\(late.reply)")
+            return
+        }
+        #expect(a.register(key) == nil)
+        #expect(a.unsettled(before: age) == [])
+    }
+
+    @Test mutating func whatWasAcceptedIsNamedAndNeverForgotten() {
+        let accepted = version(dot(1, 1), time: 10)
+        let before = ReplicationLimits.promiseAge + .seconds(9)
+        _ = run(.accept(key, low, accepted), on: &a)
+        for _ in 0..<2 {
+            let outcome = a.execute(.settle(preparedBefore: before), at: before)
+            guard case .unsettled([key], more: true) = outcome.reply else {
+                Issue.record("\(outcome.reply)")
+                return
+            }
+        }
+        #expect(a.register(key)?.ballot?.accepted?.version == accepted)
+    }
+
+    @Test mutating func aBallotThatComesAlongBringsNothingThatIsSettledHere() {
+        let old = version(dot(1, 1), time: 10)
+        let open = version(dot(1, 2), time: 20, after: [old.dot])
+        for accepted in [old, open] {
+            var c = MemoryTables(disk: disk(2))
+            _ = run(.commit(key, old, listed: true), on: &c)
+            let slot = BallotSlot(
+                promised: high, accepted: .init(ballot: low, version: accepted))
+            let item = KeyedRegister(key: key, register: Register(ballot: slot))
+            let outcome = c.execute(
+                .merge(key.partition, [item], [], theirs: PartitionContext(), .takeOver),
+                at: .zero)
+            let expected = accepted == old ? nil : accepted
+            #expect(c.register(key)?.ballot?.accepted?.version == expected)
+            #expect(c.register(key)?.ballot?.promised == high)
+            #expect(outcome.isUnsettled == (expected != nil))
+        }
+    }
+
+    private func assignment(_ number: UInt64) -> Assignment {
+        Assignment(
+            key: key, value: file(number), operation: operation(number),
+            time: HybridTime(value: 1))
+    }
+
+    private func made(
+        _ request: ReplicaRequest, on tables: inout MemoryTables
+    ) -> RegisterVersion? {
+        let reply = run(request, on: &tables)
+        guard case .assigned(let version, _) = reply else {
+            Issue.record("not made: \(reply)")
+            return nil
+        }
+        return version
+    }
+
     private func version(_ dot: Dot, time: UInt64, after: [Dot] = []) -> RegisterVersion {
         var context = CausalContext(entries: after)
         context.insert(dot)

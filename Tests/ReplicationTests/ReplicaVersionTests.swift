@@ -229,6 +229,25 @@ import Testing
         #expect(b.state(of: partition).context.isEmpty)
     }
 
+    /// What is prepared or promised is in no sum, and yet an item that keeps the partition here.
+    @Test mutating func aChangeOfTheItemCountAloneIsTold() {
+        let ballot = Ballot(round: 1, node: node("m"))
+        let requests: [(ReplicaRequest, Int?)] = [
+            (.promise(key, ballot), 1), (.promise(key, ballot), nil),
+            (.assign(assignment(operation: 1, time: 10)), nil),
+        ]
+        for (request, count) in requests {
+            let outcome = a.execute(request, at: .zero)
+            #expect(outcome.changes.map(\.itemCount) == (count.map { [$0] } ?? []))
+            #expect(outcome.changes.allSatisfy { $0.old == .zero && $0.new == .zero })
+        }
+        // Also where time alone takes the item away.
+        _ = run(.promise(key, ballot), on: &b)
+        let late = ReplicationLimits.promiseAge
+        let outcome = b.execute(.settle(preparedBefore: late), at: late)
+        #expect(outcome.changes.map(\.itemCount) == [0])
+    }
+
     // MARK: Words
 
     private func assignment(
