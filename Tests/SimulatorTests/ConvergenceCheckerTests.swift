@@ -120,6 +120,17 @@ import Testing
         #expect(look(nil, isHealthy: false) == nil)
     }
 
+    @Test func ofTwoSettingsAtOnceEitherMayWin() {
+        for (found, isFine) in [(["6", "6"], true), (["7", "7"], true), (["6", "7"], false)] {
+            var checker = SettingsReachAll()
+            checker.set("6", at: 0)
+            checker.set("7", at: 1)
+            let values = found.enumerated().map { (host: $0.offset, value: Optional($0.element)) }
+            let violation = checker.look(values, isHealthy: true, at: .seconds(11))
+            #expect((violation == nil) == isFine)
+        }
+    }
+
     @Test func deathsAreKnownAndTheLivingAreNotCalledDead() {
         var checker = DeadIsKnown(Support.options())
         checker.died(2, at: 0)

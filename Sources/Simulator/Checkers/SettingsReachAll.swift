@@ -6,9 +6,12 @@ struct SettingsReachAll {
 
     private var value: String?
     private var since: Nanoseconds = 0
+    /// Set shortly before by another node, whose clock may be ahead: either may win, on all nodes.
+    private var rival: String?
 
     /// A later one takes the place of an earlier one.
     mutating func set(_ value: String, at time: Nanoseconds) {
+        rival = self.value
         self.value = value
         since = time
     }
@@ -19,8 +22,11 @@ struct SettingsReachAll {
         _ values: [(host: Int, value: String?)], isHealthy: Bool, at time: Nanoseconds
     ) -> Violation? {
         guard let wanted = value else { return nil }
+        let rival = rival
         value = nil
+        self.rival = nil
         guard isHealthy else { return nil }
+        if let rival, values.allSatisfy({ $0.value == rival }) { return nil }
         let others = values.filter { $0.value != wanted }
         guard let other = others.first else { return nil }
         return Violation(

@@ -142,7 +142,7 @@ extension World {
                 let isHolder = holders.contains { $0.disk == host.synced.id }
                 if isHolder {
                     state.holders.append((host.number, tables.state(of: partition).contents))
-                } else if tables.partitions.contains(partition) {
+                } else if tables.state(of: partition).sum != .zero {
                     state.strangers.append(host.number)
                 }
             }
