@@ -33,11 +33,11 @@ enum ConditionalWritesAreExact {
         }
     }
 
+    /// What came to an end or went on shortly before the answer that nothing explains.
     private static func around(
         _ last: OperationRecord, _ records: [OperationRecord]
     ) -> [OperationRecord] {
-        let before = records.filter { $0.invoked <= last.answered && !$0.hadNoEffectOrIsRead }
-        return Array(before.suffix(12)) + (last.changes ? [] : [last])
+        Array(records.filter { $0.invoked <= last.answered }.suffix(14))
     }
 
     private static func chains(
@@ -81,8 +81,4 @@ enum ConditionalWritesAreExact {
             return record.invoked < later.answered && record.answered > earlier.invoked
         }
     }
-}
-
-extension OperationRecord {
-    fileprivate var hadNoEffectOrIsRead: Bool { !changes || hadNoEffect }
 }

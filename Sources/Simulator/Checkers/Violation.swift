@@ -1,3 +1,5 @@
+import Model
+
 /// A promise that did not hold, with the operations that show it.
 package struct Violation: Sendable {
     /// The checker's name, which names the promise.
@@ -6,6 +8,8 @@ package struct Violation: Sendable {
     /// When it was found, in virtual time.
     package let time: Nanoseconds
     package let operations: [String]
+    /// The paths that they are about.
+    let paths: Set<StorePath>
 
     init(
         _ checker: String, at time: Nanoseconds, _ explanation: String,
@@ -15,5 +19,6 @@ package struct Violation: Sendable {
         self.time = time
         self.explanation = explanation
         self.operations = operations.map(\.description)
+        paths = Set(operations.map(\.path))
     }
 }

@@ -20,6 +20,7 @@ struct Shrinker {
     /// - Returns: the shortest failing run that was found.
     mutating func shrink() -> SimulationResult {
         shrinkEnd()
+        shrinkPaths()
         shrinkFaults()
         shrinkClients()
         shrinkOperations()
@@ -34,6 +35,23 @@ struct Shrinker {
         guard result.violations.contains(where: { $0.checker == checker }) else { return false }
         best = result
         return true
+    }
+
+    /// What is not about the paths in question most often does not matter.
+    private mutating func shrinkPaths() {
+        let paths = best.violations.first { $0.checker == checker }?.paths ?? []
+        guard !paths.isEmpty else { return }
+        var omissions = best.omissions
+        for record in best.history.records where record.client >= 0 {
+            var isAbout = paths.contains(record.path)
+            if case .move(let destination) = record.kind, paths.contains(destination) {
+                isAbout = true
+            }
+            if !isAbout {
+                omissions.operations.insert(Omissions.operation(record.client, record.index))
+            }
+        }
+        _ = attempt(omissions)
     }
 
     private mutating func shrinkFaults() {

@@ -98,8 +98,10 @@ extension World {
         }
     }
 
+    /// A node that leaves may be gone before it has told anybody.
     private func upHost(_ wanted: Int) -> Int? {
-        hosts[wanted].state == .up ? wanted : hosts.firstIndex { $0.state == .up }
+        func isFit(_ host: Host) -> Bool { host.state == .up && !host.isLeaving }
+        return isFit(hosts[wanted]) ? wanted : hosts.firstIndex(where: isFit)
     }
 
     mutating func faultEnds(_ number: Int) {
