@@ -22,8 +22,9 @@ extension World {
         return lowest
     }
 
-    /// Whether more than half of the holders, in each layout that some node goes by, are among the
-    /// disks in `holding`. Any node may have been the one that coordinated.
+    /// Whether more than half of the holders, in a layout that some node goes by, are among the
+    /// disks in `holding`. One layout is enough: a write may have begun before the next one was
+    /// heard of, and who takes over by that one reads a majority of this one first.
     mutating func isHeldByMajority(
         _ partition: Partition, holding: [Int], asked: Int
     ) -> Bool {
@@ -32,15 +33,13 @@ extension World {
         if hosts.count <= 32 { views.formUnion(hosts.indices) }
         let ids = holding.map { disks[$0].id }
         for view in views.sorted() {
-            guard let layouts = brains[view]?.activeLayouts, !layouts.isEmpty else { continue }
-            var isMajority = true
-            for layout in layouts {
+            for layout in brains[view]?.activeLayouts ?? [] {
                 var placement = placement(of: layout)
                 let holders = placement.holders(of: partition)
-                let count = holders.count { ids.contains($0.disk) }
-                if count <= holders.count / 2 { isMajority = false }
+                if holders.count(where: { ids.contains($0.disk) }) > holders.count / 2 {
+                    return true
+                }
             }
-            if isMajority { return true }
         }
         return false
     }
@@ -114,14 +113,19 @@ extension World {
         let nodeCount = hosts.count { $0.state == .up }
         statistics.idleMessageRate =
             Double(statistics.messageCount - messagesBeforeIdle) / idleSeconds / Double(nodeCount)
-        let final = finalState()
+        for read in finalReads {
+            final.reads.append(
+                FinalState.Read(
+                    host: read.host, path: read.path, isListing: read.isListing,
+                    outcome: read.answer.map(Workload.outcome) ?? .unknown))
+        }
         for violation in FinalChecks.all(options, history, final, statistics) {
             report(violation)
         }
         checkers.undecidedPaths = ConditionalWritesAreExact.undecidedCount(history, options.policy)
     }
 
-    private mutating func finalState() -> FinalState {
+    mutating func finalState() -> FinalState {
         var final = FinalState(time: now)
         final.settleFailure = settleFailure
         final.contextsMayGo = options.faults.contains(.rollback)
@@ -147,12 +151,6 @@ extension World {
                 }
             }
             final.partitions.append(state)
-        }
-        for read in finalReads {
-            final.reads.append(
-                FinalState.Read(
-                    host: read.host, path: read.path, isListing: read.isListing,
-                    outcome: read.answer.map(Workload.outcome) ?? .unknown))
         }
         return final
     }

@@ -203,9 +203,12 @@ extension World {
         let isSettled = areClientsDone && isSettledNow()
         guard isSettled || isOver else { return }
         if !isSettled {
-            settleFailure = unsettledText()
+            let reasons = unsettledText()
+            settleFailure = reasons.isEmpty ? ["replicas or members differ"] : reasons
         }
         statistics.settledAfter = now - phaseSince
+        // Before the reads, which mend what they find.
+        final = finalState()
         askFinalReads()
         enter(.reading)
     }

@@ -84,6 +84,8 @@ struct World {
     var finalReadsSince: Nanoseconds = 0
     /// Why the cluster did not settle in time; empty where it did.
     var settleFailure: [String] = []
+    /// What was on the disks when it had settled.
+    var final = FinalState(time: 0)
 
     var checkers: Checkers
     var statistics = Statistics()
