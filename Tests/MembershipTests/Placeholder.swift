@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Membership
-
-@Suite struct MembershipPlaceholder {}
