@@ -58,10 +58,12 @@ package enum MembershipLimits {
     /// After this long in a life a node that nobody told of is taken for gone.
     package static let unknownAfter = Duration.seconds(60)
 
-    /// Between two words about one duplicated id, and between two refutations of such a claim: two
-    /// nodes with one id would raise their incarnations against each other without end.
+    /// Between two words about one duplicated id, and between two lives that a node takes to top
+    /// such a claim: two nodes with one id would raise their lives against each other without end.
     package static let duplicateInterval = Duration.seconds(60)
-    package static let refuteInterval = Duration.seconds(1)
+
+    /// Duplicated ids of which it is known when they were said last; of more nothing is said.
+    package static let duplicatesMax = 256
 
     /// Probes on behalf of others that are under way.
     package static let relaysMax = 256

@@ -13,14 +13,15 @@ extension Membership {
             if message.sender.disk != own.disk { noteDuplicate(message.sender, now, &directives) }
             return
         }
-        let isNew = table[peer] == nil
+        let isNew = table[peer]?.isForgotten ?? true
         take(message.sender, now: now, &directives)
         for update in message.updates { take(update, now: now, &directives) }
         switch message.body {
         case .ping(let sequence):
+            let isBehind = table[peer].map { !$0.isAs(message.sender) } ?? false
             send(
                 .ack(sequence: sequence, isRestarting: false), to: peer, about: peer,
-                wallMilliseconds, &directives)
+                isBehind: isBehind, wallMilliseconds, &directives)
         case .ack(let sequence, let isRestarting):
             noteRestarting(peer, isRestarting, now: now, &directives)
             acknowledged(
@@ -51,14 +52,18 @@ extension Membership {
 
     // MARK: Sending
 
-    /// - Parameter node: what this node thinks of it goes along first, so that it can refute.
+    /// - Parameters:
+    ///   - node: what this node thinks of it goes along first, so that it can refute; also where
+    ///     it was forgotten since.
+    ///   - isBehind: its peer says less of itself than is known of it (a new disk, another node
+    ///     with this id): it is told in any case.
     mutating func send(
-        _ body: SwimMessage.Body, to peer: NodeID, about node: NodeID?,
+        _ body: SwimMessage.Body, to peer: NodeID, about node: NodeID?, isBehind: Bool = false,
         _ wallMilliseconds: UInt64, _ directives: inout [MembershipDirective]
     ) {
         var message = SwimMessage(
             body: body, sender: own, wallMilliseconds: wallMilliseconds, updates: [])
-        if let node, let known = table[node], known.state != .alive, !known.isForgotten {
+        if let node, let known = table[node], known.state != .alive || isBehind {
             message.updates.append(known.update)
         }
         let room = MembershipLimits.datagramByteCountMax - message.byteCount
@@ -80,7 +85,7 @@ extension Membership {
         var page = SwimMessage(
             body: .page, sender: own, wallMilliseconds: wallMilliseconds, updates: [])
         var byteCount = page.byteCount
-        for known in table.peers where !known.isForgotten && known.node != peer {
+        for known in table.peers where !known.isForgotten && !known.isUnheard && known.node != peer {
             let update = known.update
             if byteCount + update.byteCount > MembershipLimits.datagramByteCountMax {
                 directives.append(.send(page, to: peer))

@@ -6,11 +6,16 @@ extension Membership {
         _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
     ) {
         if update.node == own.node { return takeOwn(update, now: now, &directives) }
-        guard let index = table.index(of: update.node), !table[index].isForgotten else {
+        guard let index = table.index(of: update.node) else {
             return meet(update, now: now, &directives)
         }
         let known = table[index]
-        if update.incarnation == known.incarnation, update.disk != known.disk {
+        if known.isForgotten {
+            // What was said before it was forgotten is still old.
+            guard update.supersedes(known.incarnation, known.state) else { return }
+            return meet(update, now: now, &directives)
+        }
+        if update.life == known.incarnation >> 32, update.disk != known.disk {
             return noteDuplicate(update, now, &directives)
         }
         if update.state == .suspect, known.state == .suspect,
@@ -107,28 +112,30 @@ extension Membership {
     private mutating func takeOwn(
         _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
     ) {
-        guard !isLeaving, update.incarnation >= own.incarnation, update.incarnation < .max else {
-            return
-        }
-        let isOtherLife = update.incarnation >> 32 > own.incarnation >> 32
-        guard update.disk != own.disk || isOtherLife else {
-            if update.state == .alive, update.incarnation == own.incarnation { return }
+        guard !isLeaving, update.supersedes(own.incarnation, own.state) || isOtherDisk(update)
+        else { return }
+        // Nothing beats a goodbye in its life, and a life's refutations can be used up.
+        let isSpent =
+            update.state == .left || UInt32(truncatingIfNeeded: update.incarnation) == .max
+        guard update.disk != own.disk || update.life > own.life || isSpent else {
             setOwn { $0.incarnation = update.incarnation + 1 }
             return
         }
         // A life that this disk never had. Once: this node's disk is new, and peers remember the
-        // old one. Again and again: two nodes have one id. Either way a life above that one is
-        // taken, at most once a second, so that two nodes with one id do not race.
-        if let last = lastRefutation {
-            if now - last < MembershipLimits.refuteInterval { return }
-            if now - last < MembershipLimits.duplicateInterval {
-                noteDuplicate(update, now, &directives)
-            }
+        // old one: a life above that one is taken. Soon again: two nodes have one id, and would
+        // raise their lives against each other without end.
+        if let last = lastRefutation, now - last < MembershipLimits.duplicateInterval {
+            if update.disk != own.disk { noteDuplicate(update, now, &directives) }
+            return
         }
-        guard update.incarnation >> 32 < UInt64(UInt32.max) else { return }
+        guard update.life < UInt64(UInt32.max) else { return }
         lastRefutation = now
-        setOwn { $0.incarnation = (update.incarnation >> 32 + 1) << 32 }
+        setOwn { $0.incarnation = (update.life + 1) << 32 }
         directives.append(.lifeRaised(UInt32(truncatingIfNeeded: own.incarnation >> 32)))
+    }
+
+    private func isOtherDisk(_ update: PeerUpdate) -> Bool {
+        update.disk != own.disk && update.incarnation >= own.incarnation
     }
 
     mutating func noteDuplicate(
@@ -139,7 +146,12 @@ extension Membership {
         {
             return
         }
-        if duplicatesSaid.count >= MembershipLimits.relaysMax { duplicatesSaid = [:] }
+        if duplicatesSaid.count >= MembershipLimits.duplicatesMax {
+            duplicatesSaid = duplicatesSaid.filter {
+                now - $0.value < MembershipLimits.duplicateInterval
+            }
+            guard duplicatesSaid.count < MembershipLimits.duplicatesMax else { return }
+        }
         duplicatesSaid[update.node] = now
         let known = update.node == own.node ? own.disk : table[update.node]?.disk ?? update.disk
         directives.append(.duplicateIdentity(update.node, known, update.disk))

@@ -111,7 +111,7 @@ package struct Membership: Sendable {
             return lastNow - started > MembershipLimits.unknownAfter
         }
         switch peer.state {
-        case .dead where peer.incarnation == 0:
+        case .dead where peer.isUnheard:
             return lastNow - peer.since > MembershipLimits.unknownAfter
         case .dead, .left: return true
         case .alive, .suspect: return false
@@ -148,7 +148,12 @@ package struct Membership: Sendable {
     /// told of in this life counts as dead from now on, so that its grace ends too.
     package mutating func membersChanged(_ all: [NodeID], now: Duration) {
         let members = Set(all)
-        for node in all where node != own.node && table[node].map(\.isForgotten) ?? true {
+        for node in all where node != own.node {
+            if let index = table.index(of: node) {
+                // One that was forgotten counts again, as it was last.
+                if table[index].isForgotten { _ = table.insert(table[index].update, now: now) }
+                continue
+            }
             _ = table.insert(
                 PeerUpdate(
                     node: node, disk: DiskID(bits: Bits128(high: 0, low: 0)), incarnation: 0,

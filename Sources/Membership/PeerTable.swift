@@ -20,6 +20,14 @@ struct PeerTable: Sendable {
         var graceSaid: Duration?
         var isForgotten = false
 
+        /// Whether this is what the peer says of itself.
+        func isAs(_ said: PeerUpdate) -> Bool {
+            incarnation == said.incarnation && disk == said.disk
+        }
+
+        /// Stands for a member that nobody told of in this life.
+        var isUnheard: Bool { incarnation == 0 && state == .dead }
+
         var update: PeerUpdate {
             PeerUpdate(
                 node: node, disk: disk, incarnation: incarnation, state: state, witness: witness)
@@ -44,8 +52,8 @@ struct PeerTable: Sendable {
     /// - Returns: nil where the table is full.
     mutating func insert(_ update: PeerUpdate, now: Duration) -> Int? {
         if let index = indices[update.node] {
-            peers[index].isForgotten = false
             change(index) { peer in
+                peer.isForgotten = false
                 peer.disk = update.disk
                 peer.incarnation = update.incarnation
                 peer.state = update.state

@@ -40,10 +40,15 @@ package struct PeerUpdate: Hashable, Sendable {
         self.witness = witness
     }
 
-    /// Whether this says more than (`incarnation`, `state`): a higher incarnation always does; in
-    /// the same one suspicion beats life, death beats suspicion, and a goodbye beats all.
-    /// (SWIM, section 4.2.)
+    package var life: UInt64 { incarnation >> 32 }
+
+    /// Whether this says more than (`incarnation`, `state`): a higher life always does; in the same
+    /// life a goodbye beats all, then a higher incarnation does; in the same incarnation suspicion
+    /// beats life, and death beats suspicion (SWIM, section 4.2). A total order, so that updates
+    /// may come in any order and any number of times.
     package func supersedes(_ incarnation: UInt64, _ state: PeerState) -> Bool {
+        if life != incarnation >> 32 { return life > incarnation >> 32 }
+        if (self.state == .left) != (state == .left) { return self.state == .left }
         if self.incarnation != incarnation { return self.incarnation > incarnation }
         return self.state.rawValue > state.rawValue
     }
@@ -53,12 +58,14 @@ package struct PeerUpdate: Hashable, Sendable {
         4 + node.name.utf8.count + 16 + 8 + 1 + 4 + (witness?.name.utf8.count ?? 0)
     }
 
+    /// What a table's sum has of this peer. A suspicion comes and goes, and the dead are
+    /// forgotten by each node at its own time: tables that differ by these alone are not worth
+    /// comparing, so the sum is over those that are there.
     var fingerprint: Fingerprint {
+        guard state == .alive || state == .suspect else { return .zero }
         var mixer = Fingerprint.Mixer(seed: 0x7065_6572)
         for byte in node.name.utf8 { mixer.add(byte) }
         mixer.add(incarnation)
-        // A suspicion comes and goes; tables that differ by it alone are not worth comparing.
-        mixer.add(state == .suspect ? PeerState.alive.rawValue : state.rawValue)
         return mixer.finish()
     }
 }
