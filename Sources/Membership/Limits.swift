@@ -48,6 +48,10 @@ package enum MembershipLimits {
     /// A store that restarts counts as alive for so long.
     package static let restartMax = Duration.seconds(30)
 
+    /// Restarting peers that are pinged along with a dead one: more do not restart at once, but
+    /// where all do.
+    package static let restartingPingsMax = 8
+
     /// Between two reminders that a dead node's grace is over.
     package static let graceInterval = Duration.seconds(5)
 

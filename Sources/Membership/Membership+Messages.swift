@@ -31,7 +31,7 @@ extension Membership {
             relay(
                 target, for: peer, sequence, now: now, wallMilliseconds, &directives)
         case .nack(let sequence):
-            if probe?.sequence == sequence { probe?.nacksCount += 1 }
+            if probe?.sequence == sequence { probe?.silent.removeAll { $0 == peer } }
         case .table(let sum, let wants):
             guard sum != table.sum else { break }
             sendTable(to: peer, wallMilliseconds, &directives)
@@ -153,13 +153,26 @@ extension Membership {
         _ directives: inout [MembershipDirective]
     ) {
         guard let index = table.index(of: peer) else { return }
-        let was = table[index].restartingSince
-        if isRestarting, was == nil {
+        let known = table[index]
+        if !isRestarting {
+            guard known.restartingSince != nil || known.isRestartSpent else { return }
+            endRestart(index, isSpent: false, &directives)
+        } else if known.restartingSince == nil, !known.isRestartSpent, known.state == .alive {
             table.annotate(index) { $0.restartingSince = now }
+            restarting.append(index)
             directives.append(.restarting(peer, true))
-        } else if !isRestarting, was != nil {
-            table.annotate(index) { $0.restartingSince = nil }
-            directives.append(.restarting(peer, false))
         }
+    }
+
+    mutating func endRestart(
+        _ index: Int, isSpent: Bool, _ directives: inout [MembershipDirective]
+    ) {
+        let was = table[index].restartingSince
+        table.annotate(index) {
+            $0.restartingSince = nil
+            $0.isRestartSpent = isSpent
+        }
+        restarting.removeAll { $0 == index }
+        if was != nil { directives.append(.restarting(table[index].node, false)) }
     }
 }

@@ -66,7 +66,7 @@ extension Membership {
             let node = table.alive[Int.random(in: table.alive.indices, using: &generator)]
             if node != target, !helpers.contains(node) { helpers.append(node) }
         }
-        self.probe?.helpersCount = helpers.count
+        self.probe?.silent = helpers
         for helper in helpers {
             send(
                 .pingRequest(sequence: probe.sequence, target: target), to: helper, about: target,
@@ -75,14 +75,14 @@ extension Membership {
     }
 
     /// The period is over. A helper that did not even say that it got no answer hints at this
-    /// node's own network (Lifeguard, section 4.1).
+    /// node's own network (Lifeguard, section 4.1). Of two nodes each is all that the other knows
+    /// of the network: there the miss itself says nothing of either.
     private mutating func endProbe(
         now: Duration, _ directives: inout [MembershipDirective]
     ) {
         guard let probe else { return }
         self.probe = nil
-        let missing = probe.helpersCount - probe.nacksCount
-        if probe.helpersCount == 0 || missing > 0 {
+        if !probe.silent.isEmpty {
             health = min(MembershipLimits.healthMax, health + 1)
         }
         let peer = table[probe.index]
@@ -140,6 +140,7 @@ extension Membership {
         if now >= nextDeadPing {
             nextDeadPing = now + MembershipLimits.deadPingInterval
             pingOneDead(wallMilliseconds, using: &generator, &directives)
+            pingRestarting(wallMilliseconds, &directives)
         }
         if now >= nextTable, !table.alive.isEmpty {
             nextTable = now + MembershipLimits.tableInterval
@@ -155,6 +156,17 @@ extension Membership {
         if isPersistDue {
             isPersistDue = false
             directives.append(.persist(Array(table.alive.prefix(64))))
+        }
+    }
+
+    /// Its turn in the round may be minutes away, and what it said last holds for seconds.
+    private mutating func pingRestarting(
+        _ wallMilliseconds: UInt64, _ directives: inout [MembershipDirective]
+    ) {
+        for index in restarting.prefix(MembershipLimits.restartingPingsMax) {
+            sequence += 1
+            let node = table[index].node
+            send(.ping(sequence: sequence), to: node, about: node, wallMilliseconds, &directives)
         }
     }
 
@@ -196,11 +208,11 @@ extension Membership {
     private mutating func endRestarts(
         now: Duration, _ directives: inout [MembershipDirective]
     ) {
-        for (index, peer) in table.peers.enumerated() {
+        for index in restarting {
+            let peer = table[index]
             guard let since = peer.restartingSince, now - since >= MembershipLimits.restartMax
             else { continue }
-            table.annotate(index) { $0.restartingSince = nil }
-            directives.append(.restarting(peer.node, false))
+            endRestart(index, isSpent: true, &directives)
             guard peer.state == .alive else { continue }
             var update = peer.update
             update.state = .suspect

@@ -91,9 +91,10 @@ extension Membership {
             if peer.state != update.state {
                 peer.state = update.state
                 peer.since = now
-                peer.graceSaid = nil
             }
-            if update.state != .alive { peer.restartingSince = nil }
+        }
+        if update.state != .alive, before.restartingSince != nil {
+            endRestart(index, isSpent: true, &directives)
         }
         queue.add(index, revision: table[index].revision)
         suspicions.removeAll { $0.index == index }

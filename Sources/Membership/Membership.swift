@@ -32,6 +32,8 @@ package struct Membership: Sendable {
     var probe: Probe?
     var relays: [Relay] = []
     var suspicions: [Suspicion] = []
+    /// Indices of peers whose gateway answers for a restarting store.
+    var restarting: [Int] = []
     /// Indices in the order of probing, and the next one.
     var round: [Int] = []
     var roundNext = 0
@@ -54,8 +56,8 @@ package struct Membership: Sendable {
         let sentWall: UInt64
         let indirectAt: Duration
         var isIndirect = false
-        var helpersCount = 0
-        var nacksCount = 0
+        /// Helpers that said nothing yet.
+        var silent: [NodeID] = []
     }
 
     struct Relay: Sendable {

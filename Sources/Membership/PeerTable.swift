@@ -17,7 +17,8 @@ struct PeerTable: Sendable {
         var restartingSince: Duration?
         /// In the layout as the shell told.
         var isMember = false
-        var graceSaid: Duration?
+        /// Its store was given all the time that it has to restart.
+        var isRestartSpent = false
         var isForgotten = false
 
         /// Whether this is what the peer says of itself.

@@ -36,8 +36,14 @@ package struct SwimMessage: Hashable, Sendable {
     /// Bytes of the encoding; at most `MembershipLimits.datagramByteCountMax` for what this room
     /// makes.
     package var byteCount: Int {
-        var count = 1 + 1 + 17 + sender.byteCount + 8 + 2
-        if case .pingRequest(_, let target) = body { count += 4 + target.name.utf8.count }
+        var count = 1 + 1 + sender.byteCount + 8 + 2
+        switch body {
+        case .ping, .nack: count += 8
+        case .ack: count += 8 + 1
+        case .pingRequest(_, let target): count += 8 + 4 + target.name.utf8.count
+        case .table: count += 16 + 1
+        case .page, .updates: break
+        }
         for update in updates { count += update.byteCount }
         return count
     }
