@@ -16,6 +16,10 @@ package enum MembershipLimits {
     /// as long before it blames others (Lifeguard, section 4.1).
     package static let healthMax = 8
 
+    /// A node that is called so much after its deadline stood still: half of a probe's time-out,
+    /// far above what a loaded machine delays a timer by.
+    package static let lateMax = Duration.milliseconds(100)
+
     /// The shortest suspicion is this many periods times log10 of the cluster's size (at least 1):
     /// time for the suspected node to hear of it and for its answer to reach everybody.
     package static let suspicionPeriods = 5

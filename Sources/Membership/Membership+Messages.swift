@@ -6,7 +6,7 @@ extension Membership {
         _ message: SwimMessage, from peer: NodeID, now: Duration, wallMilliseconds: UInt64,
         using generator: inout SplitMix64, into directives: inout [MembershipDirective]
     ) {
-        lastNow = max(lastNow, now)
+        noteTime(now)
         guard message.sender.node == peer else { return }
         if peer == own.node {
             // Somebody else under this name.

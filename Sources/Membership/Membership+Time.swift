@@ -7,7 +7,7 @@ extension Membership {
         now: Duration, wallMilliseconds: UInt64, using generator: inout SplitMix64,
         into directives: inout [MembershipDirective]
     ) {
-        lastNow = max(lastNow, now)
+        noteTime(now)
         probeIndirectly(now: now, wallMilliseconds, using: &generator, &directives)
         answerForRelays(now: now, wallMilliseconds, &directives)
         endSuspicions(now: now, &directives)
@@ -16,6 +16,20 @@ extension Membership {
         endProbe(now: now, &directives)
         beginProbe(now: now, wallMilliseconds, using: &generator, &directives)
         nowAndThen(now: now, wallMilliseconds, using: &generator, &directives)
+    }
+
+    /// A node that stood still (a stopped process, a suspended machine) has its datagrams unread:
+    /// to it that time did not pass. It blames nobody for it, and trusts itself less.
+    mutating func noteTime(_ now: Duration) {
+        let late = now - nextDeadline
+        lastNow = max(lastNow, now)
+        guard late > MembershipLimits.lateMax else { return }
+        for index in suspicions.indices { suspicions[index].postpone(by: late) }
+        noteSuspicions()
+        probe = nil
+        relays = []
+        nextPeriod = max(nextPeriod, now)
+        health = min(MembershipLimits.healthMax, health + 1)
     }
 
     // MARK: The own probe
@@ -96,6 +110,7 @@ extension Membership {
             guard let place = suspicionIndex(probe.index),
                 suspicions[place].confirm(by: own.node)
             else { return }
+            noteSuspicions()
             table.change(probe.index) { $0.witness = own.node }
             queue.add(probe.index, revision: table[probe.index].revision)
         case .dead, .left: break
@@ -118,7 +133,7 @@ extension Membership {
     private mutating func endSuspicions(
         now: Duration, _ directives: inout [MembershipDirective]
     ) {
-        guard suspicions.contains(where: { $0.deadline <= now }) else { return }
+        guard let nextSuspicion, nextSuspicion <= now else { return }
         let over = suspicions.filter { $0.deadline <= now }
         for suspicion in over {
             var update = table[suspicion.index].update

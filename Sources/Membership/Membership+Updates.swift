@@ -67,13 +67,19 @@ extension Membership {
     mutating func suspect(_ index: Int, witness: NodeID, now: Duration) {
         guard suspicionIndex(index) == nil else { return }
         suspicions.append(
-            Suspicion(index: index, witness: witness, now: now, shortest: shortestSuspicion()))
+            Suspicion(
+                index: index, witness: witness, now: now, shortest: shortestSuspicion(),
+                othersCount: table.alive.count - 1))
+        noteSuspicions()
     }
+
+    mutating func noteSuspicions() { nextSuspicion = suspicions.map(\.deadline).min() }
 
     private mutating func confirm(_ index: Int, by witness: NodeID) {
         guard let place = suspicionIndex(index), suspicions[place].confirm(by: witness) else {
             return
         }
+        noteSuspicions()
         // Others are to hear of the further witness too.
         table.change(index) { $0.witness = witness }
         queue.add(index, revision: table[index].revision)
@@ -97,7 +103,10 @@ extension Membership {
             endRestart(index, isSpent: true, &directives)
         }
         queue.add(index, revision: table[index].revision)
-        suspicions.removeAll { $0.index == index }
+        if before.state == .suspect {
+            suspicions.removeAll { $0.index == index }
+            noteSuspicions()
+        }
         if update.state == .suspect {
             suspect(index, witness: update.witness ?? own.node, now: now)
         }

@@ -32,6 +32,8 @@ package struct Membership: Sendable {
     var probe: Probe?
     var relays: [Relay] = []
     var suspicions: [Suspicion] = []
+    /// The first of their deadlines.
+    var nextSuspicion: Duration?
     /// Indices of peers whose gateway answers for a restarting store.
     var restarting: [Int] = []
     /// Indices in the order of probing, and the next one.
@@ -123,11 +125,11 @@ package struct Membership: Sendable {
     package var peerCount: Int { table.peers.count }
 
     /// When `timePassed` is wanted.
-    /// - Complexity: O(1) but for the few suspicions and relays.
+    /// - Complexity: O(1) but for the few relays.
     package var nextDeadline: Duration {
         var next = nextPeriod
         if let probe, !probe.isIndirect { next = min(next, probe.indirectAt) }
-        for suspicion in suspicions { next = min(next, suspicion.deadline) }
+        if let nextSuspicion { next = min(next, nextSuspicion) }
         for relay in relays { next = min(next, relay.hasNacked ? relay.deadline : relay.nackAt) }
         return next
     }
