@@ -33,8 +33,9 @@ package enum MembershipLimits {
     /// A datagram that no network on the way has to cut: IPv6's least MTU less headers.
     package static let datagramByteCountMax = 1200
 
-    /// Updates that go along with one message; a few hundred bytes.
-    package static let updatesPerMessage = 8
+    /// Updates that go along with one message: as many as fit a datagram. When nothing happens there
+    /// are none.
+    package static let updatesPerMessage = 24
 
     /// Each update is sent this many times log2 of the cluster's size: enough to reach everybody
     /// with high probability (SWIM, section 4.1).
@@ -78,6 +79,17 @@ package enum MembershipLimits {
 
     /// Peers in one table: a datagram from an attacker cannot make it grow without end.
     package static let peersMax = 10_000
+
+    /// Places looked at for a new peer where the table is full.
+    package static let placesTried = 32
+
+    /// Bytes of tables sent in a period, as a short question makes a long answer: one table of
+    /// 1,000 peers has some 50 KB. What found no room is asked again.
+    package static let tableBytesMax = 262_144
+
+    /// A node that was sent no table yet asks again so soon, so many times.
+    package static let firstTableInterval = Duration.seconds(1)
+    package static let firstTablesMax = 10
 
     /// A round trip above this says too little about a clock.
     package static let clockRoundTripMax = Duration.seconds(1)

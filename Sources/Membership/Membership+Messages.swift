@@ -15,7 +15,10 @@ extension Membership {
         }
         let isNew = table[peer]?.isForgotten ?? true
         take(message.sender, now: now, &directives)
-        for update in message.updates { take(update, now: now, &directives) }
+        var isPage = false
+        if case .page = message.body { isPage = true }
+        let knownCount = table.alive.count
+        for update in message.updates { take(update, now: now, isPage: isPage, &directives) }
         switch message.body {
         case .ping(let sequence):
             let isBehind = table[peer].map { !$0.isAs(message.sender) } ?? false
@@ -33,14 +36,22 @@ extension Membership {
         case .nack(let sequence):
             if probe?.sequence == sequence { probe?.silent.removeAll { $0 == peer } }
         case .table(let sum, let wants):
-            guard sum != table.sum else { break }
+            guard sum != table.sum, tableBytesLeft > 0 else { break }
             sendTable(to: peer, wallMilliseconds, &directives)
             if wants {
                 send(
                     .table(sum: table.sum, wants: false), to: peer, about: peer,
                     wallMilliseconds, &directives)
             }
-        case .page, .updates: break
+        case .page:
+            // As long as tables teach something, others are asked for theirs.
+            if table.alive.count > knownCount {
+                firstTables = 0
+                nextTable = min(nextTable, now + MembershipLimits.firstTableInterval)
+            } else {
+                firstTables = MembershipLimits.firstTablesMax
+            }
+        case .updates: break
         }
         if isNew {
             // It knows nobody, or this node does not: they tell each other everything.
@@ -88,6 +99,7 @@ extension Membership {
         for known in table.peers where !known.isForgotten && !known.isUnheard && known.node != peer {
             let update = known.update
             if byteCount + update.byteCount > MembershipLimits.datagramByteCountMax {
+                tableBytesLeft -= byteCount
                 directives.append(.send(page, to: peer))
                 page.updates.removeAll()
                 byteCount = page.byteCount
@@ -95,6 +107,7 @@ extension Membership {
             page.updates.append(update)
             byteCount += update.byteCount
         }
+        tableBytesLeft -= byteCount
         directives.append(.send(page, to: peer))
     }
 
@@ -137,7 +150,7 @@ extension Membership {
             return
         }
         guard let probe, probe.sequence == sequence else { return }
-        let isDirect = table[probe.index].node == peer
+        let isDirect = probe.node == peer
         self.probe = nil
         if !probe.isIndirect || isDirect { health = max(0, health - 1) }
         let roundTrip = now - probe.sentAt

@@ -40,10 +40,10 @@ extension Membership {
     ) {
         guard let index = nextInRound(using: &generator) else { return }
         sequence += 1
-        probe = Probe(
-            index: index, sequence: sequence, sentAt: now, sentWall: wallMilliseconds,
-            indirectAt: now + MembershipLimits.probeTimeout * (health + 1))
         let node = table[index].node
+        probe = Probe(
+            index: index, node: node, sequence: sequence, sentAt: now, sentWall: wallMilliseconds,
+            indirectAt: now + MembershipLimits.probeTimeout * (health + 1))
         send(.ping(sequence: sequence), to: node, about: node, wallMilliseconds, &directives)
     }
 
@@ -72,7 +72,7 @@ extension Membership {
     ) {
         guard let probe, !probe.isIndirect, now >= probe.indirectAt else { return }
         self.probe?.isIndirect = true
-        let target = table[probe.index].node
+        let target = probe.node
         var helpers: [NodeID] = []
         // A few tries; with few peers there are fewer helpers.
         for _ in 0..<(3 * MembershipLimits.helpersCount) where !table.alive.isEmpty {
@@ -100,6 +100,7 @@ extension Membership {
             health = min(MembershipLimits.healthMax, health + 1)
         }
         let peer = table[probe.index]
+        guard peer.node == probe.node else { return }
         switch peer.state {
         case .alive:
             var update = peer.update
@@ -149,6 +150,7 @@ extension Membership {
         now: Duration, _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
         _ directives: inout [MembershipDirective]
     ) {
+        tableBytesLeft = MembershipLimits.tableBytesMax
         if now >= nextHello, table.alive.isEmpty, !hellos.isEmpty {
             sayHello(now: now, wallMilliseconds: wallMilliseconds, &directives)
         }
@@ -159,6 +161,10 @@ extension Membership {
         }
         if now >= nextTable, !table.alive.isEmpty {
             nextTable = now + MembershipLimits.tableInterval
+            if firstTables < MembershipLimits.firstTablesMax {
+                firstTables += 1
+                nextTable = now + MembershipLimits.firstTableInterval
+            }
             let peer = table.alive[Int.random(in: table.alive.indices, using: &generator)]
             send(
                 .table(sum: table.sum, wants: true), to: peer, about: peer, wallMilliseconds,
@@ -212,10 +218,7 @@ extension Membership {
                 table.change(index) { $0.isForgotten = true }
             }
         }
-        for (index, peer) in table.peers.enumerated()
-        where peer.state == .left && !peer.isForgotten
-            && now - peer.since >= MembershipLimits.forgetLeft
-        {
+        for index in table.left where now - table[index].since >= MembershipLimits.forgetLeft {
             table.change(index) { $0.isForgotten = true }
         }
     }

@@ -2,18 +2,20 @@ import Model
 
 // What is said of peers, and of this node.
 extension Membership {
+    /// - Parameter isPage: a table told of it.
     mutating func take(
-        _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
+        _ update: PeerUpdate, now: Duration, isPage: Bool = false,
+        _ directives: inout [MembershipDirective]
     ) {
         if update.node == own.node { return takeOwn(update, now: now, &directives) }
         guard let index = table.index(of: update.node) else {
-            return meet(update, now: now, &directives)
+            return meet(update, now: now, isPage: isPage, &directives)
         }
         let known = table[index]
         if known.isForgotten {
             // What was said before it was forgotten is still old.
             guard update.supersedes(known.incarnation, known.state) else { return }
-            return meet(update, now: now, &directives)
+            return meet(update, now: now, isPage: isPage, &directives)
         }
         if update.life == known.incarnation >> 32, update.disk != known.disk {
             return noteDuplicate(update, now, &directives)
@@ -30,11 +32,12 @@ extension Membership {
 
     /// A node that was not known. One that is dead is only remembered.
     private mutating func meet(
-        _ update: PeerUpdate, now: Duration, _ directives: inout [MembershipDirective]
+        _ update: PeerUpdate, now: Duration, isPage: Bool, _ directives: inout [MembershipDirective]
     ) {
         guard let index = table.insert(update, now: now) else { return }
         table.annotate(index) { $0.isMember = members.contains($0.node) }
-        queue.add(index, revision: table[index].revision)
+        // What tables have is known to others: to a new node all would be news to be spread.
+        if !isPage { queue.add(index, revision: table[index].revision) }
         if round.isEmpty || roundNext >= round.count {
             round.append(index)
         } else {

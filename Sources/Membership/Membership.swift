@@ -41,6 +41,9 @@ package struct Membership: Sendable {
     var roundNext = 0
 
     var nextPeriod: Duration
+    /// What is left of a period's bytes, and how often a first table was asked for.
+    var tableBytesLeft = MembershipLimits.tableBytesMax
+    var firstTables = 0
     var nextDeadPing: Duration
     var nextTable: Duration
     var nextGrace: Duration
@@ -53,6 +56,7 @@ package struct Membership: Sendable {
 
     struct Probe: Sendable {
         let index: Int
+        let node: NodeID
         let sequence: UInt64
         let sentAt: Duration
         let sentWall: UInt64
@@ -85,7 +89,7 @@ package struct Membership: Sendable {
         lastNow = now
         nextPeriod = now
         nextDeadPing = now + MembershipLimits.deadPingInterval
-        nextTable = now + MembershipLimits.tableInterval
+        nextTable = now + MembershipLimits.firstTableInterval
         nextGrace = now + MembershipLimits.graceInterval
         nextHello = now
         table.countOwn(nil, own)

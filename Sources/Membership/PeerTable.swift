@@ -41,6 +41,10 @@ struct PeerTable: Sendable {
     private(set) var alive: [NodeID] = []
     /// Indices of the dead that are not forgotten.
     private(set) var dead: [Int] = []
+    /// Indices of those that left and are not forgotten.
+    private(set) var left: [Int] = []
+    /// Where the search for a place to give away goes on.
+    private var hand = 0
     /// Over all peers and the own entry.
     private(set) var sum = Fingerprint.zero
 
@@ -63,7 +67,7 @@ struct PeerTable: Sendable {
             }
             return index
         }
-        guard peers.count < MembershipLimits.peersMax else { return nil }
+        guard peers.count < MembershipLimits.peersMax else { return insertInPlace(update, now: now) }
         let index = peers.count
         peers.append(
             Peer(
@@ -73,6 +77,28 @@ struct PeerTable: Sendable {
         sum &+= update.fingerprint
         noteLists(index, was: nil)
         return index
+    }
+
+    /// The table is full: one that is not there, and is no member, gives its place away. A bounded
+    /// search, as a flood of invented nodes is what fills tables.
+    private mutating func insertInPlace(_ update: PeerUpdate, now: Duration) -> Int? {
+        for _ in 0..<MembershipLimits.placesTried {
+            hand = (hand + 1) % peers.count
+            let peer = peers[hand]
+            guard !peer.isMember, peer.isForgotten || peer.state == .dead || peer.state == .left
+            else { continue }
+            if !peer.isForgotten { change(hand) { $0.isForgotten = true } }
+            indices[peer.node] = nil
+            peers[hand] = Peer(
+                node: update.node, disk: update.disk, incarnation: update.incarnation,
+                state: update.state, since: now, revision: peer.revision &+ 1,
+                witness: update.witness)
+            indices[update.node] = hand
+            sum &+= update.fingerprint
+            noteLists(hand, was: nil)
+            return hand
+        }
+        return nil
     }
 
     mutating func change(_ index: Int, _ body: (inout Peer) -> Void) {
@@ -103,6 +129,9 @@ struct PeerTable: Sendable {
         let isDead = !peer.isForgotten && peer.state == .dead
         if was == .dead, !isDead { dead.removeAll { $0 == index } }
         if was != .dead, isDead { dead.append(index) }
+        let hasLeft = !peer.isForgotten && peer.state == .left
+        if was == .left, !hasLeft { left.removeAll { $0 == index } }
+        if was != .left, hasLeft { left.append(index) }
     }
 
     private func position(of node: NodeID) -> Int {
