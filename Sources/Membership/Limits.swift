@@ -12,6 +12,10 @@ package enum MembershipLimits {
     /// once in five times; all three together with the direct probe once in 1,700.
     package static let helpersCount = 3
 
+    /// How many are told at once that this node refuted; beside those to whom it sends anyway. As
+    /// the time to refute is running, that does not wait for the next probe.
+    package static let refutationsCount = 3
+
     /// The highest local health score: a node that misses answers itself waits up to nine times
     /// as long before it blames others (Lifeguard, section 4.1).
     package static let healthMax = 8

@@ -14,11 +14,17 @@ extension Membership {
             return
         }
         let isNew = table[peer]?.isForgotten ?? true
-        take(message.sender, now: now, &directives)
+        let incarnation = own.incarnation
+        take(message.sender, now: now, wallMilliseconds, &directives)
         var isPage = false
         if case .page = message.body { isPage = true }
         let knownCount = table.alive.count
-        for update in message.updates { take(update, now: now, isPage: isPage, &directives) }
+        for update in message.updates {
+            take(update, now: now, isPage: isPage, wallMilliseconds, &directives)
+        }
+        if own.incarnation != incarnation {
+            tellRefutation(wallMilliseconds, using: &generator, &directives)
+        }
         switch message.body {
         case .ping(let sequence):
             let isBehind = table[peer].map { !$0.isAs(message.sender) } ?? false

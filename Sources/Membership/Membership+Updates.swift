@@ -4,7 +4,7 @@ import Model
 extension Membership {
     /// - Parameter isPage: a table told of it.
     mutating func take(
-        _ update: PeerUpdate, now: Duration, isPage: Bool = false,
+        _ update: PeerUpdate, now: Duration, isPage: Bool = false, _ wallMilliseconds: UInt64,
         _ directives: inout [MembershipDirective]
     ) {
         if update.node == own.node { return takeOwn(update, now: now, &directives) }
@@ -27,6 +27,9 @@ extension Membership {
             return
         }
         guard update.supersedes(known.incarnation, known.state) else { return }
+        if update.state == .dead, known.state == .alive || known.state == .suspect {
+            return heardOfDeath(update, of: index, now: now, wallMilliseconds, &directives)
+        }
         apply(update, to: index, now: now, &directives)
     }
 

@@ -35,6 +35,9 @@ struct Suspicion: Sendable {
         return true
     }
 
+    /// Others have given it up: no further confirmation is to be waited for.
+    mutating func conclude(now: Duration) { deadline = max(now, min(deadline, started + shortest)) }
+
     /// This node did not run for `time`: neither its probes nor refutations came to it.
     mutating func postpone(by time: Duration) {
         started += time
