@@ -12,6 +12,8 @@ enum Audit: Sendable {
     case entry(KeyedEntry)
     /// Does the directory that the entry lists still exist?
     case directory(KeyedEntry)
+    /// One holder's answer to a question that is asked of all.
+    case verification(UInt64)
 }
 
 // Entries are derived: whatever went wrong on the way (a row of the outbox on a disk that was
@@ -23,9 +25,12 @@ extension ClusterNode {
             return
         }
         let all = sums.all
+        let again = upkeep.takeDueAgain(before: turn.now.monotonic - ClusterLimits.auditAge)
         let next = upkeep.audited.flatMap { last in all.first { last < $0.partition } } ?? all.first
-        guard let partition = next?.partition else { return }
-        upkeep.audited = partition
+        let due = again ?? upkeep.auditDue.min()
+        guard let partition = due ?? next?.partition else { return }
+        if due == nil { upkeep.audited = partition }
+        upkeep.auditDue.remove(partition)
         let holders = layouts.targets(for: partition).layouts.last ?? []
         guard holders.first(where: { isReachable($0.node) })?.node == configuration.node else {
             return
@@ -61,20 +66,6 @@ extension ClusterNode {
         }
     }
 
-    /// Whether an entry was found wrong before, and is still the same: what is merely under way
-    /// has arrived by then. By what was seen here, not by the entry's own clock, which may be wrong.
-    private mutating func isRipe(_ item: KeyedEntry, _ turn: Turn) -> Bool {
-        let now = turn.now.monotonic
-        if let found = upkeep.wrongEntries[item.key], found.entry == item.entry {
-            guard now - found.since >= ClusterLimits.auditAge else { return false }
-            upkeep.wrongEntries[item.key] = nil
-            return true
-        }
-        if upkeep.wrongEntries.count >= ClusterLimits.wrongEntriesMax { upkeep.wrongEntries = [:] }
-        upkeep.wrongEntries[item.key] = .init(entry: item.entry, since: now)
-        return false
-    }
-
     private mutating func question(
         _ request: ReplicaRequest, at partition: Partition, _ audit: Audit, _ turn: inout Turn
     ) {
@@ -86,6 +77,7 @@ extension ClusterNode {
     }
 
     mutating func resumeAudit(_ audit: Audit, _ answer: Answer, _ turn: inout Turn) {
+        if case .verification(let id) = audit { return resumeVerification(id, answer, &turn) }
         guard case .replica(let reply) = answer else { return }
         switch (audit, reply) {
         case (.file(let path, let rank), .entry(let entry, _)):
@@ -93,87 +85,85 @@ extension ClusterNode {
                 ask(self: .addOutbox(.file(path)), .nothing, &turn)
             }
         case (.child(let path, let existence), .entry(let entry, _)):
-            auditParent(of: path, existence, entry, &turn)
+            guard let key = Replication.EntryKey(of: path) else { return }
+            let item = KeyedEntry(key: key, entry: entry ?? DirectoryEntry())
+            if item.isWrong(existence), isRipe(item, seenAt: Partition(of: path), turn) {
+                verify(.directory(item), at: path, &turn)
+            }
         case (.entry(let item), .register(let register, let context)):
-            auditFileSlot(item, register, context, &turn)
+            if item.followed(by: register, context) != nil,
+                isRipe(item, seenAt: item.key.partition, turn), let child = item.key.child
+            {
+                verify(audit, at: child, &turn)
+            }
         case (.directory(let item), .listing(_, let existence, _)):
-            auditDirectorySlot(item, existence, &turn)
+            if item.isWrong(existence) || item.isTrace,
+                isRipe(item, seenAt: item.key.partition, turn), let child = item.key.child
+            {
+                verify(audit, at: child, &turn)
+            }
         default: break
         }
     }
 
-    /// A directory that its parent does not list. (One that the parent lists and that is gone is
-    /// found from the parent's side.)
-    private mutating func auditParent(
-        of path: StorePath, _ existence: Existence, _ entry: DirectoryEntry?, _ turn: inout Turn
-    ) {
-        guard let key = Replication.EntryKey(of: path), let rank = existence.rank,
-            entry?.directory?.exists != true,
-            isRipe(KeyedEntry(key: key, entry: entry ?? DirectoryEntry()), turn)
-        else { return }
-        let old = entry?.directory
-        let isNewer = old.map { $0.rank < rank } ?? true
-        correct(
-            key,
-            DirectoryEntry(
-                directory: .init(
-                    rank: isNewer ? rank : old?.rank ?? rank, exists: true,
-                    correction: isNewer ? 0 : (old?.correction ?? 0) + 1)),
-            &turn)
+    /// Whether an entry was found wrong before, and is still the same: what is merely under way
+    /// has arrived by then. By what was seen here, not by the entry's own clock, which may be wrong.
+    private mutating func isRipe(
+        _ item: KeyedEntry, seenAt partition: Partition, _ turn: Turn
+    ) -> Bool {
+        let now = turn.now.monotonic
+        if let found = upkeep.wrongEntries[item.key], found.entry == item.entry {
+            guard now - found.since >= ClusterLimits.auditAge else { return false }
+            upkeep.wrongEntries[item.key] = nil
+            return true
+        }
+        if upkeep.wrongEntries.count >= ClusterLimits.wrongEntriesMax { upkeep.wrongEntries = [:] }
+        upkeep.wrongEntries[item.key] = .init(
+            entry: item.entry, since: now, partition: partition)
+        return false
     }
 
-    private mutating func auditFileSlot(
-        _ item: KeyedEntry, _ register: Register, _ context: PartitionContext, _ turn: inout Turn
-    ) {
-        guard let slot = item.entry.file else { return }
-        if let head = register.head {
-            // A version that ranks above the newest, and is known to be gone, was deleted long ago
-            // under a clock that was ahead.
-            let isGone = head.rank < slot.rank && context.contains(slot.rank.dot)
-            guard slot.rank < head.rank || slot.record != head.record,
-                slot.rank <= head.rank || isGone, isRipe(item, turn)
-            else { return }
-            let isOlder = slot.rank < head.rank
-            return correct(
-                item.key,
-                DirectoryEntry(
-                    file: .init(
-                        rank: isOlder ? head.rank : slot.rank, record: head.record,
-                        correction: isOlder ? 0 : slot.correction + 1)),
-                &turn)
-        }
-        // The holder has seen that very version, and it is gone without a trace: removed for good.
-        guard context.contains(slot.rank.dot), register.prepared.isEmpty, isRipe(item, turn)
-        else { return }
-        if slot.record != nil {
-            correct(
-                item.key,
-                DirectoryEntry(
-                    file: .init(
-                        rank: slot.rank, record: nil, correction: slot.correction + 1)),
-                &turn)
-        } else if !item.entry.isLive {
-            drop(item, &turn)
+    // MARK: Verification
+
+    /// One holder may be behind: all holders have to say the same before an entry is corrected.
+    private mutating func verify(_ audit: Audit, at path: StorePath, _ turn: inout Turn) {
+        let holders = layouts.targets(for: Partition(of: path)).holders
+        guard layouts.all.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
+        let id = nextID()
+        upkeep.verifications[id] = Verification(audit: audit, open: holders.count)
+        let request: ReplicaRequest =
+            if case .entry = audit {
+                .read(.file(path))
+            } else {
+                .list(path, after: nil, limit: 1, withGone: false)
+            }
+        for holder in holders {
+            ask(
+                holder.node, request, layouts: layouts.digest,
+                timeout: ClusterLimits.backgroundTimeout, .audit(.verification(id)), &turn)
         }
     }
 
-    private mutating func auditDirectorySlot(
-        _ item: KeyedEntry, _ existence: Existence, _ turn: inout Turn
+    private mutating func resumeVerification(
+        _ id: UInt64, _ answer: Answer, _ turn: inout Turn
     ) {
-        guard let slot = item.entry.directory else { return }
-        if existence.exists == slot.exists {
-            if !item.entry.isLive, isRipe(item, turn) { drop(item, &turn) }
+        guard var verification = upkeep.verifications[id] else { return }
+        guard case .replica(let reply) = answer, let verdict = verification.audit.verdict(reply),
+            verification.verdict.map({ $0 == verdict }) ?? true
+        else {
+            upkeep.verifications[id] = nil
             return
         }
-        guard isRipe(item, turn) else { return }
-        let isNewer = existence.rank.map { slot.rank < $0 } ?? false
-        correct(
-            item.key,
-            DirectoryEntry(
-                directory: .init(
-                    rank: isNewer ? existence.rank ?? slot.rank : slot.rank,
-                    exists: existence.exists, correction: isNewer ? 0 : slot.correction + 1)),
-            &turn)
+        verification.verdict = verdict
+        verification.open -= 1
+        upkeep.verifications[id] = verification
+        guard verification.open == 0 else { return }
+        upkeep.verifications[id] = nil
+        switch verdict {
+        case .right: break
+        case .correct(let item): correct(item.key, item.entry, &turn)
+        case .drop(let item): drop(item, &turn)
+        }
     }
 
     private mutating func correct(

@@ -23,8 +23,11 @@ extension ClusterNode {
             }
         }
         if now >= upkeep.nextAudit {
-            upkeep.nextAudit = now + ClusterLimits.auditInterval
             auditNext(&turn)
+            upkeep.nextAudit =
+                now
+                + (upkeep.auditDue.isEmpty
+                    ? ClusterLimits.auditInterval : ClusterLimits.auditDueInterval)
         }
         if now >= upkeep.nextAge {
             upkeep.nextAge = now + ClusterLimits.ageInterval

@@ -130,6 +130,9 @@ package struct ClusterNode: Sendable {
             sums.apply(outcome.changes)
             if outcome.hasOutbox { upkeep.hasOutbox = true }
             if outcome.isUnsettled { upkeep.isUnsettled = true }
+            if outcome.isAuditDue {
+                for change in outcome.changes { upkeep.auditDue.insert(change.partition) }
+            }
             resume(
                 open, .replica(outcome.reply), by: Target(node: configuration.node, disk: disk),
                 &turn)
@@ -191,6 +194,8 @@ package struct ClusterNode: Sendable {
         isRunning && layouts.all.count <= 1 && !upkeep.isForeignDue && takeOver.isDone
             && exchanges.isEmpty
             && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
+            && upkeep.auditDue.isEmpty && upkeep.wrongEntries.isEmpty
+            && upkeep.verifications.isEmpty
     }
 
     /// What the node holds in memory, for bounds: named counts.
@@ -203,6 +208,7 @@ package struct ClusterNode: Sendable {
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
             ("unpulled", takeOver.sources.values.count { $0 != .pulled }),
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
+            ("audits", upkeep.auditDue.count + upkeep.wrongEntries.count),
         ]
     }
 }

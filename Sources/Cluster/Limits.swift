@@ -60,6 +60,9 @@ package enum ClusterLimits {
     /// round in nine hours, and asks some hundred questions a second while it does.
     package static let auditInterval = Duration.milliseconds(500)
 
+    /// Between two audits of partitions into which something came from other disks.
+    package static let auditDueInterval = Duration.milliseconds(100)
+
     /// Entries that an audit remembers as wrong until it sees them again.
     package static let wrongEntriesMax = 1024
 

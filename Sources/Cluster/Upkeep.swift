@@ -34,9 +34,17 @@ struct Upkeep: Sendable {
     struct WrongEntry: Sendable {
         var entry: DirectoryEntry
         var since: Duration
+        /// Whose audit found it, and finds it again.
+        var partition: Partition
+        var isSeenAgain = false
     }
 
-    /// The partition audited last.
+    /// Questions that all holders are asked.
+    var verifications: [UInt64: Verification] = [:]
+
+    /// Partitions into which something came from other disks: they are audited out of turn.
+    var auditDue: Set<Partition> = []
+    /// The partition audited last, in turn.
     var audited: Partition?
 
     var remembered: [NodeID] = []
@@ -59,6 +67,21 @@ struct Upkeep: Sendable {
         var partition: Partition
         var target: Target
         var sum: Fingerprint
+    }
+
+    /// A partition whose audit found an entry wrong long enough ago: it is looked at once more.
+    /// What was looked at again and is not wrong any more is forgotten.
+    mutating func takeDueAgain(before limit: Duration) -> Partition? {
+        guard !wrongEntries.isEmpty else { return nil }
+        wrongEntries = wrongEntries.filter { !$0.value.isSeenAgain || $0.value.since > limit }
+        guard
+            let due = wrongEntries.filter({ $0.value.since <= limit })
+                .min(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) })
+        else { return nil }
+        for (key, entry) in wrongEntries where entry.partition == due.value.partition {
+            if entry.since <= limit { wrongEntries[key]?.isSeenAgain = true }
+        }
+        return due.value.partition
     }
 
     mutating func takeWaitingForState() -> [(TaskOrigin, ClientAnswer)] {

@@ -15,13 +15,16 @@ extension Replica {
             register.merge(item.register, mine: &context, theirs: theirs)
             if origin != .holder { register.mergeBallot(item.register.ballot, in: context) }
             if register.ballot?.accepted != nil { outcome.isUnsettled = true }
+            if register.head != before.head { outcome.isAuditDue = true }
             store(register, context, for: item.key, &tables)
             if register.ballot?.accepted != nil { tables.setUnsettled(.zero, for: item.key) }
             note(before, register, of: item.key, listed: origin == .takeOver, &tables, &outcome)
         }
         for item in entries {
             guard item.key.partition == partition else { return .stale }
+            let before = tables.entry(item.key)
             put(item.entry, for: item.key, &tables, &outcome)
+            if tables.entry(item.key) != before { outcome.isAuditDue = true }
         }
         return .merged
     }

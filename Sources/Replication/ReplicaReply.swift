@@ -139,11 +139,14 @@ package struct ReplicaOutcome: Sendable {
     package var hasOutbox: Bool
     /// Whether something is prepared or in a ballot that has to be settled later.
     package var isUnsettled: Bool
+    /// Whether something came in from another disk that may not be listed as it should.
+    package var isAuditDue: Bool
 
     package init(reply: ReplicaReply) {
         self.reply = reply
         changes = []
         hasOutbox = false
         isUnsettled = false
+        isAuditDue = false
     }
 }

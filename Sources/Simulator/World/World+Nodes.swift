@@ -56,7 +56,7 @@ extension World {
         }
         trace.add(now, sequence << 8 | 1)
         trace.add(
-            now, "\(HostName.text(to)) <- \(HostName.text(from)) \(envelope.message.kind)")
+            now, "\(HostName.text(to)) <- \(HostName.text(from)) \(envelope.message.traceText)")
         brains[to]?.received(
             envelope.message, from: hosts[from].configuration.node, hosts[to].time(now),
             using: &generators[to], into: &directives)

@@ -10,7 +10,7 @@ extension World {
         let answer = hosts[host].written.execute(request, at: at)
         statistics.storageCount += 1
         if case .replica(let request) = request, request.changes {
-            trace.add(now, "\(HostName.text(host)) writes \(request.kind)")
+            trace.add(now, "\(HostName.text(host)) writes \(request.traceText)")
         }
         guard request.changes else {
             let slot = reads.add(
