@@ -115,6 +115,16 @@ import Testing
         #expect(Linearizability.check(records) == .contradiction(records[3]))
     }
 
+    /// The write's answer comes before that of the read, and the read came first all the same.
+    @Test func aReadMayComeBeforeAWriteThatEndsEarlier() {
+        let records = [put(0, 0, 10), put(1, 20, 30), get(2, 25, 40, 0)]
+        #expect(Linearizability.check(records) == .linearizable)
+        let late = [put(0, 0, 10), put(1, 20, 30), get(2, 35, 40, 0)]
+        #expect(Linearizability.check(late) == .contradiction(late[2]))
+        let both = [put(0, 0, 10), put(1, 20, 30), get(2, 25, 40, 1), get(3, 41, 50, 0)]
+        #expect(Linearizability.check(both) == .contradiction(both[3]))
+    }
+
     @Test func anUnknownWriteMayTakeEffectLateOrNever() {
         let unknown = Support.record(0, .put, from: 0, to: 0, .unknown)
         #expect(Linearizability.check([unknown, get(1, 5, 9, nil)]) == .linearizable)

@@ -31,6 +31,19 @@ enum Linearizability {
         var content: UInt64
         /// Numbers of open operations that have taken effect, sorted.
         var done: [Int32]
+
+        /// What only reads changes no state, so it takes effect at the first moment that explains
+        /// its answer: also before a write whose answer comes earlier than its own.
+        func withReads(_ open: [Int], _ operations: [OperationRecord]) -> State {
+            var state = self
+            for number in open where operations[number].onlyReads {
+                guard !operations[number].results(from: content).isEmpty else { continue }
+                let place = state.done.firstIndex { $0 >= Int32(number) } ?? state.done.endIndex
+                if place < state.done.endIndex, state.done[place] == Int32(number) { continue }
+                state.done.insert(Int32(number), at: place)
+            }
+            return state
+        }
     }
 
     static func check(_ records: [OperationRecord]) -> Result {
@@ -49,6 +62,7 @@ enum Linearizability {
         for event in events {
             guard event.isAnswer else {
                 open.append(event.number)
+                states = Set(states.map { $0.withReads(open, operations) })
                 continue
             }
             guard let next = advance(states, to: event.number, open, operations) else {
@@ -76,14 +90,14 @@ enum Linearizability {
                 continue
             }
             for candidate in open where !state.done.contains(Int32(candidate)) {
-                // What only reads takes effect at its own answer and nowhere else.
-                if candidate != number, !operations[candidate].changes { continue }
+                if operations[candidate].onlyReads { continue }
                 for content in operations[candidate].results(from: state.content) {
                     var next = state
                     next.content = content
                     let place =
                         next.done.firstIndex { $0 > Int32(candidate) } ?? next.done.endIndex
                     next.done.insert(Int32(candidate), at: place)
+                    next = next.withReads(open, operations)
                     if seen.insert(next).inserted { work.append(next) }
                 }
             }
@@ -118,6 +132,15 @@ extension OperationRecord {
         case .notFound: return content == 0 ? [content] : []
         case .conditionFailed: return effect(on: content) == nil ? [content] : []
         default: return [content]
+        }
+    }
+
+    /// Whether it certainly left everything as it was.
+    fileprivate var onlyReads: Bool {
+        if isUncertainRefusal { return false }
+        switch outcome {
+        case .read, .notFound, .conditionFailed: return true
+        default: return !changes
         }
     }
 
