@@ -11,9 +11,7 @@ extension ClusterNode {
             upkeep.nextUpkeep = now + ClusterLimits.upkeepInterval
             if upkeep.settleRounds > 0 {
                 upkeep.settleRounds -= 1
-                // What an earlier life prepared is due at once.
-                let before =
-                    upkeep.isSettledOnce ? now - ReplicationLimits.settleAfter : now
+                let before = upkeep.isSettledOnce ? now - ReplicationLimits.settleAfter : nil
                 upkeep.isSettledOnce = true
                 ask(self: .settle(preparedBefore: before), .upkeep(.settled), &turn)
             }

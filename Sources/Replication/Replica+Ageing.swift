@@ -3,9 +3,16 @@ import Model
 // What time does: prepared versions become visible, kept ones and tombstones go.
 extension Replica {
     static func settle(
-        preparedBefore: Duration, _ tables: inout some ReplicaTables, _ now: Duration,
+        preparedBefore limit: Duration?, _ tables: inout some ReplicaTables, _ now: Duration,
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
+        if limit == nil {
+            for key in tables.unsettled(before: .seconds(Int64.max)) {
+                tables.setUnsettled(nil, for: key)
+                tables.setUnsettled(now, for: key)
+            }
+        }
+        let preparedBefore = limit ?? now
         var inBallot: [RegisterKey] = []
         // A promise whose proposer has long given up binds nobody.
         let old = Set(

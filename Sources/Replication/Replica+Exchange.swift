@@ -91,8 +91,10 @@ extension Replica {
 
     static func partitions(_ tables: some ReplicaTables) -> ReplicaReply {
         .partitions(
-            tables.partitions.map { partition in
+            tables.partitions.compactMap { partition in
                 let state = tables.state(of: partition)
+                // Of some only the counter is left: nothing that could be compared or handed back.
+                guard state.itemCount > 0 || state.sum != .zero else { return nil }
                 return PartitionSum(
                     partition: partition, sum: state.sum, itemCount: state.itemCount)
             })

@@ -39,7 +39,9 @@ package enum ReplicaRequest: Sendable {
     /// The entry of a file or directory has to follow (again).
     case addOutbox(OutboxRow)
     /// Commits what has been prepared for long, and names the registers whose ballot is unsettled.
-    case settle(preparedBefore: Duration)
+    /// Nil at the start of a life: what an earlier one prepared is due at once, and ages count from
+    /// now, for monotonic times of another boot mean nothing.
+    case settle(preparedBefore: Duration?)
     case outbox(limit: Int)
     case outboxDone([OutboxRow])
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.

@@ -9,6 +9,10 @@ extension World {
         hosts[host].life += 1
         hosts[host].startedAt = now
         statistics.startCount += 1
+        // A machine that was switched off counts its monotonic time from anywhere.
+        if hosts[host].life > 1, generator.chance(perMille: 300) {
+            hosts[host].monotonicOffset = generator.draw(0 ... .seconds(1_000_000))
+        }
         trace.add(now, "\(HostName.text(host)) starts")
         brains[host] = ClusterNode(
             hosts[host].configuration, disk: hosts[host].synced, now: hosts[host].time(now),
