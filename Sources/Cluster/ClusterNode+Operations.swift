@@ -49,7 +49,8 @@ extension ClusterNode {
         } else {
             let coordinator = BallotOperation(
                 key, .write(value, operation, condition), own: own, targets: targets,
-                policy: policy, time: time, isReachable: isReachable, into: &directives)
+                policy: policy, time: time, nonce: turn.generator.next(),
+                isReachable: isReachable, into: &directives)
             add(.ballot(coordinator), for: task, directives, &turn)
         }
     }
@@ -93,7 +94,7 @@ extension ClusterNode {
         let own = Target(node: configuration.node, disk: disk)
         let coordinator = BallotOperation(
             key, .settle, own: own, targets: layouts.targets(for: key.partition), policy: policy,
-            time: stampedTime(turn),
+            time: stampedTime(turn), nonce: turn.generator.next(),
             isReachable: { $0 == own.node || membership.isAlive($0) }, into: &directives)
         let looking = if case .looking = tasks[task]?.stage { true } else { false }
         add(.ballot(coordinator), for: task, looking: looking, directives, &turn)

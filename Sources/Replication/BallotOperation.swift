@@ -62,9 +62,10 @@ package struct BallotOperation: Sendable {
     /// What the operation ends with when the version under way is settled.
     private var endsAsFailedCondition = false
 
+    /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
         _ key: RegisterKey, _ purpose: Purpose, own: Target, targets: Targets, policy: WritePolicy,
-        time: CoordinatorTime, isReachable: (NodeID) -> Bool,
+        time: CoordinatorTime, nonce: UInt64, isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
@@ -76,7 +77,7 @@ package struct BallotOperation: Sendable {
         reachable = targets.holders.filter { isReachable($0.node) }
         tally = Tally(targets)
         // Above earlier ballots of this node also after a restart, without a row of its own.
-        ballot = Ballot(round: time.stamp.value, node: own.node)
+        ballot = Ballot(round: time.stamp.value, node: own.node, nonce: nonce)
         promise(&directives)
     }
 

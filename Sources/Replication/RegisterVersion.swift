@@ -87,18 +87,23 @@ package struct KeptVersion: Hashable, Sendable {
 }
 
 /// The number of one attempt to decide a conditional write: higher wins, the node breaks ties
-/// (Lamport, "Paxos Made Simple", 2001).
+/// (Lamport, "Paxos Made Simple", 2001), and among a node's own operations, which may well go on
+/// from the same round, a random number does.
 package struct Ballot: Hashable, Comparable, Sendable {
     package var round: UInt64
     package var node: NodeID
+    /// Of the operation: two under one ballot would each take the other's promises for its own.
+    package var nonce: UInt64
 
-    package init(round: UInt64, node: NodeID) {
+    package init(round: UInt64, node: NodeID, nonce: UInt64 = 0) {
         self.round = round
         self.node = node
+        self.nonce = nonce
     }
 
     package static func < (a: Ballot, b: Ballot) -> Bool {
-        a.round != b.round ? a.round < b.round : a.node < b.node
+        if a.round != b.round { return a.round < b.round }
+        return a.node != b.node ? a.node < b.node : a.nonce < b.nonce
     }
 }
 
