@@ -79,6 +79,14 @@ package struct HybridClock: Hashable, Sendable {
         return judge()
     }
 
+    /// How far the wall clock of `peer` is ahead of this one, in milliseconds, as far as it was
+    /// measured lately.
+    package func offset(of peer: NodeID) -> Int64? {
+        let index = offsets.lowerBound { $0.peer < peer }
+        return index < offsets.count && offsets[index].peer == peer
+            ? offsets[index].milliseconds : nil
+    }
+
     /// Time passed: old offsets are forgotten, and where the wall clock was set since the last
     /// call, all offsets are shifted by it, so that the doubt does not wait for new samples. To be
     /// called regularly, and before the first stamp of a wall reading that looks unlike the last.

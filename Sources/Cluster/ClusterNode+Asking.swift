@@ -78,6 +78,8 @@ extension ClusterNode {
         case .life, .nothing: break
         case .operation(let id, let round):
             resumeOperation(id, round: round, answer, by: target, &turn)
+        case .isWanted(let request):
+            resumeForwarded(request, from: target.node, answer, &turn)
         case .task(let id): resumeTask(id, answer, by: target.node, &turn)
         case .exchange(let id): resumeExchange(id, answer, by: target, &turn)
         case .takeOver(let node): resumeTakeOver(node, answer, &turn)

@@ -14,9 +14,10 @@ extension ClusterNode {
             return finish(origin, .unavailable(.contended), &turn)
         }
         let id = nextID()
-        // A forwarded request ends before its forwarder gives up on it.
+        // A forwarded request ends before its forwarder gives up on it and asks another node: it
+        // must not take effect after the client was told something else.
         let isForwarded = if case .peer = origin { true } else { false }
-        let time = isForwarded ? ClusterLimits.forwardTimeout : ClusterLimits.clientTimeout
+        let time = isForwarded ? ClusterLimits.coordinationTimeout : ClusterLimits.clientTimeout
         tasks[id] = ClientTask(
             origin: origin, request: request, deadline: turn.now.monotonic + time,
             stage: .due(at: turn.now.monotonic))
@@ -145,7 +146,10 @@ extension ClusterNode {
         task.stage = .forwarded(to: coordinator)
         tasks[id] = task
         ask(
-            coordinator, .forward(task.request, isRepeat: task.isRepeat || task.attempts > 0),
+            coordinator,
+            .forward(
+                task.request, isRepeat: task.isRepeat || task.attempts > 0,
+                sentAt: turn.now.wallMilliseconds),
             layouts: nil,
             timeout: ClusterLimits.forwardTimeout, .task(id), &turn)
     }

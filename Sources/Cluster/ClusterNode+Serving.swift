@@ -18,8 +18,17 @@ extension ClusterNode {
             guard body.isForPeers, configuration.isStorage else { return reply(.notReady, &turn) }
             observe(body, turn)
             ask(self: weakened(body), .peer(peer, request: request.id), &turn)
-        case .forward(let body, let isRepeat):
+        case .forward(let body, let isRepeat, let sentAt):
+            guard isFresh(sentAt, from: peer, turn) else {
+                return ask(
+                    peer, .isWanted(request.id), layouts: nil,
+                    timeout: ClusterLimits.freshness, .isWanted(request), &turn)
+            }
             begin(body, for: .peer(peer, request: request.id), isRepeat: isRepeat, &turn)
+        case .isWanted(let id):
+            let deadline = turn.now.monotonic + ClusterLimits.forwardTimeout
+            let isWanted = requests.extend(id, to: peer, until: deadline)
+            reply(isWanted ? .done : .notReady, &turn)
         case .establish:
             establish(&turn)
             reply(.done, &turn)
@@ -33,6 +42,25 @@ extension ClusterNode {
             store(
                 .reconcile(question, shared), .reconciled(peer, request: request.id), &turn)
         }
+    }
+
+    /// Whether a request was certainly on its way for less than a second. By the wall clocks, where
+    /// these are known to agree.
+    private func isFresh(_ sentAt: UInt64, from peer: NodeID, _ turn: Turn) -> Bool {
+        let limit = UInt64(ClusterLimits.freshness.milliseconds / 2)
+        guard let offset = clock.offset(of: peer), offset.magnitude <= limit else { return false }
+        let wall = turn.now.wallMilliseconds
+        return max(wall, sentAt) - min(wall, sentAt) <= limit
+    }
+
+    /// The peer answered whether it still waits for what it forwarded.
+    mutating func resumeForwarded(
+        _ request: PeerRequest, from peer: NodeID, _ answer: Answer, _ turn: inout Turn
+    ) {
+        guard case .done = answer, case .forward(let body, let isRepeat, _) = request.body else {
+            return
+        }
+        begin(body, for: .peer(peer, request: request.id), isRepeat: isRepeat, &turn)
     }
 
     mutating func serve(told request: ReplicaRequest, _ turn: inout Turn) {

@@ -80,16 +80,30 @@ package struct ClusterNode: Sendable {
         _ now: Now, using generator: inout SplitMix64, into directives: inout [NodeDirective]
     ) {
         var turn = Turn(now: now, generator: generator, directives: [])
-        if phase == .running {
-            if now.monotonic >= membership.nextDeadline { membershipTick(&turn) }
-            if now.monotonic >= nextTick { tick(&turn) }
-        }
-        let isIdle = operations.isEmpty && tasks.isEmpty && requests.isEmpty
-        if now.monotonic >= nextTick {
-            nextTick = now.monotonic + (isIdle ? ClusterLimits.idleTick : ClusterLimits.tick)
-        }
+        pass(&turn)
         generator = turn.generator
         directives += turn.directives
+    }
+
+    private mutating func pass(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        if phase == .running {
+            if now >= membership.nextDeadline { membershipTick(&turn) }
+            if now >= nextTick { tick(&turn) }
+        }
+        let isIdle = operations.isEmpty && tasks.isEmpty && requests.isEmpty
+        if now >= nextTick {
+            nextTick = now + (isIdle ? ClusterLimits.idleTick : ClusterLimits.tick)
+        }
+    }
+
+    /// A process that stood still finds answers and requests waiting, to which its time-outs have
+    /// not been applied: that comes first.
+    private mutating func catchUp(_ turn: inout Turn) {
+        guard phase == .running, turn.now.monotonic >= nextDeadline + ClusterLimits.tick else {
+            return
+        }
+        pass(&turn)
     }
 
     package mutating func received(
@@ -98,6 +112,7 @@ package struct ClusterNode: Sendable {
     ) {
         guard phase == .running else { return }
         var turn = Turn(now: now, generator: generator, directives: [])
+        catchUp(&turn)
         switch message {
         case .membership(let message): membershipReceived(message, from: peer, &turn)
         case .gossip(let message): gossipReceived(message, from: peer, &turn)
@@ -124,8 +139,13 @@ package struct ClusterNode: Sendable {
         _ ticket: StorageTicket, _ answer: StorageAnswer, _ now: Now,
         using generator: inout SplitMix64, into directives: inout [NodeDirective]
     ) {
-        guard let open = requests.take(ticket.number) else { return }
         var turn = Turn(now: now, generator: generator, directives: [])
+        catchUp(&turn)
+        guard let open = requests.take(ticket.number) else {
+            generator = turn.generator
+            directives += turn.directives
+            return
+        }
         if case .replica(let outcome) = answer {
             sums.apply(outcome.changes)
             if outcome.hasOutbox { upkeep.hasOutbox = true }

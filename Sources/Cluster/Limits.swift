@@ -7,9 +7,16 @@ package enum ClusterLimits {
     /// A node that waits for nothing looks around this often: the period of gossip.
     package static let idleTick = Duration.milliseconds(500)
 
-    /// How long a forwarded write may take at one coordinator before another is tried: above what
-    /// a write takes when one holder does not answer, below what a client waits.
-    package static let forwardTimeout = Duration.milliseconds(3500)
+    /// How long a forwarded write may take at its coordinator: above what a write takes when one
+    /// holder does not answer.
+    package static let coordinationTimeout = Duration.seconds(3)
+
+    /// How long a forwarded request may have been on its way, to be begun without asking back.
+    package static let freshness = Duration.seconds(1)
+
+    /// After this another coordinator is tried: the two above and a margin for clocks that run
+    /// unequally; a fraction of what a client waits.
+    package static let forwardTimeout = Duration.milliseconds(4500)
 
     /// A client is answered by then, with what is known.
     package static let clientTimeout = Duration.seconds(18)

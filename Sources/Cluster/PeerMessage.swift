@@ -26,7 +26,11 @@ package struct PeerRequest: Sendable {
     package enum Body: Sendable {
         case replica(ReplicaRequest)
         /// A client's request, to be coordinated there. `isRepeat`: it may have been applied.
-        case forward(ClientRequest, isRepeat: Bool)
+        /// `sentAt`: the sender's wall clock, in milliseconds.
+        case forward(ClientRequest, isRepeat: Bool, sentAt: UInt64)
+        /// Does the asked node still wait for the answer to this request of its own? A request that
+        /// was long under way is not begun before: its client may have another answer by now.
+        case isWanted(UInt64)
         /// The cluster is to be established: its first file or setting is about to be written.
         case establish
         /// Which partitions does the asker hold in the newest layout of which there is something
@@ -78,6 +82,7 @@ extension PeerMessage {
             switch request.body {
             case .replica(let request): request.kind
             case .forward: "forward"
+            case .isWanted: "is-wanted"
             case .establish: "establish"
             case .partitionsHeldBy: "partitions"
             case .reconcile: "reconcile"

@@ -9,6 +9,8 @@ enum Waiting: Sendable {
     case nothing
     case operation(UInt64, round: UInt32)
     case task(UInt64)
+    /// A peer that forwarded this is asked whether it still waits for it.
+    case isWanted(PeerRequest)
     case exchange(UInt64)
     case takeOver(NodeID)
     case comparison(NodeID)
@@ -52,6 +54,13 @@ struct Requests: Sendable {
     mutating func take(_ number: UInt64) -> Open? { open.removeValue(forKey: number) }
 
     func waitsFor(_ number: UInt64, from node: NodeID) -> Bool { open[number]?.node == node }
+
+    /// - Returns: whether `node` is still waited for.
+    mutating func extend(_ number: UInt64, to node: NodeID, until deadline: Duration) -> Bool {
+        guard open[number]?.node == node else { return false }
+        open[number]?.deadline = deadline
+        return true
+    }
 
     /// Those whose time is over, in the order of their numbers.
     mutating func takeExpired(now: Duration) -> [Open] {
