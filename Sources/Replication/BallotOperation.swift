@@ -61,6 +61,9 @@ package struct BallotOperation: Sendable {
     private var isReplacing = false
     /// What the operation ends with when the version under way is settled.
     private var endsAsFailedCondition = false
+    /// An accepted version that did not know the newest one, though it ranks above it: it came just
+    /// before that one, which is made again on top of it.
+    private var overtaken: RegisterVersion?
 
     /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
@@ -170,6 +173,7 @@ package struct BallotOperation: Sendable {
         ballot.round += 1
         answers = []
         endsAsFailedCondition = false
+        overtaken = nil
         phase = .promising
         ask(.promise(key, ballot), &directives)
     }
@@ -247,16 +251,27 @@ package struct BallotOperation: Sendable {
                     && settled.map { $0 < accepted.ballot } ?? true
             }
             .max { $0.ballot < $1.ballot }?.version
-        let unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
+        var unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
+        if let version = unsettled, let head = joined.head, !version.covers(head) {
+            // A holder accepts nothing that does not know all it has, and nothing is prepared below
+            // what it accepted: so at most one of the two is at a majority. The accepted one was
+            // decided when the other one was not there yet.
+            overtaken = version
+            unsettled = nil
+        }
         switch purpose {
         case .settle:
             commitStranded(context, settled, &directives)
-            if let unsettled { return adopt(unsettled, &directives) }
+            if overtaken != nil { return renewHead(time, &directives) }
+            if let unsettled { return propose(unsettled, &directives) }
             if let head = joined.head { return confirm(head, &directives) }
             phase = .finished(.settled(joined))
         case .write(let value, let operation, let condition):
             if let unsettled, unsettled.operation == operation {
-                return adopt(unsettled, &directives)
+                return propose(unsettled, &directives)
+            }
+            if let overtaken, overtaken.operation == operation {
+                return renewHead(time, &directives)
             }
             if let earlier = joined.version(of: operation) { return confirm(earlier, &directives) }
             let newest = unsettled ?? joined.head
@@ -264,7 +279,8 @@ package struct BallotOperation: Sendable {
             guard condition.isMet(by: newest) else {
                 // What the answer goes by must not disappear again.
                 endsAsFailedCondition = true
-                if let unsettled { return adopt(unsettled, &directives) }
+                if overtaken != nil { return renewHead(time, &directives) }
+                if let unsettled { return propose(unsettled, &directives) }
                 if let newest { return confirm(newest, &directives) }
                 phase = .finished(.conditionFailed(exact: isExact))
                 return
@@ -292,9 +308,17 @@ package struct BallotOperation: Sendable {
         }
     }
 
+    /// Makes the newest version again, above and in knowledge of one that was accepted beside it.
+    private mutating func renewHead(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        guard let head = joined.head else { return }
+        mint(head.value, head.operation, renewing: true, time, &directives)
+    }
+
     private mutating func mint(
-        _ value: RegisterValue, _ operation: OperationID, _ time: CoordinatorTime,
-        _ directives: inout [CoordinatorDirective]
+        _ value: RegisterValue, _ operation: OperationID, renewing: Bool = false,
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
     ) {
         var cover = joined.knownContext
         var above = joined.latestTime
@@ -307,26 +331,11 @@ package struct BallotOperation: Sendable {
         round += 1
         open = [own.node]
         phase = .minting
-        directives.append(
-            .ask(
-                own.node,
-                .mint(
-                    Assignment(
-                        key: key, value: value, operation: operation, cover: cover, above: above,
-                        time: time.stamp), ballot),
-                round: round))
-    }
-
-    /// A version that may have been chosen under a lower ballot is brought to an end: proposed again,
-    /// or, where something came beside it that it does not know, committed as it is.
-    private mutating func adopt(
-        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
-    ) {
-        if joined.head.map({ version.covers($0) }) ?? true {
-            propose(version, &directives)
-        } else {
-            confirm(version, &directives)
-        }
+        var assignment = Assignment(
+            key: key, value: value, operation: operation, cover: cover, above: above,
+            time: time.stamp)
+        assignment.isRenewal = renewing
+        directives.append(.ask(own.node, .mint(assignment, ballot), round: round))
     }
 
     private mutating func propose(
@@ -350,7 +359,7 @@ package struct BallotOperation: Sendable {
     ) {
         let isOwn: Bool
         if case .write(_, let operation, _) = purpose {
-            isOwn = version.operation == operation
+            isOwn = version.operation == operation || overtaken?.operation == operation
         } else {
             isOwn = false
         }
@@ -396,6 +405,12 @@ package struct BallotOperation: Sendable {
         for target in targets.holders {
             directives.append(.tell(target.node, .commit(key, version, listed: listed)))
         }
+        if let overtaken {
+            // Now that nobody can take it for the newest: it is kept.
+            for target in targets.holders {
+                directives.append(.tell(target.node, .commit(key, overtaken, listed: true)))
+            }
+        }
         if endsAsFailedCondition {
             phase = .finished(.conditionFailed(exact: isExact))
         } else if case .settle = purpose {
@@ -403,6 +418,12 @@ package struct BallotOperation: Sendable {
             joined.commit(version, in: &context)
             phase = .finished(.settled(joined))
         } else {
+            var version = version
+            if case .write(_, let operation, _) = purpose, let overtaken,
+                overtaken.operation == operation
+            {
+                version = overtaken
+            }
             phase = .finished(
                 .written(
                     version, copies: copies, replacing: isReplacing,

@@ -37,7 +37,7 @@ extension Replica {
         if let promised = register.ballot?.promised, promised > ballot {
             return .ballotTooLow(promised)
         }
-        if let earlier = register.version(of: assignment.operation) {
+        if !assignment.isRenewal, let earlier = register.version(of: assignment.operation) {
             return .alreadyApplied(earlier)
         }
         // What came here since the condition was judged: the new version would name it in its

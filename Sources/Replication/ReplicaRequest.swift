@@ -86,6 +86,8 @@ package struct Assignment: Hashable, Sendable {
     package var above: HybridTime
     /// The clock's reading now.
     package var time: HybridTime
+    /// Whether the operation's version, which is known, is to be made again on top of another.
+    package var isRenewal = false
 
     package init(
         key: RegisterKey, value: RegisterValue, operation: OperationID,
