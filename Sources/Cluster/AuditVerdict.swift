@@ -15,6 +15,24 @@ struct Verification: Sendable {
     /// Answers that are still to come.
     var open: Int
     var verdict: AuditVerdict?
+
+    /// - Returns: whether `other` is the same as the verdicts before. The ranks may differ: a holder
+    ///   remembers of a directory the newest change that it saw itself.
+    mutating func add(_ other: AuditVerdict) -> Bool {
+        open -= 1
+        switch (verdict, other) {
+        case (nil, _): verdict = other
+        case (.correct(let mine), .correct(let theirs)):
+            guard mine.entry.file?.record == theirs.entry.file?.record,
+                mine.entry.directory?.exists == theirs.entry.directory?.exists
+            else { return false }
+            var item = mine
+            item.entry.merge(theirs.entry)
+            verdict = .correct(item)
+        case (let mine?, let theirs): return mine == theirs
+        }
+        return true
+    }
 }
 
 extension Audit {

@@ -149,17 +149,15 @@ extension ClusterNode {
     ) {
         guard var verification = upkeep.verifications[id] else { return }
         guard case .replica(let reply) = answer, let verdict = verification.audit.verdict(reply),
-            verification.verdict.map({ $0 == verdict }) ?? true
+            verification.add(verdict)
         else {
             upkeep.verifications[id] = nil
             return
         }
-        verification.verdict = verdict
-        verification.open -= 1
         upkeep.verifications[id] = verification
         guard verification.open == 0 else { return }
         upkeep.verifications[id] = nil
-        switch verdict {
+        switch verification.verdict ?? .right {
         case .right: break
         case .correct(let item): correct(item.key, item.entry, &turn)
         case .drop(let item): drop(item, &turn)
