@@ -137,13 +137,20 @@ import Testing
         for host in 0..<2 {
             checker.heard(by: host, of: 2, state: "dead", at: .seconds(3), isUp: false)
         }
-        #expect(checker.look(upCount: 2, at: .seconds(4)) == nil)
+        #expect(checker.look(up: [0, 1], at: .seconds(4)) == nil)
         #expect(checker.detectionTimes == [.seconds(4)])
         var slow = DeadIsKnown(Support.options())
         slow.died(2, at: 0)
-        #expect(slow.look(upCount: 2, at: .seconds(60)) != nil)
+        #expect(slow.look(up: [0, 1], at: .seconds(60)) != nil)
+        for host in 0..<2 { slow.started(host) }
+        #expect(slow.look(up: [0, 1], at: .seconds(60)) == nil)
+        var misled = DeadIsKnown(Support.options())
+        misled.died(2, at: 0)
+        for host in 0..<2 { misled.started(host) }
+        misled.heard(by: 1, of: 2, state: "alive", at: 5, isUp: false)
+        #expect(misled.look(up: [0, 1], at: .seconds(60)) != nil)
         var wrong = DeadIsKnown(Support.options())
         wrong.heard(by: 0, of: 1, state: "dead", at: 5, isUp: true)
-        #expect(wrong.look(upCount: 3, at: 6) != nil)
+        #expect(wrong.look(up: [0, 1, 2], at: 6) != nil)
     }
 }

@@ -6,8 +6,8 @@ struct DeadIsKnown {
     private struct Death {
         let host: Int
         let time: Nanoseconds
+        /// By host: who does not take it for alive.
         var heard: [Bool]
-        var heardCount = 0
         /// When half had heard, for the report.
         var isKnown = false
     }
@@ -35,34 +35,39 @@ struct DeadIsKnown {
             Death(host: host, time: time, heard: Array(repeating: false, count: capacity)))
     }
 
-    mutating func started(_ host: Int) { deaths.removeAll { $0.host == host } }
+    /// Who starts after a death takes the dead node for nothing, until it hears that it is alive.
+    mutating func started(_ host: Int) {
+        deaths.removeAll { $0.host == host }
+        for index in deaths.indices { deaths[index].heard[host] = true }
+    }
 
     mutating func heard(
         by witness: Int, of host: Int, state: String, at time: Nanoseconds, isUp: Bool
     ) {
-        guard state == "dead" else { return }
         if isUp {
+            guard state == "dead" else { return }
             falseDeathCount += 1
             if falseDeath == nil { falseDeath = (host, witness, time) }
             return
         }
-        guard let index = deaths.firstIndex(where: { $0.host == host }),
-            !deaths[index].heard[witness]
-        else { return }
-        deaths[index].heard[witness] = true
-        deaths[index].heardCount += 1
+        guard let index = deaths.firstIndex(where: { $0.host == host }) else { return }
+        switch state {
+        case "dead": deaths[index].heard[witness] = true
+        case "alive": deaths[index].heard[witness] = false
+        default: break
+        }
     }
 
     /// Called often: notes deaths that everybody who is up has heard of by now.
-    mutating func look(upCount: Int, at time: Nanoseconds) -> Violation? {
+    mutating func look(up: [Int], at time: Nanoseconds) -> Violation? {
         if isFalseDeathForbidden, let falseDeath {
             return Violation(
                 Self.name, at: falseDeath.at,
                 "\(HostName.text(falseDeath.by)) calls \(HostName.text(falseDeath.of)) dead,"
                     + " which is well")
         }
-        for index in deaths.indices where deaths[index].heardCount >= upCount {
-            if !deaths[index].isKnown {
+        for index in deaths.indices {
+            if !deaths[index].isKnown, up.allSatisfy({ deaths[index].heard[$0] }) {
                 deaths[index].isKnown = true
                 detectionTimes.append(time - deaths[index].time)
             }
@@ -72,7 +77,7 @@ struct DeadIsKnown {
         else { return nil }
         return Violation(
             Self.name, at: time,
-            "\(HostName.text(death.host)) died at \(death.time.secondsText); \(death.heardCount)"
-                + " of \(upCount) nodes know")
+            "\(HostName.text(death.host)) died at \(death.time.secondsText);"
+                + " \(up.count { death.heard[$0] }) of \(up.count) nodes know")
     }
 }

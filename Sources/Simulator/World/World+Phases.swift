@@ -170,7 +170,8 @@ extension World {
                 .map { ($0.number, $0.synced.setting(SettingsReachAll.key)) }
             report(checkers.settingsReachAll.look(values, isHealthy: isHealthy, at: now))
         }
-        report(checkers.deadIsKnown.look(upCount: hosts.count { $0.state == .up }, at: now))
+        let up = hosts.filter { $0.state == .up }.map(\.number)
+        report(checkers.deadIsKnown.look(up: up, at: now))
     }
 
     // MARK: The end
