@@ -7,7 +7,11 @@ extension World {
     mutating func store(_ request: StorageRequest, _ ticket: StorageTicket, _ host: Int) {
         let at = Duration.nanoseconds(now + hosts[host].monotonicOffset)
         noteCopies(request, host)
-        let answer = hosts[host].written.execute(request, at: at)
+        // What only reads is answered with what is durable.
+        let answer =
+            request.changes
+            ? hosts[host].written.execute(request, at: at)
+            : hosts[host].synced.execute(request, at: at)
         statistics.storageCount += 1
         if case .replica(let request) = request, request.changes {
             trace.add(now, "\(HostName.text(host)) writes \(request.traceText)")
