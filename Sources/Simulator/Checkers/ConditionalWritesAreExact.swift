@@ -45,9 +45,9 @@ enum ConditionalWritesAreExact {
     ) -> [Violation] {
         var violations: [Violation] = []
         var successors: [ContentNumber: OperationRecord] = [:]
-        var lastCreation: OperationRecord?
+        var creations: [(rank: Rank, record: OperationRecord)] = []
         for record in records {
-            guard case .written(_, _, exact: true) = record.outcome else { continue }
+            guard case .written(let version, _, exact: true) = record.outcome else { continue }
             switch record.kind {
             case .putIfMatches(let content), .deleteIfMatches(let content):
                 if let earlier = successors[content] {
@@ -56,18 +56,18 @@ enum ConditionalWritesAreExact {
                             name, at: time, "\(content) was replaced twice", [earlier, record]))
                 }
                 successors[content] = record
-            case .putIfAbsent:
-                if let earlier = lastCreation,
-                    !isRemovalPossible(between: earlier, and: record, records)
-                {
-                    violations.append(
-                        Violation(
-                            name, at: time, "created twice, with no deletion between",
-                            [earlier, record]))
-                }
-                lastCreation = record
+            case .putIfAbsent: creations.append((version.rank, record))
             default: break
             }
+        }
+        // In the order of their versions: the one that was asked for first may come last.
+        creations.sort { $0.rank < $1.rank }
+        for (earlier, later) in zip(creations, creations.dropFirst())
+        where !isRemovalPossible(between: earlier.record, and: later.record, records) {
+            violations.append(
+                Violation(
+                    name, at: time, "created twice, with no deletion between",
+                    [earlier.record, later.record]))
         }
         return violations
     }
