@@ -7,8 +7,8 @@ set -euo pipefail
 long=${CLUSTERF_LONG:-no}
 
 # What the simulator runs in `make test`: five nodes, five simulated minutes.
-simulate_short_available=(--seeds 30 --faults clocks)
-simulate_short_majority=(--seeds 30 --faults partitions)
+simulate_short_available=(--seeds 80 --faults kills)
+simulate_short_majority=(--seeds 80 --faults kills)
 
 lint() { swift format lint --strict -r Sources Tests Package.swift; }
 build_debug() { swift build --build-tests "${arrows[@]}"; }

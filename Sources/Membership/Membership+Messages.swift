@@ -102,7 +102,8 @@ extension Membership {
         var page = SwimMessage(
             body: .page, sender: own, wallMilliseconds: wallMilliseconds, updates: [])
         var byteCount = page.byteCount
-        for known in table.peers where !known.isForgotten && !known.isUnheard && known.node != peer {
+        for known in table.peers where !known.isForgotten && !known.isUnheard && known.node != peer
+        {
             let update = known.update
             if byteCount + update.byteCount > MembershipLimits.datagramByteCountMax {
                 tableBytesLeft -= byteCount

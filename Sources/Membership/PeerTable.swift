@@ -67,7 +67,9 @@ struct PeerTable: Sendable {
             }
             return index
         }
-        guard peers.count < MembershipLimits.peersMax else { return insertInPlace(update, now: now) }
+        guard peers.count < MembershipLimits.peersMax else {
+            return insertInPlace(update, now: now)
+        }
         let index = peers.count
         peers.append(
             Peer(

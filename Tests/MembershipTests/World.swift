@@ -182,8 +182,9 @@ struct World {
             return
         }
         guard let index = event.message else {
-            guard hosts[event.host].core != nil, hosts[event.host].wake == event.time
-                || hosts[event.host].wake.map({ $0 <= now }) == true
+            guard hosts[event.host].core != nil,
+                hosts[event.host].wake == event.time
+                    || hosts[event.host].wake.map({ $0 <= now }) == true
             else { return }
             hosts[event.host].wake = nil
             act(event.host) { core, now, wall, generator, directives in
@@ -281,7 +282,8 @@ struct World {
 
     private mutating func deliver(_ message: SwimMessage, from: Int, to: Int) {
         let range = network.delayMilliseconds
-        let micros = range.lowerBound * 1000 + draw(1 + 1000 * (range.upperBound - range.lowerBound))
+        let micros =
+            range.lowerBound * 1000 + draw(1 + 1000 * (range.upperBound - range.lowerBound))
         let index: Int
         if let old = free.popLast() {
             index = old
