@@ -36,6 +36,9 @@ package struct BallotOperation: Sendable {
         case accepting(RegisterVersion)
         /// A version that was committed before is brought to a majority.
         case confirming(RegisterVersion)
+        /// Less than a majority decided: what is merely accepted may be dropped by others who know
+        /// of a higher ballot, so it is committed before it is acknowledged.
+        case committing(RegisterVersion)
         case listing(RegisterVersion, copies: Int, EntryWriter, until: Duration)
         case finished(Outcome)
     }
@@ -124,7 +127,7 @@ package struct BallotOperation: Sendable {
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
-        case (.accepting, .accepted), (.confirming, .accepted):
+        case (.accepting, .accepted), (.confirming, .accepted), (.committing, .committed):
             tally.count(target)
         case (_, .ballotTooLow(let promised)):
             ballot.round = max(ballot.round, promised.round)
@@ -203,7 +206,7 @@ package struct BallotOperation: Sendable {
         _ directives: inout [CoordinatorDirective]
     ) {
         switch phase {
-        case .promising, .accepting, .confirming: break
+        case .promising, .accepting, .confirming, .committing: break
         case .pausing, .minting, .listing, .finished: return
         }
         guard isDecided else {
@@ -215,7 +218,8 @@ package struct BallotOperation: Sendable {
         if !tally.hasMajority { isExact = false }
         switch phase {
         case .promising: decide(time, &directives)
-        case .accepting(let version), .confirming(let version):
+        case .accepting(let version) where !isExact: commit(version, &directives)
+        case .accepting(let version), .confirming(let version), .committing(let version):
             chosen(version, time, entryTargets, isReachable, &directives)
         case .pausing, .minting, .listing, .finished: break
         }
@@ -348,8 +352,17 @@ package struct BallotOperation: Sendable {
     private mutating func confirm(
         _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
     ) {
+        // Only a majority settles that nothing else was chosen before.
+        guard isExact else { return commit(version, &directives) }
         phase = .confirming(version)
         ask(.confirm(key, ballot, version), &directives)
+    }
+
+    private mutating func commit(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        phase = .committing(version)
+        ask(.commit(key, version, listed: false), &directives)
     }
 
     private mutating func chosen(

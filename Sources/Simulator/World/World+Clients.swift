@@ -163,7 +163,11 @@ extension World {
         if let suspicion = checkers.noStaleReads.ended(number, record) { examine(suspicion) }
         guard let version = record.written else { return }
         let key = record.writtenKey
-        let holding = disksHolding(version.dot, of: record.operation, at: key)
+        var holding = disksHolding(version.dot, of: record.operation, at: key)
+        // A disk that counted, and handed the partition on before the answer came.
+        for one in forgotten where one.partition == key.partition && one.time > record.invoked {
+            if !holding.contains(one.disk) { holding.append(one.disk) }
+        }
         let isMajority =
             options.policy == .majority
             && isHeldByMajority(key.partition, holding: holding, asked: record.host)

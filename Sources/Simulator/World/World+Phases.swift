@@ -152,6 +152,7 @@ extension World {
 
     private mutating func sample() {
         lostDisks.removeAll { $0.time < now - .seconds(30) }
+        forgotten.removeAll { $0.time < now - .seconds(60) }
         for _ in 0..<min(4, hosts.count) {
             sampledHost = (sampledHost + 1) % hosts.count
             guard let node = brains[sampledHost] else { continue }

@@ -121,6 +121,7 @@ extension World {
             hosts[host].synced.tables.state(of: partition).sum == sum
         else { return }
         let (registers, _) = hosts[host].synced.tables.contents(of: partition)
+        forgotten.append((time: now, partition: partition, disk: hosts[host].disk))
         var counts: [(StorePath, Int)] = []
         for item in registers where item.key.kind == .file {
             guard let head = item.register.head, !head.value.isDeleted else { continue }
