@@ -148,11 +148,10 @@ package struct ReadOperation: Sendable {
         }
         var back = Tally(targets)
         for answer in answers {
-            let hasIt = answer.register.contains(head.dot) || answer.context.contains(head.dot)
+            // Where it is merely prepared, a later write need not know it: what was read, it must.
+            let hasIt = answer.context.contains(head.dot)
             if hasIt { back.count(answer.target) }
-            guard !hasIt || answer.register.prepared.contains(where: { $0.dot == head.dot }),
-                targets.isHolder(answer.target.node)
-            else { continue }
+            guard !hasIt, targets.isHolder(answer.target.node) else { continue }
             let request = ReplicaRequest.commit(key, head, listed: false)
             directives.append(
                 policy == .majority && !hasIt

@@ -103,12 +103,14 @@ package struct Register: Hashable, Sendable {
         return time
     }
 
-    /// The version that `operation` wrote here, whatever became of it.
+    /// The version that `operation` wrote here and that took effect: nothing else, or something that
+    /// knew it, took its place. One that lost a conflict never was the newest as far as any reader
+    /// knows: the operation, if it is repeated, is not done yet.
     package func version(of operation: OperationID) -> RegisterVersion? {
         if let head, head.operation == operation { return head }
         let attempts = prepared.filter { $0.operation == operation }
         if let last = attempts.max(by: { $0.rank < $1.rank }) { return last }
-        return kept.first { $0.version.operation == operation }?.version
+        return kept.first { $0.version.operation == operation && !$0.isConflict }?.version
     }
 
     package func contains(_ dot: Dot) -> Bool {
