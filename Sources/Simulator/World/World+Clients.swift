@@ -94,6 +94,10 @@ extension World {
             clientAnswered(client, answer)
         case .administrator: administratorAnswered(answer)
         case .setting(let value): settingAnswered(value, answer)
+        case .leaver(let host):
+            // Refused (its clock is in doubt): it stays.
+            if case .done = answer { break }
+            hosts[host].isLeaving = false
         case .finalRead(let number):
             openFinalReads -= 1
             finalReads[number].answer = answer

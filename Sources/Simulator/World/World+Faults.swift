@@ -81,7 +81,7 @@ extension World {
             else { return }
             beginMoving()
             hosts[host].isLeaving = true
-            _ = ask(host, .leave, .administrator)
+            _ = ask(host, .leave, .leaver(host))
         case .replicationFactor(let factor, let host):
             checkers.neverBelowMinimum.asked(for: factor)
             checkers.movedBytes.stop()

@@ -206,7 +206,7 @@ extension World {
         guard isSettled || isOver else { return }
         if !isSettled {
             let reasons = unsettledText()
-            settleFailure = reasons.isEmpty ? ["replicas or members differ"] : reasons
+            settleFailure = reasons.isEmpty ? disagreementText() : reasons
         }
         statistics.settledAfter = now - phaseSince
         // Before the reads, which mend what they find.
@@ -276,6 +276,27 @@ extension World {
         for path in KeySpace.files { _ = placement.order(of: Partition(of: path)) }
         placements[layout.id] = placement
         return placement
+    }
+
+    /// Each node has nothing left to do, and yet: what differs.
+    private func disagreementText() -> [String] {
+        guard let layout = commonLayout() else { return ["nodes go by different layouts"] }
+        let members = Set(layout.members.map(\.node))
+        let expected = Set(
+            hosts.filter { $0.isMember && !$0.isLeaving }.map(\.configuration.node))
+        if members != expected {
+            let names = members.symmetricDifference(expected).map(\.name).sorted()
+            return ["the layout has \(names.joined(separator: ", ")) wrong"]
+        }
+        var placement = placements[layout.id] ?? Placement(layout)
+        let differing = partitionsInUse().filter { partition in
+            let sums = placement.holders(of: partition).map {
+                hosts[HostName.host($0.node)].synced.tables.state(of: partition).contents
+            }
+            return Set(sums).count > 1
+        }
+        let numbers = differing.prefix(8).map { String($0.number) }.joined(separator: ", ")
+        return ["holders differ in partitions \(numbers)"]
     }
 
     func unsettledText() -> [String] {

@@ -120,6 +120,7 @@ struct World {
         case administrator
         /// Sets the test setting to this.
         case setting(Int)
+        case leaver(Int)
         /// A read at the end: its number in the history.
         case finalRead(Int)
     }
