@@ -36,8 +36,9 @@ package struct BallotOperation: Sendable {
         case accepting(RegisterVersion)
         /// A version that was committed before is brought to a majority.
         case confirming(RegisterVersion)
-        /// Less than a majority decided: what is merely accepted may be dropped by others who know
-        /// of a higher ballot, so it is committed before it is acknowledged.
+        /// What is merely accepted may be dropped: by others who know of a higher ballot, where less
+        /// than a majority decided; and with its operation's name by whatever comes on top of it,
+        /// so that the operation, repeated, would not be found. So it is committed first.
         case committing(RegisterVersion)
         case listing(RegisterVersion, copies: Int, EntryWriter, until: Duration)
         case finished(Outcome)
@@ -64,6 +65,8 @@ package struct BallotOperation: Sendable {
     private var isReplacing = false
     /// What the operation ends with when the version under way is settled.
     private var endsAsFailedCondition = false
+    /// Whether the version under way is of another operation, and this one begins again after it.
+    private var isAdopted = false
     /// An accepted version that did not know the newest one, though it ranks above it: it came just
     /// before that one, which is made again on top of it.
     private var overtaken: RegisterVersion?
@@ -177,6 +180,7 @@ package struct BallotOperation: Sendable {
         answers = []
         endsAsFailedCondition = false
         overtaken = nil
+        isAdopted = false
         phase = .promising
         ask(.promise(key, ballot), &directives)
     }
@@ -218,7 +222,8 @@ package struct BallotOperation: Sendable {
         if !tally.hasMajority { isExact = false }
         switch phase {
         case .promising: decide(time, &directives)
-        case .accepting(let version) where !isExact: commit(version, &directives)
+        case .accepting(let version) where !isExact || isAdopted: commit(version, &directives)
+        case .committing where isAdopted: promise(&directives)
         case .accepting(let version), .confirming(let version), .committing(let version):
             chosen(version, time, entryTargets, isReachable, &directives)
         case .pausing, .minting, .listing, .finished: break
@@ -278,13 +283,16 @@ package struct BallotOperation: Sendable {
                 return renewHead(time, &directives)
             }
             if let earlier = joined.version(of: operation) { return confirm(earlier, &directives) }
-            let newest = unsettled ?? joined.head
+            if let unsettled {
+                isAdopted = true
+                return propose(unsettled, &directives)
+            }
+            let newest = joined.head
             isReplacing = newest.map { !$0.value.isDeleted } ?? false
             guard condition.isMet(by: newest) else {
                 // What the answer goes by must not disappear again.
                 endsAsFailedCondition = true
                 if overtaken != nil { return renewHead(time, &directives) }
-                if let unsettled { return propose(unsettled, &directives) }
                 if let newest { return confirm(newest, &directives) }
                 phase = .finished(.conditionFailed(exact: isExact))
                 return
