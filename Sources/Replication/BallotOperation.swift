@@ -70,6 +70,8 @@ package struct BallotOperation: Sendable {
     /// An accepted version that did not know the newest one, though it ranks above it: it came just
     /// before that one, which is made again on top of it.
     private var overtaken: RegisterVersion?
+    /// What this operation wrote, where the version under way is another one.
+    private var written: RegisterVersion?
 
     /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
@@ -180,6 +182,7 @@ package struct BallotOperation: Sendable {
         answers = []
         endsAsFailedCondition = false
         overtaken = nil
+        written = nil
         isAdopted = false
         phase = .promising
         ask(.promise(key, ballot), &directives)
@@ -268,25 +271,25 @@ package struct BallotOperation: Sendable {
             overtaken = version
             unsettled = nil
         }
+        commitStranded(context, settled, &directives)
         switch purpose {
         case .settle:
-            commitStranded(context, settled, &directives)
             if overtaken != nil { return renewHead(time, &directives) }
             if let unsettled { return propose(unsettled, &directives) }
             if let head = joined.head { return confirm(head, &directives) }
             phase = .finished(.settled(joined))
         case .write(let value, let operation, let condition):
-            if let unsettled, unsettled.operation == operation {
+            // Before all else: whatever this ballot ends with takes away what was accepted below it.
+            if let unsettled {
+                isAdopted = unsettled.operation != operation
                 return propose(unsettled, &directives)
             }
-            if let overtaken, overtaken.operation == operation {
+            let earlier = joined.version(of: operation)
+            if let overtaken, earlier != nil || overtaken.operation == operation {
+                written = earlier ?? overtaken
                 return renewHead(time, &directives)
             }
-            if let earlier = joined.version(of: operation) { return confirm(earlier, &directives) }
-            if let unsettled {
-                isAdopted = true
-                return propose(unsettled, &directives)
-            }
+            if let earlier { return confirm(earlier, &directives) }
             let newest = joined.head
             isReplacing = newest.map { !$0.value.isDeleted } ?? false
             guard condition.isMet(by: newest) else {
@@ -380,7 +383,7 @@ package struct BallotOperation: Sendable {
     ) {
         let isOwn: Bool
         if case .write(_, let operation, _) = purpose {
-            isOwn = version.operation == operation || overtaken?.operation == operation
+            isOwn = version.operation == operation || written != nil
         } else {
             isOwn = false
         }
@@ -439,15 +442,9 @@ package struct BallotOperation: Sendable {
             joined.commit(version, in: &context)
             phase = .finished(.settled(joined))
         } else {
-            var version = version
-            if case .write(_, let operation, _) = purpose, let overtaken,
-                overtaken.operation == operation
-            {
-                version = overtaken
-            }
             phase = .finished(
                 .written(
-                    version, copies: copies, replacing: isReplacing,
+                    written ?? version, copies: copies, replacing: isReplacing,
                     listingPending: !listed, exact: isExact))
         }
     }
