@@ -6,9 +6,8 @@ set -euo pipefail
 
 long=${CLUSTERF_LONG:-no}
 
-# What the simulator runs in `make test`: five nodes, five simulated minutes.
-simulate_short_available=(--seeds 80 --faults kills)
-simulate_short_majority=(--seeds 80 --faults kills)
+# What the simulator runs in `make test`: five nodes, five simulated minutes, eighty seeds of each.
+simulate_short=(kills loss,slow,clocks)
 
 lint() { swift format lint --strict -r Sources Tests Package.swift; }
 build_debug() { swift build --build-tests "${arrows[@]}"; }
@@ -25,12 +24,16 @@ fuzz() {
 simulate() {
     # The seeds that found something, then runs with faults; each is the same every time. What is
     # known to be clean is run here: all faults together still break a promise in about one run of
-    # ten (docs/SIMULATION.md), and belong to `make check-long`, which says so.
+    # forty (docs/SIMULATION.md), and belong to `make check-long`, which says so.
     local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt
     if [ -s "$kept" ]; then "$sim" --kept "$kept"; fi
     if [ "$long" = no ]; then
-        "$sim" "${simulate_short_available[@]}" --no-shrink
-        "$sim" "${simulate_short_majority[@]}" --policy majority --no-shrink
+        local faults policy
+        for faults in "${simulate_short[@]}"; do
+            for policy in available majority; do
+                "$sim" --seeds 80 --faults "$faults" --policy "$policy" --no-shrink
+            done
+        done
     else
         "$sim" --seeds 1000 --faults all --no-shrink --time-limit 720
         "$sim" --seeds 1000 --faults all --policy majority --no-shrink --time-limit 720

@@ -133,11 +133,15 @@ extension ClusterNode {
         for directive in directives {
             switch directive {
             case .ask(let node, let request, let round):
-                let isRead = if case .read = operation.kind { true } else { false }
+                let isRead =
+                    switch operation.kind {
+                    case .read, .list: true
+                    case .write, .ballot, .entry: false
+                    }
                 ask(
                     node, request, layouts: operation.layouts,
                     timeout: isRead
-                        ? ReplicationLimits.readTimeout : ReplicationLimits.copyTimeout,
+                        ? ReplicationLimits.holderTimeout : ReplicationLimits.copyTimeout,
                     .operation(id, round: round), &turn)
                 if configuration.canaries.contains(.acknowledgesEarly) {
                     pretend(request, by: node, of: id, round, &turn)

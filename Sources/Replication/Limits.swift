@@ -7,6 +7,10 @@ package enum ReplicationLimits {
     /// How long a checked read waits for a holder that membership does not call dead.
     package static let readTimeout = Duration.milliseconds(400)
 
+    /// How long it waits for any holder at all, where only stand-ins answered: what they do not
+    /// have may be there all the same, and "not found" is not said on their word.
+    package static let holderTimeout = Duration.seconds(3)
+
     /// After this a write is acknowledged without its directory's entry, and says so.
     package static let listingTimeout = Duration.seconds(2)
 

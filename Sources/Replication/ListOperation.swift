@@ -11,7 +11,12 @@ package struct ListOperation: Sendable {
 
     private let limit: Int
     private let policy: WritePolicy
-    package let nextDeadline: Duration
+    package private(set) var nextDeadline: Duration
+    private let giveUpAt: Duration
+    private let targets: Targets
+    /// Whether a holder is among those that answered; stand-ins cannot say what is not there.
+    private var hasHolder = false
+    private var isLate = false
     private var tally: Tally
     private var open: [NodeID] = []
     private var pages: [(entries: [KeyedEntry], existence: Existence, more: Bool)] = []
@@ -24,7 +29,9 @@ package struct ListOperation: Sendable {
     ) {
         self.limit = limit
         self.policy = policy
+        self.targets = targets
         nextDeadline = time.now + ReplicationLimits.readTimeout
+        giveUpAt = time.now + ReplicationLimits.holderTimeout
         tally = Tally(targets)
         for target in targets.holders + (policy == .available ? targets.handOffs : [])
         where isReachable(target.node) && !open.contains(target.node) {
@@ -42,6 +49,7 @@ package struct ListOperation: Sendable {
         open.removeAll { $0 == target.node }
         if case .listing(let entries, let existence, let more) = reply {
             pages.append((entries, existence, more))
+            if targets.isHolder(target.node) { hasHolder = true }
             tally.count(target)
         }
         progress()
@@ -54,6 +62,11 @@ package struct ListOperation: Sendable {
 
     package mutating func timePassed(_ time: CoordinatorTime) {
         guard time.now >= nextDeadline else { return }
+        if policy == .available, !hasHolder, time.now < giveUpAt {
+            nextDeadline = giveUpAt
+            isLate = true
+            return
+        }
         open = []
         progress()
     }
@@ -67,8 +80,8 @@ package struct ListOperation: Sendable {
                 return
             }
         case .available:
-            guard open.isEmpty else { return }
-            guard !pages.isEmpty else {
+            guard open.isEmpty || (isLate && hasHolder) else { return }
+            guard hasHolder else {
                 outcome = .failed
                 return
             }

@@ -2,7 +2,8 @@ package import Model
 
 /// Coordinates one checked read of a register.
 ///
-/// `available`: the newest of all holders and stand-ins that answer. `majority`: the newest of more
+/// `available`: the newest of all holders and stand-ins that answer; that there is nothing, a
+/// holder must say. `majority`: the newest of more
 /// than half of the holders of each layout in use, written back to as many before it is returned,
 /// so that no later read returns an older one (Attiya, Bar-Noy, Dolev, "Sharing memory robustly in
 /// message-passing systems", 1995).
@@ -31,7 +32,10 @@ package struct ReadOperation: Sendable {
     private let key: RegisterKey
     private let targets: Targets
     private let policy: WritePolicy
-    package let nextDeadline: Duration
+    package private(set) var nextDeadline: Duration
+    private let giveUpAt: Duration
+    /// Whether the first holder that answers is waited for no longer than it takes.
+    private var isLate = false
     private var asked: [NodeID]
     private var open: Int
     private var answers: [Answer] = []
@@ -50,6 +54,7 @@ package struct ReadOperation: Sendable {
             time.now
             + (policy == .majority
                 ? ReplicationLimits.operationTimeout : ReplicationLimits.readTimeout)
+        giveUpAt = time.now + ReplicationLimits.holderTimeout
         tally = Tally(targets)
         asked = []
         // A stand-in may have what no holder has yet.
@@ -100,6 +105,11 @@ package struct ReadOperation: Sendable {
         guard time.now >= nextDeadline else { return }
         switch phase {
         case .asking:
+            if policy == .available, !hasHolder, time.now < giveUpAt {
+                nextDeadline = giveUpAt
+                isLate = true
+                return
+            }
             open = 0
             progress(&directives)
         case .writingBack: phase = .finished(.failed)
@@ -115,19 +125,21 @@ package struct ReadOperation: Sendable {
                 return
             }
         case .available:
-            guard open == 0 else { return }
-            guard !answers.isEmpty else {
-                phase = .finished(.failed)
-                return
-            }
+            guard open == 0 || (isLate && hasHolder) else { return }
         }
         join()
+        if policy == .available, !hasHolder, joined.isEmpty {
+            phase = .finished(.failed)
+            return
+        }
         if let accepted = answers.unsettledAccepted, accepted.ranksAbove(joined.head) {
             phase = .finished(.needsBallot)
             return
         }
         writeBack(&directives)
     }
+
+    private var hasHolder: Bool { answers.contains { targets.isHolder($0.target.node) } }
 
     private mutating func join() {
         guard let first = answers.first else { return }
