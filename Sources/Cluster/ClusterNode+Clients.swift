@@ -85,7 +85,9 @@ extension ClusterNode {
         case .leave: return leave(id, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move: break
         }
-        guard layouts.newest != nil else { return startWithoutLayout(id, task, &turn) }
+        guard isEstablished, layouts.newest != nil else {
+            return startWithoutLayout(id, task, &turn)
+        }
         switch task.request {
         case .get(let path, let consistency):
             read(.file(path), consistency, for: id, &turn)
@@ -103,19 +105,15 @@ extension ClusterNode {
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
         switch task.request {
-        case .get where hasNothing: end(id, .notFound, &turn)
-        case .move where hasNothing: end(id, .notFound, &turn)
-        case .list(let directory, _, _) where hasNothing:
+        case .get where isFirst: end(id, .notFound, &turn)
+        case .move where isFirst: end(id, .notFound, &turn)
+        case .list(let directory, _, _) where isFirst:
             end(id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
         default:
             askToEstablish(&turn)
             again(id, after: ClusterLimits.tick, .notReady, &turn)
         }
     }
-
-    /// Whether there is nothing yet for certain. A node that was told of others and has not heard of
-    /// them knows only that it does not know.
-    private var hasNothing: Bool { !isEstablished && (isAlone || hasHeard) }
 
     private mutating func askToEstablish(_ turn: inout Turn) {
         guard !isEstablished else { return }

@@ -75,7 +75,7 @@ extension ClusterNode {
         _ message: GossipMessage, from peer: NodeID, _ turn: inout Turn
     ) {
         var directives: [GossipDirective] = []
-        hasHeard = true
+        if heard.count < ClusterLimits.heardCountMax { heard.insert(peer) }
         gossip.received(message, from: peer, now: turn.now.monotonic, &directives)
         obey(directives, &turn)
     }
@@ -190,11 +190,21 @@ extension ClusterNode {
     /// Nobody was ever named to this node.
     var isAlone: Bool { configuration.seeds.isEmpty && upkeep.remembered.isEmpty }
 
-    /// The first node of those alive makes the cluster, so that two first writes make one. A node
-    /// that was told of others (seeds, remembered peers) makes none before it has heard of them:
-    /// there probably is one, and two never become one by themselves.
+    /// Whether there is no cluster yet for certain. A node that was told of others has to hear from
+    /// all of them first: it may be cut off from those that have one, together with others that are
+    /// as new as itself, and two clusters never become one by themselves.
+    var isFirst: Bool {
+        !isEstablished
+            && (isAlone
+                || hasHeard
+                    && configuration.seeds.allSatisfy {
+                        $0 == configuration.node || heard.contains($0)
+                    })
+    }
+
+    /// The first node of those alive makes the cluster, so that two first writes make one.
     mutating func establish(_ turn: inout Turn) {
-        guard gossip.state.identity.established == nil, isAlone || hasHeard else { return }
+        guard isFirst else { return }
         let id = ClusterID(using: &turn.generator)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
     }

@@ -36,8 +36,9 @@ package struct ClusterNode: Sendable {
     private(set) var phase = Phase.starting
     var nextNumber: UInt64 = 0
     private(set) var startedAt: Duration
-    /// Whether anybody told this node the cluster's state in this life.
-    var hasHeard = false
+    /// Who told this node the cluster's state in this life.
+    var heard: Set<NodeID> = []
+    var hasHeard: Bool { !heard.isEmpty }
 
     enum Phase: Sendable { case starting, running }
 

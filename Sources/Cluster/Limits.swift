@@ -33,6 +33,9 @@ package enum ClusterLimits {
     /// trip to settle it.
     package static let layoutDelay = Duration.milliseconds(50)
 
+    /// Peers remembered to have told the cluster's state in this life: more than anybody's seeds.
+    package static let heardCountMax = 1024
+
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
 
