@@ -57,7 +57,7 @@ package struct Gossip: Sendable {
     /// - Complexity: O(log alive).
     package func isPublishDue(now: Duration, alive: [NodeID]) -> Bool {
         guard let draftChanged, state.identity.established != nil,
-            state.layouts.active.count < CRDTLimits.publishCountMax
+            1..<CRDTLimits.publishCountMax ~= state.layouts.active.count
         else { return false }
         let rank = min(alive.lowerBound { $0 < state.own }, CRDTLimits.publishRankMax)
         let turn = now - CRDTLimits.publishTurn * rank

@@ -4,8 +4,8 @@ import Replication
 
 /// One question of an audit.
 enum Audit: Sendable {
-    /// Does the directory know of the file's newest version?
-    case file(StorePath, Rank)
+    /// Does the directory know of the file's newest version, and whether it is there?
+    case file(AuditedFile)
     /// Does the parent know of the directory?
     case child(StorePath, Existence)
     /// Does the file that the entry lists still exist, in that version?
@@ -44,8 +44,7 @@ extension ClusterNode {
     ) {
         for file in files {
             guard let key = Replication.EntryKey(of: file.path) else { continue }
-            question(
-                .readEntry(key), at: key.partition, .file(file.path, file.rank), &turn)
+            question(.readEntry(key), at: key.partition, .file(file), &turn)
         }
         for directory in directories where directory.existence.exists {
             guard let key = Replication.EntryKey(of: directory.path) else { continue }
@@ -80,9 +79,17 @@ extension ClusterNode {
         if case .verification(let id) = audit { return resumeVerification(id, answer, &turn) }
         guard case .replica(let reply) = answer else { return }
         switch (audit, reply) {
-        case (.file(let path, let rank), .entry(let entry, _)):
-            if entry?.file.map({ $0.rank < rank }) ?? true {
-                ask(self: .addOutbox(.file(path)), .nothing, &turn)
+        case (.file(let file), .entry(let entry, _)):
+            guard let entry, let slot = entry.file, file.rank <= slot.rank else {
+                return ask(self: .addOutbox(.file(file.path)), .nothing, &turn)
+            }
+            // An entry may rank above what it follows: it followed a deletion whose tombstone went.
+            guard (slot.record != nil) != file.isLive,
+                let key = Replication.EntryKey(of: file.path)
+            else { return }
+            let item = KeyedEntry(key: key, entry: entry)
+            if isRipe(item, seenAt: Partition(of: file.path), turn) {
+                verify(.entry(item), at: file.path, &turn)
             }
         case (.child(let path, let existence), .entry(let entry, _)):
             guard let key = Replication.EntryKey(of: path) else { return }

@@ -58,7 +58,7 @@ extension ClusterNode {
     mutating func read(
         _ key: RegisterKey, _ consistency: ReadConsistency, for task: UInt64, _ turn: inout Turn
     ) {
-        var targets = layouts.targets(for: key.partition)
+        var targets = readTargets(for: key.partition)
         let own = configuration.node
         if consistency == .local || configuration.canaries.contains(.skipsReadCheck),
             targets.isHolder(own)
@@ -66,6 +66,17 @@ extension ClusterNode {
             targets = Targets(layouts: [[Target(node: own, disk: disk)]], handOffs: [])
         }
         startRead(key, targets, for: task, looking: false, &turn)
+    }
+
+    /// Whom a read asks: this node too where its disk has something to hand back, which the holders
+    /// may not have yet. What was written here while it was cut off is read here from then on.
+    mutating func readTargets(for partition: Partition) -> Targets {
+        var targets = layouts.targets(for: partition)
+        let own = Target(node: configuration.node, disk: disk)
+        if sums.contains(partition), !targets.isHolder(own.node), !targets.handOffs.contains(own) {
+            targets.handOffs.append(own)
+        }
+        return targets
     }
 
     /// Before an unconditional deletion: is there anything?
@@ -108,8 +119,8 @@ extension ClusterNode {
         let own = configuration.node
         let coordinator = ListOperation(
             directory, after: after, limit: limit,
-            targets: layouts.targets(for: Partition(of: directory)), policy: policy,
-            time: time(turn), isReachable: { $0 == own || membership.isAlive($0) },
+            targets: readTargets(for: Partition(of: directory)), policy: policy, time: time(turn),
+            isReachable: { $0 == own || membership.isAlive($0) },
             into: &directives)
         add(.list(coordinator), for: task, directives, &turn)
     }

@@ -50,6 +50,12 @@ struct SumTable: Sendable {
         return index < all.count && all[index].partition == partition ? all[index].sum : .zero
     }
 
+    /// Whether the disk has anything of the partition.
+    func contains(_ partition: Partition) -> Bool {
+        let index = position(partition)
+        return index < all.count && all[index].partition == partition
+    }
+
     /// The context counts as an item of its own.
     private mutating func setIndex(_ sum: PartitionSum) {
         index.setPartition(

@@ -50,7 +50,7 @@ extension World {
         if options.policy == .majority {
             return report(suspicion.violation(at: now, why: ""))
         }
-        guard suspicion.read.kind == .get else { return }
+        guard suspicion.read.kind == .get, !isNewAfterTombstone(suspicion) else { return }
         let reader = suspicion.read.host
         let since = suspicion.read.invoked - NoStaleReads.fairTime
         for disk in suspicion.newer.holding {
@@ -58,12 +58,47 @@ extension World {
             guard disks[disk].isIntact, hosts[host].state == .up, hosts[host].disk == disk,
                 hosts[host].synced.holds(
                     suspicion.newer.version.dot, of: nil, at: .file(suspicion.read.path)),
-                !wasDisturbed(reader, host, since: since)
+                !wasDisturbed(reader, host, since: since),
+                couldHandBack(host, suspicion.read.path, seenFrom: reader, since: since)
             else { continue }
             return report(
                 suspicion.violation(
                     at: now, why: ": \(HostName.text(host)) had it and could be reached"))
         }
+    }
+
+    /// A deletion is known by its tombstone as long as that is there. What was written without
+    /// knowing of the deletion, and comes from behind a cut when the tombstone has gone, is new.
+    private func isNewAfterTombstone(_ suspicion: NoStaleReads.Suspicion) -> Bool {
+        guard suspicion.newer.isRemoval, case .read(_, let version) = suspicion.read.outcome else {
+            return false
+        }
+        let age = suspicion.read.invoked - suspicion.newer.known
+        return age >= Nanoseconds(ClusterLimits.tombstoneAge)
+            && !suspicion.newer.version.context.contains(version.dot)
+    }
+
+    /// Where a cut made a node stand in that is none in the reader's layouts, the reader does not
+    /// know to ask it: what it has is found once it could hand it back to the holders.
+    private mutating func couldHandBack(
+        _ host: Int, _ path: StorePath, seenFrom reader: Int, since: Nanoseconds
+    ) -> Bool {
+        guard host != reader else { return true }
+        let node = hosts[host].configuration.node
+        let partition = Partition(of: path)
+        for layout in brains[reader]?.activeLayouts ?? [] {
+            var placement = placement(of: layout)
+            let holders = placement.holders(of: partition)
+            if holders.contains(where: { $0.node == node }) { return true }
+            if placement.handOffs(of: partition).contains(where: { $0.node == node }) {
+                return true
+            }
+            for holder in holders
+            where wasDisturbed(host, HostName.host(holder.node), since: since) {
+                return false
+            }
+        }
+        return true
     }
 
     // MARK: Final reads
