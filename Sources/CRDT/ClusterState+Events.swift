@@ -168,7 +168,7 @@ extension ClusterState {
     package mutating func publishLayout() throws(ChangeError) -> Delta {
         guard identity.established != nil, !layouts.active.isEmpty else { throw .notEstablished }
         guard layouts.hasUnpublished else { return Delta() }
-        guard layouts.active.count < CRDTLimits.publishCountMax else { throw .full }
+        guard layouts.hasRoom else { throw .full }
         return publishDraft()
     }
 

@@ -79,6 +79,20 @@ package struct LayoutHistory: Hashable, Sendable {
         return draft.memberCount > 0 && !active.contains { $0.id == id }
     }
 
+    /// Whether one more may be published: below the bound, or where none of the active ones can
+    /// become complete any more, because each has a member or disk that is gone by the draft. Else
+    /// a cluster whose nodes came and went faster than its data could would be stuck for good.
+    package var hasRoom: Bool {
+        if active.count < CRDTLimits.publishCountMax { return true }
+        return active.count < CRDTLimits.activeCountMax
+            && !active.contains { one in
+                one.published.content.entries.allSatisfy { entry in
+                    entry.member == nil
+                        || draft.entry(of: entry.node)?.member?.disk == entry.member?.disk
+                }
+            }
+    }
+
     // MARK: Events
 
     package mutating func merge(_ entry: LayoutEntry) -> LayoutContent.Merge { draft.merge(entry) }
@@ -88,7 +102,7 @@ package struct LayoutHistory: Hashable, Sendable {
     /// Puts the draft to use. Nil where it is in use already, has no members, or too many layouts
     /// are active.
     package mutating func publish() -> PublishedLayout? {
-        guard hasUnpublished, active.count < CRDTLimits.publishCountMax else { return nil }
+        guard hasUnpublished, hasRoom else { return nil }
         let published = PublishedLayout(draft)
         _ = insert(published, isComplete: false)
         return published

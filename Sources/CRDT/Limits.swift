@@ -42,10 +42,11 @@ package enum CRDTLimits {
 
     /// Copies of each file where nobody said otherwise.
     package static let replicationFactorDefault: UInt8 = 3
-    /// Nothing is published above so many active layouts: each operation asks a quorum of each.
+    /// Nothing is published above so many active layouts, each operation asking a quorum of each,
+    /// while one of them can still become complete.
     package static let publishCountMax = 16
-    /// Active layouts kept at most. Only merges of more than a dozen sides that published apart
-    /// from each other lead above `publishCountMax`; beyond this the youngest that are not
+    /// Active layouts kept at most. Merges of more than a dozen sides that published apart from each
+    /// other lead above `publishCountMax`, and nodes that go one after the other; beyond this the youngest that are not
     /// complete are dropped, which memory asks for and safety does not like.
     package static let activeCountMax = 64
 

@@ -36,6 +36,14 @@ struct Verification: Sendable {
 }
 
 extension Audit {
+    /// The entry in question.
+    var entryKey: EntryKey? {
+        switch self {
+        case .entry(let item), .directory(let item): item.key
+        case .file, .child, .verification: nil
+        }
+    }
+
     /// Nil where `reply` answers another question.
     func verdict(_ reply: ReplicaReply) -> AuditVerdict? {
         switch (self, reply) {

@@ -121,7 +121,9 @@ extension ClusterNode {
         let now = turn.now.monotonic
         if let found = upkeep.wrongEntries[item.key], found.entry == item.entry {
             guard now - found.since >= ClusterLimits.auditAge else { return false }
-            upkeep.wrongEntries[item.key] = nil
+            // It stays until the holders agree: one of them may be away just now.
+            upkeep.wrongEntries[item.key] = .init(
+                entry: item.entry, since: now, partition: partition)
             return true
         }
         if upkeep.wrongEntries.count >= ClusterLimits.wrongEntriesMax { upkeep.wrongEntries = [:] }
@@ -164,6 +166,7 @@ extension ClusterNode {
         upkeep.verifications[id] = verification
         guard verification.open == 0 else { return }
         upkeep.verifications[id] = nil
+        if let key = verification.audit.entryKey { upkeep.wrongEntries[key] = nil }
         switch verification.verdict ?? .right {
         case .right: break
         case .correct(let item): correct(item.key, item.entry, &turn)

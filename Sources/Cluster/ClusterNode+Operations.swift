@@ -340,12 +340,22 @@ extension ClusterNode {
                 version,
                 .written(
                     version.version, copies: copies, created: !replacing, listingPending: pending,
-                    exact: exact),
+                    exact: exact && isOnMajoritySide),
                 task, &turn)
         case .conditionFailed: conditionFailed(task, &turn)
         case .settled(let register): found(register, task, &turn)
         case .failed(let failure): failed(task, failure, &turn)
         }
+    }
+
+    /// Whether a majority of the holders is exact. Under `available` others may have taken the nodes
+    /// on this side of a cut out and gone on with holders of their own; but only where this side is
+    /// no majority of the members.
+    private var isOnMajoritySide: Bool {
+        policy == .majority
+            || layouts.all.allSatisfy { layout in
+                2 * layout.members.count { isReachable($0.node) } > layout.members.count
+            }
     }
 
     private mutating func ended(

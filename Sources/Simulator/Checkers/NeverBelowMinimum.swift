@@ -14,14 +14,13 @@ struct NeverBelowMinimum {
 
     /// - Parameters:
     ///   - counts: by live file of the partition, how many other disks have its newest version.
-    ///   - memberCount: nodes that store.
+    ///   - memberCount: the other members of the layout by which it drops.
     ///   - lostDiskCount: disks that were destroyed: each may have been one of the confirming ones.
     func dropped(
         by host: Int, counts: [(StorePath, Int)], memberCount: Int, lostDiskCount: Int,
         at time: Nanoseconds
     ) -> Violation? {
-        // Who drops is no holder: with N members at most N - 1 others are.
-        let wanted = max(1, min(lowestFactor, memberCount - 1) - lostDiskCount)
+        let wanted = max(1, min(lowestFactor, memberCount) - lostDiskCount)
         guard let (path, count) = counts.first(where: { $0.1 < wanted }) else { return nil }
         return Violation(
             Self.name, at: time,

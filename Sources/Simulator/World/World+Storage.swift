@@ -132,7 +132,9 @@ extension World {
             }
             counts.append((item.key.path, count))
         }
-        let memberCount = hosts.count { $0.isMember }
+        // Who leaves, or was taken out, does not count: by the layout that the dropping node is in.
+        let members = brains[host]?.activeLayouts.last?.members ?? []
+        let memberCount = members.count { $0.node != hosts[host].configuration.node }
         let lostDiskCount = disks.count { !$0.isIntact }
         report(
             checkers.neverBelowMinimum.dropped(
