@@ -35,9 +35,9 @@ extension ClusterState {
     // MARK: Identity
 
     /// The first file or setting is about to be written: the cluster is made, if there is none,
-    /// and the draft of its layout put to use. Empty as long as there is nobody to store anything.
+    /// and the draft of its layout put to use.
     package mutating func establish(_ id: ClusterID) -> Delta {
-        guard layouts.draft.memberCount > 0, identity.establish(id) else { return Delta() }
+        guard identity.establish(id) else { return Delta() }
         return Delta([.identity(identity)] + publishDraft().entries)
     }
 
@@ -161,12 +161,8 @@ extension ClusterState {
     // MARK: Layouts
 
     /// Puts the draft to use as an active layout. Empty where it is in use already.
-    ///
-    /// The first layout comes with the cluster (`establish`). A node of an established cluster that
-    /// knows none has not heard of it yet: a layout of its own would place data, and find nothing,
-    /// without the nodes that hold it.
     package mutating func publishLayout() throws(ChangeError) -> Delta {
-        guard identity.established != nil, !layouts.active.isEmpty else { throw .notEstablished }
+        guard identity.established != nil else { throw .notEstablished }
         guard layouts.hasUnpublished else { return Delta() }
         guard layouts.hasRoom else { throw .full }
         return publishDraft()

@@ -57,7 +57,7 @@ package struct Gossip: Sendable {
     /// - Complexity: O(log alive).
     package func isPublishDue(now: Duration, alive: [NodeID]) -> Bool {
         guard let draftChanged, state.identity.established != nil,
-            !state.layouts.active.isEmpty, state.layouts.hasRoom
+            state.layouts.hasRoom
         else { return false }
         let rank = min(alive.lowerBound { $0 < state.own }, CRDTLimits.publishRankMax)
         let turn = now - CRDTLimits.publishTurn * rank

@@ -163,7 +163,7 @@ extension ClusterNode {
             if succeeded, let disk = exchange.peerDisk {
                 upkeep.confirm(
                     exchange.partition, by: Target(node: exchange.peer, disk: disk),
-                    sum: exchange.sum)
+                    sum: exchange.sum, at: turn.now.monotonic)
             }
         }
         startExchanges(&turn)
@@ -181,12 +181,17 @@ extension ClusterNode {
         sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
         guard layouts.newest != nil else { return }
         upkeep.forgetConfirmations(except: sums.foreign)
+        // A holder that confirmed long ago may be dead by now: it is asked again before the end.
+        let isLast = mayForget
+        let since = isLast ? turn.now.monotonic - ClusterLimits.confirmationAge : .zero
         for partition in sums.foreign.prefix(ClusterLimits.mergeCountMax) {
             let sum = sums.sum(of: partition)
             let holders = layouts.targets(for: partition).layouts.last ?? []
-            let open = holders.filter { !upkeep.isConfirmed(partition, by: $0, sum: sum) }
+            let open = holders.filter {
+                !upkeep.isConfirmed(partition, by: $0, sum: sum, since: since)
+            }
             if open.isEmpty || configuration.canaries.contains(.dropsUnconfirmed) {
-                if mayForget {
+                if isLast {
                     ask(self: .forget(partition, ifSum: sum), .nothing, &turn)
                 }
                 continue

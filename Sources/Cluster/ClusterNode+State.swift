@@ -156,7 +156,12 @@ extension ClusterNode {
             now: now.monotonic, peers: membership.alivePeers, using: &turn.generator, &directives)
         obey(directives, &turn)
         joinLayout(&turn)
-        if gossip.isPublishDue(now: now.monotonic, alive: membership.alivePeers) {
+        // The first layout comes with the cluster (`establish`). Who is told of the cluster and of no
+        // layout has not heard of it yet: one of its own would place data, and find nothing, without
+        // the nodes that hold it.
+        if !gossip.state.layouts.active.isEmpty,
+            gossip.isPublishDue(now: now.monotonic, alive: membership.alivePeers)
+        {
             _ = change(&turn) { (state, _) throws(ChangeError) in try state.publishLayout() }
         }
     }
@@ -202,9 +207,10 @@ extension ClusterNode {
                     })
     }
 
-    /// The first node of those alive makes the cluster, so that two first writes make one.
+    /// The first node of those alive makes the cluster, so that two first writes make one; with its
+    /// first layout, so not before there is somebody to store anything.
     mutating func establish(_ turn: inout Turn) {
-        guard isFirst else { return }
+        guard isFirst, gossip.state.layouts.draft.memberCount > 0 else { return }
         let id = ClusterID(using: &turn.generator)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
     }

@@ -67,6 +67,7 @@ struct Upkeep: Sendable {
         var partition: Partition
         var target: Target
         var sum: Fingerprint
+        var at: Duration
     }
 
     /// A partition whose audit found an entry wrong long enough ago: it is looked at once more.
@@ -101,14 +102,20 @@ struct Upkeep: Sendable {
         return peer
     }
 
-    mutating func confirm(_ partition: Partition, by target: Target, sum: Fingerprint) {
+    mutating func confirm(
+        _ partition: Partition, by target: Target, sum: Fingerprint, at now: Duration
+    ) {
         confirmations.removeAll { $0.partition == partition && $0.target == target }
-        confirmations.append(Confirmation(partition: partition, target: target, sum: sum))
+        confirmations.append(
+            Confirmation(partition: partition, target: target, sum: sum, at: now))
     }
 
-    func isConfirmed(_ partition: Partition, by target: Target, sum: Fingerprint) -> Bool {
+    /// Whether `target` had all of the partition, `since` or later.
+    func isConfirmed(
+        _ partition: Partition, by target: Target, sum: Fingerprint, since: Duration
+    ) -> Bool {
         confirmations.contains {
-            $0.partition == partition && $0.target == target && $0.sum == sum
+            $0.partition == partition && $0.target == target && $0.sum == sum && $0.at >= since
         }
     }
 

@@ -29,6 +29,12 @@ package struct BallotOperation: Sendable {
         case failed(WriteOperation.Failure)
     }
 
+    private struct Promise: Sendable {
+        var target: Target
+        var register: Register
+        var context: PartitionContext
+    }
+
     private enum Phase: Sendable {
         case promising
         case pausing(until: Duration)
@@ -58,7 +64,7 @@ package struct BallotOperation: Sendable {
     private var attempt = 0
     private var tally: Tally
     private var open: [NodeID] = []
-    private var answers: [(register: Register, context: PartitionContext)] = []
+    private var answers: [Promise] = []
     private var rejected = false
     private var joined = Register()
     private var isExact = true
@@ -118,7 +124,7 @@ package struct BallotOperation: Sendable {
         open.removeAll { $0 == target.node }
         switch (phase, reply) {
         case (.promising, .promised(let register, let context)):
-            answers.append((register, context))
+            answers.append(Promise(target: target, register: register, context: context))
             tally.count(target)
         case (.minting, .assigned(let version, _)):
             return propose(version, &directives)
@@ -291,6 +297,12 @@ package struct BallotOperation: Sendable {
             }
             if let earlier { return confirm(earlier, &directives) }
             let newest = joined.head
+            if overtaken == nil, let newest, !isCommitted(newest) {
+                // The condition would be judged by it and the new version come on top of it, where
+                // the others know nothing of its operation: repeated, that would be done again.
+                isAdopted = true
+                return commit(newest, &directives)
+            }
             isReplacing = newest.map { !$0.value.isDeleted } ?? false
             guard condition.isMet(by: newest) else {
                 // What the answer goes by must not disappear again.
@@ -302,6 +314,16 @@ package struct BallotOperation: Sendable {
             }
             mint(value, operation, time, &directives)
         }
+    }
+
+    /// Whether those who promised have `version` committed at a majority, or at all of them where
+    /// they are no majority.
+    private func isCommitted(_ version: RegisterVersion) -> Bool {
+        let having = answers.filter { $0.context.contains(version.dot) }
+        guard having.count < answers.count else { return true }
+        var tally = Tally(targets)
+        for answer in having { tally.count(answer.target) }
+        return tally.hasMajority
     }
 
     /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated

@@ -44,16 +44,23 @@ extension Replica {
     }
 
     /// After a change of a mark or an entry: a directory that came or went is told to its parent.
+    ///
+    /// The parent goes by ranks, so what is told last has to rank highest, also where the change
+    /// itself ranks below an earlier one in the directory (two files, two clocks).
     static func noteExistence(
         of directory: StorePath, from existed: Bool, rank: Rank?,
         _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
     ) {
         var state = tables.directoryState(directory)
+        let hasChanged = existence(of: directory, tables).exists != existed
         if let rank, state.rank.map({ $0 < rank }) ?? true {
             state.rank = rank
             tables.setDirectoryState(state, of: directory)
+        } else if hasChanged, let old = state.rank {
+            state.rank = Rank(time: HybridTime(value: old.time.value &+ 1), dot: old.dot)
+            tables.setDirectoryState(state, of: directory)
         }
-        guard !directory.isRoot, existence(of: directory, tables).exists != existed else { return }
+        guard !directory.isRoot, hasChanged else { return }
         tables.addOutbox(.directory(directory))
         outcome.hasOutbox = true
     }

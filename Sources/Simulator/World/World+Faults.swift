@@ -105,6 +105,8 @@ extension World {
     }
 
     mutating func faultEnds(_ number: Int) {
+        // Once all is healed there is nothing left to end; a clock would be set back twice.
+        guard phase == .running else { return }
         let fault = faults[number]
         trace.add(now, UInt64(number) << 8 | 9)
         calm(number)
@@ -203,25 +205,36 @@ extension World {
         }
     }
 
-    /// Whether everything on the disk is on another one that stays.
-    private func hasCopiesElsewhere(_ host: Int) -> Bool {
+    /// Whether everything on the disk is on another one that stays: a node that holds a partition no
+    /// more may be about to drop it, on the word of the very disk that goes.
+    private mutating func hasCopiesElsewhere(_ host: Int) -> Bool {
         let tables = hosts[host].synced.tables
         for partition in tables.partitions {
+            let staying = hosts.indices.filter { $0 != host && keepsPartition($0, partition) }
             for item in tables.contents(of: partition).0 {
                 let register = item.register
                 var versions = register.prepared + register.kept.map(\.version)
                 if let head = register.head { versions.append(head) }
                 if let accepted = register.ballot?.accepted { versions.append(accepted.version) }
                 for version in versions {
-                    let isElsewhere = hosts.contains { other in
-                        other.number != host && other.isMember && !other.isLeaving
-                            && other.synced.keeps(version, at: item.key)
+                    let isElsewhere = staying.contains {
+                        hosts[$0].synced.keeps(version, at: item.key)
                     }
                     if !isElsewhere { return false }
                 }
             }
         }
         return true
+    }
+
+    /// Whether the host is there to stay and does not drop the partition: a holder by what it knows,
+    /// or one that is down and would have to ask all holders again.
+    private mutating func keepsPartition(_ host: Int, _ partition: Partition) -> Bool {
+        guard hosts[host].isMember, !hosts[host].isLeaving else { return false }
+        guard let layout = brains[host]?.activeLayouts.last else { return true }
+        var placement = placement(of: layout)
+        let node = hosts[host].configuration.node
+        return placement.holders(of: partition).contains { $0.node == node }
     }
 
     // MARK: Disturbances
