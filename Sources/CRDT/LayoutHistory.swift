@@ -79,18 +79,20 @@ package struct LayoutHistory: Hashable, Sendable {
         return draft.memberCount > 0 && !active.contains { $0.id == id }
     }
 
-    /// Whether one more may be published: below the bound, or where none of the active ones can
-    /// become complete any more, because each has a member or disk that is gone by the draft. Else
-    /// a cluster whose nodes came and went faster than its data could would be stuck for good.
+    /// The active layout that members declare synced: of the latest the one with the highest id.
+    package var newest: Active? { latest.last }
+
+    /// Whether one more may be published: below the bound, or where the newest cannot become
+    /// complete any more, because it has a member or disk that is gone by the draft. (Older ones
+    /// that could are declared by nobody.) Else a cluster whose nodes came and went faster than its
+    /// data could would be stuck for good.
     package var hasRoom: Bool {
         if active.count < CRDTLimits.publishCountMax { return true }
-        return active.count < CRDTLimits.activeCountMax
-            && !active.contains { one in
-                one.published.content.entries.allSatisfy { entry in
-                    entry.member == nil
-                        || draft.entry(of: entry.node)?.member?.disk == entry.member?.disk
-                }
-            }
+        guard active.count < CRDTLimits.activeCountMax, let newest else { return false }
+        return !newest.published.content.entries.allSatisfy { entry in
+            entry.member == nil
+                || draft.entry(of: entry.node)?.member?.disk == entry.member?.disk
+        }
     }
 
     // MARK: Events

@@ -15,6 +15,8 @@ package struct NodeFlags: OptionSet, Hashable, Sendable {
     package static let clockInDoubt = NodeFlags(rawValue: 1 << 5)
     /// Keeps writes for holders that were away.
     package static let holdsHandOffs = NodeFlags(rawValue: 1 << 6)
+    /// What its disk holds may lack writes: it took over without a majority of the holders before.
+    package static let lacksHolders = NodeFlags(rawValue: 1 << 7)
 }
 
 /// What a node says of itself. Texts above their limits are cut, addresses above theirs left out,

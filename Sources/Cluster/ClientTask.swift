@@ -46,6 +46,8 @@ struct ClientTask: Sendable {
     var isRepeat = false
     /// The attempt for which it was looked up whether that is so.
     var lookedUp: Int?
+    /// Of the node's own work on a register: what is prepared there and to be settled.
+    var prepared: [RegisterVersion] = []
     var moveStep = MoveStep.source
     var lastFailure = UnavailableReason.timedOut
 

@@ -32,9 +32,13 @@ extension ClusterNode {
         if due == nil { upkeep.audited = partition }
         upkeep.auditDue.remove(partition)
         let holders = layouts.targets(for: partition).layouts.last ?? []
-        guard holders.first(where: { isReachable($0.node) })?.node == configuration.node else {
-            return
-        }
+        let own = configuration.node
+        // What came from other disks is looked at where it came; all the rest by one holder.
+        let isOwn =
+            due == nil
+            ? holders.first(where: { isReachable($0.node) })?.node == own
+            : holders.contains { $0.node == own }
+        guard isOwn else { return }
         ask(self: .audit(partition), .upkeep(.audit), &turn)
     }
 

@@ -49,6 +49,8 @@ extension ClusterNode {
         _ id: UInt64, after delay: Duration, _ reason: UnavailableReason, _ turn: inout Turn
     ) {
         guard var task = tasks[id] else { return }
+        // The node's own work is found again by the next round of upkeep.
+        if case .own = task.origin { return end(id, .unavailable(reason), &turn) }
         task.lastFailure = reason
         task.attempts += 1
         task.stage = .due(at: turn.now.monotonic + delay)

@@ -5,7 +5,8 @@ import Replication
 extension ClusterNode {
     /// The register that a read was about.
     func readKey(of request: ClientRequest, _ task: UInt64) -> RegisterKey? {
-        switch request {
+        if case .own(let key) = tasks[task]?.origin { return key }
+        return switch request {
         case .get(let path, _): .file(path)
         case .move(let path, _, _): .file(path)
         default: request.coordinatedKey
@@ -14,6 +15,10 @@ extension ClusterNode {
 
     mutating func found(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
+        if case .own(let key) = task.origin {
+            resolve(task.prepared, of: key, knowing: register, &turn)
+            return end(id, .done, &turn)
+        }
         switch task.request {
         case .get:
             let record = register.head?.record

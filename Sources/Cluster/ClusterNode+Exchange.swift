@@ -72,8 +72,8 @@ extension ClusterNode {
         if !isOwn { exchange.peerDisk = target.disk }
         var side = isOwn ? exchange.own : exchange.theirs
         switch reply {
-        case .items(let items, let context, let contents, let hasBallots):
-            side.hasBallots = hasBallots
+        case .items(let items, let context, let contents, let hasUnsettled):
+            side.hasUnsettled = hasUnsettled
             side.items = items
             side.context = context
             side.contents = contents
@@ -103,7 +103,7 @@ extension ClusterNode {
             let keys = exchange.differing
             let ballots =
                 exchange.purpose != .compare && exchange.round == 1
-                && (exchange.own.hasBallots || exchange.theirs.hasBallots)
+                && (exchange.own.hasUnsettled || exchange.theirs.hasUnsettled)
             if keys.isEmpty, !ballots { return endExchange(id, succeeded: true, &turn) }
             if keys == [.context], !ballots {
                 exchanges[id]?.step = .joining
@@ -121,8 +121,8 @@ extension ClusterNode {
             exchanges[id]?.step = .fetching
             exchanges[id]?.asked = fetched
             both(
-                id, .fetch(partition, fetched, withBallots: ballots),
-                .fetch(partition, fetched, withBallots: ballots), &turn)
+                id, .fetch(partition, fetched, withUnsettled: ballots),
+                .fetch(partition, fetched, withUnsettled: ballots), &turn)
         case .fetching:
             exchanges[id]?.step = .merging
             let forUs = exchange.toTell(exchange.theirs, exchange.own)

@@ -86,7 +86,7 @@ extension ClusterNode {
         startRead(key, targets, for: task, looking: true, &turn)
     }
 
-    private mutating func startRead(
+    mutating func startRead(
         _ key: RegisterKey, _ targets: Targets, for task: UInt64, looking: Bool,
         _ turn: inout Turn
     ) {
@@ -340,22 +340,12 @@ extension ClusterNode {
                 version,
                 .written(
                     version.version, copies: copies, created: !replacing, listingPending: pending,
-                    exact: exact && isOnMajoritySide),
+                    exact: exact && isMajorityExact),
                 task, &turn)
         case .conditionFailed: conditionFailed(task, &turn)
         case .settled(let register): found(register, task, &turn)
         case .failed(let failure): failed(task, failure, &turn)
         }
-    }
-
-    /// Whether a majority of the holders is exact. Under `available` others may have taken the nodes
-    /// on this side of a cut out and gone on with holders of their own; but only where this side is
-    /// no majority of the members.
-    private var isOnMajoritySide: Bool {
-        policy == .majority
-            || layouts.all.allSatisfy { layout in
-                2 * layout.members.count { isReachable($0.node) } > layout.members.count
-            }
     }
 
     private mutating func ended(

@@ -156,6 +156,7 @@ extension ClusterNode {
             now: now.monotonic, peers: membership.alivePeers, using: &turn.generator, &directives)
         obey(directives, &turn)
         joinLayout(&turn)
+        wholeTick(&turn)
         // The first layout comes with the cluster (`establish`). Who is told of the cluster and of no
         // layout has not heard of it yet: one of its own would place data, and find nothing, without
         // the nodes that hold it.
@@ -235,6 +236,7 @@ extension ClusterNode {
         var flags: NodeFlags = configuration.isStorage ? [.isStorage] : []
         if clock.isInDoubt { flags.insert(.clockInDoubt) }
         if upkeep.isLeaving { flags.insert(.isLeaving) }
+        if upkeep.lacksHolders { flags.insert(.lacksHolders) }
         var facts = NodeFacts(
             disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)
         let old = gossip.state.register(of: configuration.node)

@@ -42,16 +42,20 @@ extension ClusterNode {
                 }
             }
         }
-        guard !isWaiting, maySkip(skipped, older) else { return }
+        guard !isWaiting else { return }
+        let isMajority = isMajority(without: skipped, older)
+        // Under `available` whoever is there is enough, and what may be missing is said.
+        guard isMajority || policy == .available else { return }
+        if !isMajority || older.contains(where: { $0.members.contains(where: lacksHolders) }) {
+            upkeep.lacksHolders = true
+        }
         declareSynced(&turn)
     }
 
-    /// Under `majority` more than half of the holders of each partition must have been read, in
-    /// each layout: with at most this many left out, that is so whichever partition it is. Under
-    /// `available` whoever is there is enough.
-    private func maySkip(_ skipped: Set<NodeID>, _ older: ArraySlice<Layout>) -> Bool {
-        guard policy == .majority else { return true }
-        return older.allSatisfy { layout in
+    /// Whether more than half of the holders of each partition were read, in each layout: with at
+    /// most this many left out, that is so whichever partition it is.
+    private func isMajority(without skipped: Set<NodeID>, _ older: ArraySlice<Layout>) -> Bool {
+        older.allSatisfy { layout in
             let holders = min(layout.replicationFactor, layout.members.count)
             let missing = layout.members.count { skipped.contains($0.node) }
             return missing <= (holders - 1) / 2

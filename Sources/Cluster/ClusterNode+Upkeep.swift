@@ -37,9 +37,10 @@ extension ClusterNode {
         switch (step, answer) {
         case (.stateSaved, _): stateSaved(&turn)
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
-        case (.settled, .replica(.unsettled(let keys, let more))):
+        case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
             settleBallots(keys, &turn)
+            settlePrepared(prepared.filter { !keys.contains($0.key) }, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
         case (.audit, .replica(.audit(let files, let directories, let entries))):
             audit(files, directories, entries, &turn)
@@ -51,15 +52,47 @@ extension ClusterNode {
     private mutating func settleBallots(_ keys: [RegisterKey], _ turn: inout Turn) {
         guard !keys.isEmpty, layouts.newest != nil else { return }
         upkeep.isUnsettled = true
-        for key in keys {
-            let isUnderWay = tasks.values.contains { $0.origin == .own(key) }
-            guard !isUnderWay, !clock.isInDoubt else { continue }
-            let id = nextID()
-            tasks[id] = ClientTask(
-                origin: .own(key), request: .get(key.path, .checked),
-                deadline: turn.now.monotonic + ClusterLimits.backgroundTimeout,
-                stage: .due(at: .seconds(1 << 40)))
+        for key in keys where !clock.isInDoubt {
+            guard let id = beginOwn(key, [], &turn) else { continue }
             settle(key, for: id, &turn)
+        }
+    }
+
+    /// Versions that were prepared here long ago, and whose coordinator said nothing since: what the
+    /// others know decides (`resolve`).
+    private mutating func settlePrepared(_ list: [PreparedVersions], _ turn: inout Turn) {
+        guard !list.isEmpty, layouts.newest != nil else { return }
+        upkeep.isUnsettled = true
+        for item in list {
+            guard let id = beginOwn(item.key, item.versions, &turn) else { continue }
+            startRead(
+                item.key, readTargets(for: item.key.partition), for: id, looking: false, &turn)
+        }
+    }
+
+    private mutating func beginOwn(
+        _ key: RegisterKey, _ prepared: [RegisterVersion], _ turn: inout Turn
+    ) -> UInt64? {
+        guard !tasks.values.contains(where: { $0.origin == .own(key) }) else { return nil }
+        let id = nextID()
+        tasks[id] = ClientTask(
+            origin: .own(key), request: .get(key.path, .checked),
+            deadline: turn.now.monotonic + ClusterLimits.backgroundTimeout,
+            stage: .due(at: .seconds(1 << 40)), prepared: prepared)
+        return id
+    }
+
+    /// What was prepared here is committed, but where its operation took effect by another attempt
+    /// that it does not know: committed now, it would bring back what was overwritten since.
+    mutating func resolve(
+        _ prepared: [RegisterVersion], of key: RegisterKey, knowing register: Register,
+        _ turn: inout Turn
+    ) {
+        for version in prepared {
+            let request: ReplicaRequest =
+                register.hasApplied(version)
+                ? .withdraw(key, version.dot) : .commit(key, version, listed: false)
+            ask(self: request, .nothing, &turn)
         }
     }
 

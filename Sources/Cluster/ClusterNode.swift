@@ -60,6 +60,7 @@ package struct ClusterNode: Sendable {
             now: now.monotonic,
             configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
         upkeep.remembered = NodeMemory.peers(disk)
+        upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
         var turn = Turn(now: now, generator: generator, directives: [])
         _ = layouts.update(gossip.state.layouts)
         // Nothing is said under a life that a crash could make forgotten.

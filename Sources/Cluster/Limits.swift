@@ -36,6 +36,10 @@ package enum ClusterLimits {
     /// Peers remembered to have told the cluster's state in this life: more than anybody's seeds.
     package static let heardCountMax = 1024
 
+    /// How long everybody must have been there before conditional writes count as exact again,
+    /// after a take-over without a majority: some rounds of handing back and comparing.
+    package static let wholeAfter = Duration.seconds(30)
+
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
 

@@ -28,7 +28,7 @@ struct PartitionExchange: Sendable {
         var entries: [KeyedEntry] = []
         var context = PartitionContext()
         var contents = Fingerprint.zero
-        var hasBallots = false
+        var hasUnsettled = false
         var hasAnswered = false
     }
 

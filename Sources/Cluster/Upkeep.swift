@@ -56,6 +56,10 @@ struct Upkeep: Sendable {
     var isJoinDue = false
     var isForeignDue = false
 
+    /// See `NodeFlags.lacksHolders`; and since when everybody is there again.
+    var lacksHolders = false
+    var wholeSince: Duration?
+
     /// Rows of the cluster's state that are not durable yet, and who waits for them.
     var savesUnderWay = 0
     var waitingForState: [(TaskOrigin, ClientAnswer)] = []

@@ -255,12 +255,9 @@ package struct BallotOperation: Sendable {
     private mutating func decide(
         _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
     ) {
-        joined = Register()
-        var context = PartitionContext()
-        for answer in answers {
-            joined.merge(answer.register, mine: &context, theirs: answer.context)
-            context.formUnion(answer.context)
-        }
+        let known = Register.joined(answers.map { ($0.register, $0.context) })
+        joined = known.register
+        let context = known.context
         // Under a ballot lower than one that is settled nothing was chosen that it did not find.
         let settled = answers.compactMap { $0.register.ballot?.settled }.max()
         let accepted = answers.compactMap { $0.register.ballot?.accepted }
@@ -360,10 +357,14 @@ package struct BallotOperation: Sendable {
         var cover = joined.knownContext
         var above = joined.latestTime
         for answer in answers {
-            guard let accepted = answer.register.ballot?.accepted?.version else { continue }
-            cover.merge(accepted.version.context)
-            cover.insert(accepted.dot)
-            above = max(above, accepted.version.time)
+            // Also what was prepared and counts for nothing: a holder accepts what knows all it has.
+            var versions = answer.register.prepared
+            if let accepted = answer.register.ballot?.accepted { versions.append(accepted.version) }
+            for version in versions {
+                cover.merge(version.version.context)
+                cover.insert(version.dot)
+                above = max(above, version.version.time)
+            }
         }
         round += 1
         open = [own.node]

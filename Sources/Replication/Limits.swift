@@ -29,7 +29,10 @@ package enum ReplicationLimits {
     /// up after `operationTimeout`, can still go by it.
     package static let promiseAge = Duration.seconds(60)
 
-    /// What was prepared this long ago is committed without its coordinator's word, and a ballot
-    /// is settled by whoever finds it: some round trips of a slow network.
+    /// What was prepared this long ago, or accepted under a ballot, is settled by whoever finds it:
+    /// some round trips of a slow network.
     package static let settleAfter = Duration.seconds(2)
+
+    /// Registers settled in one round: each is a read of its holders.
+    package static let settleCountMax = 64
 }

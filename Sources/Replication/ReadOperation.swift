@@ -142,15 +142,7 @@ package struct ReadOperation: Sendable {
     private var hasHolder: Bool { answers.contains { targets.isHolder($0.target.node) } }
 
     private mutating func join() {
-        guard let first = answers.first else { return }
-        joined = Register()
-        var context = PartitionContext()
-        joined.merge(first.register, mine: &context, theirs: PartitionContext())
-        context.formUnion(first.context)
-        for answer in answers.dropFirst() {
-            joined.merge(answer.register, mine: &context, theirs: answer.context)
-            context.formUnion(answer.context)
-        }
+        joined = Register.joined(answers.map { ($0.register, $0.context) }).register
     }
 
     private mutating func writeBack(_ directives: inout [CoordinatorDirective]) {

@@ -24,7 +24,8 @@ extension Register {
 
     /// Joins what another disk knows of the same register, both with their partition's context:
     /// a version that only one side has is new to the other, unless the other's context has it;
-    /// then it was removed there, and goes here too.
+    /// then it was removed there, and goes here too. What is prepared there stays that disk's own
+    /// matter, which it settles itself.
     ///
     /// - Parameters:
     ///   - mine: this disk's context, which the dots taken in join.
@@ -40,8 +41,43 @@ extension Register {
             insertKept(version)
         }
         for version in other.kept { noteKept(version, in: &mine) }
-        for version in other.prepared { commit(version, in: &mine) }
         if let head = other.head { commit(head, in: &mine) }
+    }
+
+    /// What several disks know together, as a reader takes it: the newest version, also where it is
+    /// merely prepared, since it may have been acknowledged.
+    package static func joined(
+        _ parts: [(register: Register, context: PartitionContext)]
+    ) -> (register: Register, context: PartitionContext) {
+        var committed = Register()
+        var context = PartitionContext()
+        for part in parts {
+            committed.merge(part.register, mine: &context, theirs: part.context)
+            context.formUnion(part.context)
+        }
+        var all = committed
+        for version in parts.flatMap(\.register.prepared)
+        where !context.contains(version.dot) && !committed.hasApplied(version) {
+            all.commit(version, in: &context)
+        }
+        return (all, context)
+    }
+
+    /// Whether the operation of `version`, which is merely prepared, took effect by another attempt
+    /// that `version` does not know: another coordinator was asked when the first one did not
+    /// answer. The late one must not bring back what was overwritten since.
+    package func hasApplied(_ version: RegisterVersion) -> Bool {
+        guard let applied = committedVersion(of: version.operation) else { return false }
+        return applied.dot != version.dot && !version.covers(applied)
+    }
+
+    /// Prepared versions of a disk that hands the partition over: one of them may be what an
+    /// acknowledgement counted on, so they are prepared here too.
+    package mutating func takePrepared(of other: Register, in context: PartitionContext) {
+        for version in other.prepared
+        where !contains(version.dot) && !context.contains(version.dot) {
+            prepared.append(version)
+        }
     }
 
     /// The ballots that another holder knows: for a holder that takes a partition over, so that

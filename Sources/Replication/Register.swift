@@ -49,8 +49,8 @@ package struct Register: Hashable, Sendable {
     package var head: RegisterVersion?
     /// Superseded versions that are kept, by dot.
     package var kept: [KeptVersion]
-    /// Durable and not yet visible. Each of them will be committed: there is no way back, since
-    /// it may be what an acknowledgement counted on.
+    /// Durable and not yet visible. Each of them will be committed, since it may be what an
+    /// acknowledgement counted on; but not where its operation took effect by another attempt.
     package var prepared: [RegisterVersion]
     package var ballot: BallotSlot?
 
@@ -110,6 +110,12 @@ package struct Register: Hashable, Sendable {
         if let head, head.operation == operation { return head }
         let attempts = prepared.filter { $0.operation == operation }
         if let last = attempts.max(by: { $0.rank < $1.rank }) { return last }
+        return committedVersion(of: operation)
+    }
+
+    /// The same, of what is committed.
+    package func committedVersion(of operation: OperationID) -> RegisterVersion? {
+        if let head, head.operation == operation { return head }
         return kept.first { $0.version.operation == operation && !$0.isConflict }?.version
     }
 

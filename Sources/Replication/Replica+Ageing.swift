@@ -1,6 +1,6 @@
 import Model
 
-// What time does: prepared versions become visible, kept ones and tombstones go.
+// What time does: prepared versions are found again, kept ones and tombstones go.
 extension Replica {
     static func settle(
         preparedBefore limit: Duration?, _ tables: inout some ReplicaTables, _ now: Duration,
@@ -14,29 +14,26 @@ extension Replica {
         }
         let preparedBefore = limit ?? now
         var inBallot: [RegisterKey] = []
+        var prepared: [PreparedVersions] = []
         // A promise whose proposer has long given up binds nobody.
         let old = Set(
             tables.unsettled(before: preparedBefore - ReplicationLimits.promiseAge))
         for key in tables.unsettled(before: preparedBefore) {
+            if inBallot.count + prepared.count >= ReplicationLimits.settleCountMax { break }
             guard var register = tables.register(key) else {
                 tables.setUnsettled(nil, for: key)
                 continue
             }
-            let before = register
             let partition = key.partition
             let oldState = tables.state(of: partition)
-            var context = tables.state(of: partition).context
-            for version in before.prepared { register.commit(version, in: &context) }
             if register.ballot?.accepted == nil, old.contains(key), register.mayForgetBallot {
                 register.ballot = nil
+                store(register, oldState.context, for: key, &tables)
             }
-            store(register, context, for: key, &tables)
-            note(before, register, of: key, listed: false, &tables, &outcome)
-            if register.ballot?.accepted != nil {
-                inBallot.append(key)
-            } else if register.ballot?.isDone == false {
-                tables.setUnsettled(now, for: key)
+            if !register.prepared.isEmpty {
+                prepared.append(PreparedVersions(key: key, versions: register.prepared))
             }
+            if register.ballot?.accepted != nil { inBallot.append(key) }
             let state = tables.state(of: partition)
             if state.itemCount != oldState.itemCount || state.sum != oldState.sum {
                 outcome.changes.append(
@@ -45,7 +42,7 @@ extension Replica {
                         itemCount: state.itemCount))
             }
         }
-        return .unsettled(inBallot, more: !tables.unsettled(before: now).isEmpty)
+        return .unsettled(inBallot, prepared, more: !tables.unsettled(before: now).isEmpty)
     }
 
     static func expire(

@@ -13,11 +13,15 @@ extension Replica {
             var context = tables.state(of: partition).context
             var register = before
             register.merge(item.register, mine: &context, theirs: theirs)
-            if origin != .holder { register.mergeBallot(item.register.ballot, in: context) }
-            if register.ballot?.accepted != nil { outcome.isUnsettled = true }
+            if origin != .holder {
+                register.mergeBallot(item.register.ballot, in: context)
+                register.takePrepared(of: item.register, in: context)
+            }
+            let isUnsettled = register.ballot?.accepted != nil || !register.prepared.isEmpty
+            if isUnsettled { outcome.isUnsettled = true }
             if register.head != before.head { outcome.isAuditDue = true }
             store(register, context, for: item.key, &tables)
-            if register.ballot?.accepted != nil { tables.setUnsettled(.zero, for: item.key) }
+            if isUnsettled { tables.setUnsettled(.zero, for: item.key) }
             note(before, register, of: item.key, listed: origin == .takeOver, &tables, &outcome)
         }
         for item in entries {
@@ -41,7 +45,8 @@ extension Replica {
     }
 
     static func fetch(
-        _ partition: Partition, _ keys: [ItemKey], withBallots: Bool, _ tables: some ReplicaTables
+        _ partition: Partition, _ keys: [ItemKey], withUnsettled: Bool,
+        _ tables: some ReplicaTables
     ) -> ReplicaReply {
         let wanted = Set(keys)
         let state = tables.state(of: partition)
@@ -49,7 +54,7 @@ extension Replica {
         return .fetched(
             registers.filter {
                 wanted.contains(ItemKey($0.key.fingerprint))
-                    || withBallots && $0.register.ballot != nil
+                    || withUnsettled && $0.register.hasUnsettled
             },
             entries.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
             state.context, contents: state.contents)
@@ -84,9 +89,9 @@ extension Replica {
                 merged.append(item)
             }
         }
-        let hasBallots = registers.contains { $0.register.ballot != nil }
+        let hasUnsettled = registers.contains { $0.register.hasUnsettled }
         return .items(
-            merged, state.context, contents: state.contents, hasBallots: hasBallots)
+            merged, state.context, contents: state.contents, hasUnsettled: hasUnsettled)
     }
 
     static func partitions(_ tables: some ReplicaTables) -> ReplicaReply {
@@ -99,4 +104,9 @@ extension Replica {
                     partition: partition, sum: state.sum, itemCount: state.itemCount)
             })
     }
+}
+
+extension Register {
+    /// Whether something is here that no fingerprint tells: a ballot, or a prepared version.
+    fileprivate var hasUnsettled: Bool { ballot != nil || !prepared.isEmpty }
 }

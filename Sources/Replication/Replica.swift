@@ -60,8 +60,8 @@ package enum Replica {
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
         case .list(let directory, let after, let limit, let withGone):
             return list(directory, after: after, limit: limit, withGone: withGone, tables)
-        case .fetch(let partition, let keys, let withBallots):
-            return fetch(partition, keys, withBallots: withBallots, tables)
+        case .fetch(let partition, let keys, let withUnsettled):
+            return fetch(partition, keys, withUnsettled: withUnsettled, tables)
         case .items(let partition): return items(partition, tables)
         case .audit(let partition): return audit(partition, tables)
         case .addOutbox(let row):

@@ -21,11 +21,11 @@ package enum ReplicaReply: Sendable {
     /// What was put, joined with what was there. `existence` tells what the directory became.
     case entry(DirectoryEntry?, existence: Existence)
     case listing([KeyedEntry], existence: Existence, more: Bool)
-    case items([Item], PartitionContext, contents: Fingerprint, hasBallots: Bool)
+    case items([Item], PartitionContext, contents: Fingerprint, hasUnsettled: Bool)
     case fetched([KeyedRegister], [KeyedEntry], PartitionContext, contents: Fingerprint)
-    /// Registers with a version that a ballot accepted and that nobody settled. `more`: something is
-    /// prepared, accepted or promised that is too young yet.
-    case unsettled([RegisterKey], more: Bool)
+    /// Registers with a version that a ballot accepted and that nobody settled, and versions that
+    /// were prepared long ago. `more`: something of that kind is left, perhaps too young yet.
+    case unsettled([RegisterKey], [PreparedVersions], more: Bool)
     case outbox([OutboxItem])
     case partitions([PartitionSum])
     case aged([AgedRegister], [KeyedEntry])
@@ -74,6 +74,17 @@ package struct PartitionSum: Hashable, Sendable {
         self.partition = partition
         self.sum = sum
         self.itemCount = itemCount
+    }
+}
+
+/// Versions of one register that are durable and not visible yet.
+package struct PreparedVersions: Hashable, Sendable {
+    package var key: RegisterKey
+    package var versions: [RegisterVersion]
+
+    package init(key: RegisterKey, versions: [RegisterVersion]) {
+        self.key = key
+        self.versions = versions
     }
 }
 

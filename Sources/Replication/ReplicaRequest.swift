@@ -31,15 +31,15 @@ package enum ReplicaRequest: Sendable {
     case list(StorePath, after: [UInt8]?, limit: Int, withGone: Bool)
     /// What these items are, for reconciliation and for moving partitions; with the registers in
     /// which a ballot is unsettled, where these are to come along.
-    case fetch(Partition, [ItemKey], withBallots: Bool)
+    case fetch(Partition, [ItemKey], withUnsettled: Bool)
     /// All items of a partition with their fingerprints.
     case items(Partition)
     /// What of a partition should be listed elsewhere, and what it lists itself: to be compared.
     case audit(Partition)
     /// The entry of a file or directory has to follow (again).
     case addOutbox(OutboxRow)
-    /// Commits what has been prepared for long, and names the registers whose ballot is unsettled.
-    /// Nil at the start of a life: what an earlier one prepared is due at once, and ages count from
+    /// Names what has been prepared for long and the registers whose ballot is unsettled: whether it
+    /// is to be committed is not for one disk to say. Nil at the start of a life: what an earlier one prepared is due at once, and ages count from
     /// now, for monotonic times of another boot mean nothing.
     case settle(preparedBefore: Duration?)
     case outbox(limit: Int)

@@ -19,7 +19,7 @@ import Testing
         guard let second = assign(on: &a, time: 2, above: known) else { return }
         _ = c.execute(.prepare(key, second), at: .zero)
         // The second is acknowledged by two; the holder of the first settles it.
-        _ = b.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+        settle(&b)
         tell(from: b, to: &a)
         tell(from: b, to: &c)
         _ = a.execute(.commit(key, second, listed: false), at: .zero)
@@ -108,7 +108,7 @@ import Testing
                 .joinContext(partition, states.1.context, ifContents: states.1.contents), at: .zero)
         }
         // The maker is lost.
-        _ = b.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
+        settle(&b)
         #expect(b.register(key)?.head == first)
     }
 
@@ -129,6 +129,60 @@ import Testing
         #expect(b.register(key)?.prepared == [first])
     }
 
+    /// A coordinator prepared the write on its own disk, under a clock that is ahead, and stood still;
+    /// another did it, it was overwritten, and the first one wakes up.
+    @Test func whatWasPreparedForAnOperationThatTookEffectElsewhereCountsNoMore() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let late = assign(on: &a, time: 900), let done = assign(on: &b, time: 1) else { return }
+        _ = b.execute(.commit(key, done, listed: false), at: .zero)
+        let newer = RegisterVersion(
+            version: Version(
+                dot: dot(1, 2), time: HybridTime(value: 9),
+                context: CausalContext(entries: [dot(1, 2)])),
+            value: file(2), operation: operation(2))
+        _ = b.execute(.commit(key, newer, listed: false), at: .zero)
+        #expect(b.register(key)?.hasApplied(late) == true)
+        #expect(joined(a, b).head == newer)
+        #expect(joined(b, a).head == newer)
+        // What is prepared travels by no comparison.
+        tell(from: a, to: &b)
+        #expect(b.register(key)?.head == newer)
+        #expect(b.register(key)?.prepared == [])
+    }
+
+    /// An attempt that was made in knowledge of the earlier one comes on top of what came between.
+    @Test func anAttemptThatKnowsTheEarlierOneCountsBesideIt() {
+        var a = MemoryTables(disk: disk(0))
+        guard let first = assign(on: &a, time: 1) else { return }
+        _ = a.execute(.commit(key, first, listed: false), at: .zero)
+        let again = RegisterVersion(
+            version: Version(
+                dot: dot(1, 1), time: HybridTime(value: 90),
+                context: CausalContext(entries: [first.dot, dot(1, 1)])),
+            value: first.value, operation: first.operation)
+        #expect(a.register(key)?.hasApplied(again) == false)
+    }
+
+    @Test func whatIsPreparedIsHandedOverAsPrepared() {
+        var a = MemoryTables(disk: disk(0))
+        var b = MemoryTables(disk: disk(1))
+        guard let version = assign(on: &a, time: 1) else { return }
+        let item = KeyedRegister(key: key, register: a.register(key) ?? Register())
+        let context = a.state(of: key.partition).context
+        let outcome = b.execute(
+            .merge(key.partition, [item], [], theirs: context, .takeOver), at: .zero)
+        #expect(b.register(key)?.prepared == [version])
+        #expect(outcome.isUnsettled)
+        #expect(b.unsettled(before: .zero) == [key])
+    }
+
+    private func joined(_ parts: MemoryTables...) -> Register {
+        Register.joined(
+            parts.map { ($0.register(key) ?? Register(), $0.state(of: key.partition).context) }
+        ).register
+    }
+
     private func assign(
         on tables: inout MemoryTables, time: UInt64, cover: CausalContext = .empty,
         above: HybridTime = .zero
@@ -143,6 +197,13 @@ import Testing
             return nil
         }
         return version
+    }
+
+    /// Commits what is prepared, as a disk does that hears nothing else of it.
+    private func settle(_ tables: inout MemoryTables) {
+        for version in tables.register(key)?.prepared ?? [] {
+            _ = tables.execute(.commit(key, version, listed: false), at: .seconds(9))
+        }
     }
 
     private func tell(from: MemoryTables, to: inout MemoryTables) {

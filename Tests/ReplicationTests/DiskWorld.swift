@@ -65,7 +65,7 @@ struct DiskWorld {
         case 8..<11: commit()
         case 11..<14: exchange(randomDisk(), randomDisk(), mayBeLate: true)
         case 14: join(randomDisk(), randomDisk(), mayBeLate: true)
-        case 15: execute(.settle(preparedBefore: .seconds(1)), on: randomDisk())
+        case 15: settle(randomDisk())
         case 16: expire()
         case 17: dropTombstone()
         default: deliverLate()
@@ -76,12 +76,12 @@ struct DiskWorld {
     /// - Returns: whether all became equal.
     mutating func quiet() -> Bool {
         for index in disks.indices {
-            execute(.settle(preparedBefore: .seconds(1)), on: index)
+            settle(index)
         }
         while !late.isEmpty { deliverLate(again: false) }
         for _ in 0..<6 {
             for index in disks.indices {
-                execute(.settle(preparedBefore: .seconds(1)), on: index)
+                settle(index)
             }
             for a in disks.indices {
                 for b in disks.indices where a < b {
@@ -155,7 +155,7 @@ struct DiskWorld {
     private mutating func exchange(_ from: Int, _ to: Int, mayBeLate: Bool) {
         guard from != to else { return }
         let keys = DiskWorld.keys.map { ItemKey($0.fingerprint) }
-        let reply = execute(.fetch(partition, keys, withBallots: false), on: from)
+        let reply = execute(.fetch(partition, keys, withUnsettled: false), on: from)
         guard case .fetched(var registers, _, let context, _) = reply else { return }
         for key in DiskWorld.keys where !registers.contains(where: { $0.key == key }) {
             registers.append(KeyedRegister(key: key, register: Register()))
@@ -172,6 +172,17 @@ struct DiskWorld {
             partition, state.context, ifContents: state.contents)
         if mayBeLate { sometimesLate(request) }
         execute(request, on: to)
+    }
+
+    /// Commits what has been prepared, as a disk does that hears nothing else of it.
+    mutating func settle(_ index: Int) {
+        let reply = execute(.settle(preparedBefore: .seconds(1)), on: index)
+        guard case .unsettled(_, let prepared, _) = reply else { return }
+        for item in prepared {
+            for version in item.versions {
+                execute(.commit(item.key, version, listed: false), on: index)
+            }
+        }
     }
 
     private mutating func expire() {

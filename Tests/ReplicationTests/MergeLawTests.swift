@@ -55,10 +55,7 @@ import Testing
             var world = DiskWorld(seed: seed, repeatsOperations: false)
             world.run(steps: 50)
             // Of prepared versions one side commits those of the other, not its own.
-            for index in world.disks.indices {
-                _ = world.disks[index].execute(
-                    .settle(preparedBefore: .seconds(1)), at: .seconds(1))
-            }
+            for index in world.disks.indices { world.settle(index) }
             for key in DiskWorld.keys where !isReassigned(world, key) {
                 let known = world.disks.map {
                     Known(

@@ -52,7 +52,7 @@ import Testing
         #expect(a.register(key)?.newest == nil)
         #expect(a.state(of: key.partition).sum == .zero)
         let settled = a.execute(.settle(preparedBefore: .seconds(9)), at: .seconds(9))
-        guard case .unsettled([key], _) = settled.reply else {
+        guard case .unsettled([key], [], _) = settled.reply else {
             Issue.record("\(settled.reply)")
             return
         }
@@ -159,13 +159,13 @@ import Testing
         let age = ReplicationLimits.promiseAge
         _ = run(.promise(key, high), on: &a)
         let early = a.execute(.settle(preparedBefore: age - .seconds(1)), at: age - .seconds(1))
-        guard case .unsettled([], more: true) = early.reply else {
+        guard case .unsettled([], [], more: true) = early.reply else {
             Issue.record("\(early.reply)")
             return
         }
         #expect(isTooLow(run(.accept(key, low, version(dot(1, 1), time: 10)), on: &a)))
         let late = a.execute(.settle(preparedBefore: age), at: age)
-        guard case .unsettled([], more: false) = late.reply else {
+        guard case .unsettled([], [], more: false) = late.reply else {
             Issue.record("\(late.reply)")
             return
         }
@@ -179,7 +179,7 @@ import Testing
         _ = run(.accept(key, low, accepted), on: &a)
         for _ in 0..<2 {
             let outcome = a.execute(.settle(preparedBefore: before), at: before)
-            guard case .unsettled([key], more: true) = outcome.reply else {
+            guard case .unsettled([key], [], more: true) = outcome.reply else {
                 Issue.record("\(outcome.reply)")
                 return
             }

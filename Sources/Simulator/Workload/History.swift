@@ -59,15 +59,19 @@ struct OperationRecord: Sendable {
     }
 
     /// Whether it certainly changed nothing. After several attempts a refusal says nothing of the
-    /// earlier ones.
+    /// earlier ones; the cluster makes them by itself where a coordinator does not answer in time.
     var hadNoEffect: Bool {
         guard changes else { return true }
         switch outcome {
-        case .notFound, .conditionFailed, .refused: return attempts == 1
+        case .notFound, .conditionFailed, .refused:
+            return attempts == 1 && answered - invoked < Self.forwardedAgainAfter
         case .read, .listed: return true
         case .open, .unknown, .written: return false
         }
     }
+
+    /// Sooner no node gives up on a coordinator (`ClusterLimits.forwardTimeout`, by its own clock).
+    private static let forwardedAgainAfter = Nanoseconds.milliseconds(4_000)
 
     var changes: Bool {
         switch kind {

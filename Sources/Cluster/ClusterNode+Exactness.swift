@@ -1,0 +1,64 @@
+import CRDT
+import Membership
+import Model
+import Placement
+import Replication
+
+// When a conditional write may say under `available` that it was exact.
+extension ClusterNode {
+    /// Whether what a majority of the holders decided is exact: nobody else can have decided by
+    /// holders of their own, and these holders know what those before them had.
+    var isMajorityExact: Bool { policy == .majority || (isOnMajoritySide && hasAllHistory) }
+
+    /// Others may have taken the nodes on this side of a cut out and gone on with holders of their
+    /// own; but only where this side is no majority of the members.
+    private var isOnMajoritySide: Bool {
+        layouts.all.allSatisfy { layout in
+            2 * layout.members.count { isReachable($0.node) } > layout.members.count
+        }
+    }
+
+    /// By the layout that all took over; the ones after it do not go without its holders yet. A
+    /// member that has not said so here may have said more than that.
+    private var hasAllHistory: Bool {
+        guard let base = gossip.state.layouts.active.first(where: \.isComplete) else { return true }
+        return base.layout.members.allSatisfy { member in
+            let known = gossip.state.register(of: member.node)
+            guard let known, known.disk == member.disk else { return true }
+            return known.facts.synced.contains(base.id) && !lacksHolders(member)
+        }
+    }
+
+    func lacksHolders(_ member: LayoutMember) -> Bool { lacksHolders(member.node, member.disk) }
+
+    func lacksHolders(_ node: NodeID, _ disk: DiskID) -> Bool {
+        guard let register = gossip.state.register(of: node) else { return false }
+        return register.disk == disk && register.facts.flags.contains(.lacksHolders)
+    }
+
+    /// Once everybody that the cluster knows of is there for a while, whatever they had came back.
+    mutating func wholeTick(_ turn: inout Turn) {
+        guard upkeep.lacksHolders else { return }
+        guard isWhole else {
+            upkeep.wholeSince = nil
+            return
+        }
+        let since = upkeep.wholeSince ?? turn.now.monotonic
+        upkeep.wholeSince = since
+        guard turn.now.monotonic - since >= ClusterLimits.wholeAfter else { return }
+        upkeep.lacksHolders = false
+        upkeep.wholeSince = nil
+        announce(&turn)
+    }
+
+    private var isWhole: Bool {
+        guard layouts.all.count == 1, let newest = layouts.newest else { return false }
+        return gossip.state.registers.allSatisfy { register in
+            let flags = register.facts.flags
+            guard flags.contains(.isStorage), flags.isDisjoint(with: [.isLeaving, .hasLeft]) else {
+                return true
+            }
+            return newest.member(register.node)?.disk == register.disk && isReachable(register.node)
+        }
+    }
+}
