@@ -18,6 +18,12 @@ package struct Gossip: Sendable {
     /// Retired here lately; oldest first.
     var retired: [LayoutID] = []
 
+    /// Whether this node knows what the cluster agreed on, as of some time in this life or one
+    /// before: a rumor alone may bring a layout without the one before it, or without the settings.
+    /// Who is not informed places nothing, answers no client, and confirms nobody else.
+    package private(set) var isInformed = false
+    private var question: (sum: Fingerprint, at: Duration)?
+
     struct Rumor: Sendable {
         var key: EntryKey
         /// Periods in which it was said.
@@ -94,19 +100,45 @@ package struct Gossip: Sendable {
         send(.digest(state.digest), to: peer, &directives)
     }
 
+    /// The shell knows of an earlier life, or has just founded the cluster.
+    package mutating func becomeInformed() { isInformed = true }
+
+    /// Compares with `peer` to become informed. Nothing where that is so, or was tried just now.
+    package mutating func ask(
+        _ peer: NodeID, now: Duration, _ directives: inout [GossipDirective]
+    ) {
+        if isInformed { return }
+        if let question, now - question.at < CRDTLimits.questionInterval { return }
+        question = (state.digest, now)
+        send(.question(state.digest), to: peer, &directives)
+    }
+
+    /// What a peer that is informed has agreed to, or what this one said itself.
+    private mutating func agreed(_ sum: Fingerprint, _ directives: inout [GossipDirective]) {
+        guard !isInformed, question?.sum == sum, state.identity.established != nil else { return }
+        isInformed = true
+        directives.append(.changed(.informed))
+    }
+
     package mutating func received(
         _ message: GossipMessage, from peer: NodeID, now: Duration,
         _ directives: inout [GossipDirective]
     ) {
+        let established = state.identity.established
         switch state.identity.meet(message.identity) {
         case .same: break
         case .adopted:
             directives.append(.persist(Delta([.identity(state.identity)])))
             directives.append(.changed(.identity(state.identity)))
             spread(.identity)
+            if state.identity.established != established {
+                isInformed = false
+                question = nil
+            }
             // What the cluster has published comes before anything is published here.
             if draftChanged != nil { draftChanged = (now, now) }
-            compare(with: peer, &directives)
+            isInformed
+                ? compare(with: peer, &directives) : ask(peer, now: now, &directives)
         case .foreign:
             foreignMet(message.identity, peer, now: now, &directives)
             return
@@ -122,6 +154,13 @@ package struct Gossip: Sendable {
             } else if message.identity != state.identity {
                 send(.digest(sum), to: peer, &directives)
             }
+        case .question(let sum):
+            if sum != state.digest {
+                send(.buckets(state.sums.buckets.map(\.low)), to: peer, &directives)
+            } else if isInformed {
+                send(.agreed(sum), to: peer, &directives)
+            }
+        case .agreed(let sum): agreed(sum, &directives)
         case .buckets(let sums):
             summarize(differingFrom: sums, to: peer, &directives)
         case .summary(let buckets, let items):
@@ -129,6 +168,7 @@ package struct Gossip: Sendable {
         case .repair(let delta, let wants):
             merge(delta, isRepair: true, now: now, &directives)
             repair(with: wants.compactMap { state.entry($0) }, wants: [], to: peer, &directives)
+            ask(peer, now: now, &directives)
         }
     }
 }

@@ -22,6 +22,8 @@ package enum GossipChange: Hashable, Sendable {
     case layouts
     /// The node now belongs to an established cluster that it did not belong to.
     case identity(ClusterIdentity)
+    /// See `Gossip.isInformed`; to be made durable.
+    case informed
     /// Another established cluster of this name, or one of another name, is within reach. Said at
     /// most every 30 s.
     case identityConflict(ClusterIdentity, from: NodeID)

@@ -33,6 +33,9 @@ package struct SummaryItem: Hashable, Sendable {
 ///   A ── summary (names in the parts that differ) ──▶ B
 ///   A ◀── repair (what A lacks; what B wants) ── B
 ///   A ── repair (what B wants) ──▶ B
+///
+///   A ── question (one sum) ──▶ B      the same, of one that does not know yet whether it knows all;
+///   A ◀── agreed (that sum) ── B       equal, and B does
 /// ```
 package struct GossipMessage: Hashable, Sendable {
     package let identity: ClusterIdentity
@@ -46,6 +49,8 @@ package struct GossipMessage: Hashable, Sendable {
         case buckets([UInt64])
         case summary(BucketSet, [SummaryItem])
         case repair(Delta, wants: [EntryKey])
+        case question(Fingerprint)
+        case agreed(Fingerprint)
     }
 
     package init(identity: ClusterIdentity, body: Body) {
@@ -80,6 +85,12 @@ package struct GossipMessage: Hashable, Sendable {
             delta.encode(into: &writer)
             writer.write(UInt32(wants.count))
             for key in wants { key.encode(into: &writer) }
+        case .question(let sum):
+            writer.write(UInt8(6))
+            writer.write(sum)
+        case .agreed(let sum):
+            writer.write(UInt8(7))
+            writer.write(sum)
         }
     }
 
@@ -106,6 +117,8 @@ package struct GossipMessage: Hashable, Sendable {
                 wants.append(try EntryKey(from: &reader))
             }
             body = .repair(delta, wants: wants)
+        case 6: body = .question(try reader.readFingerprint())
+        case 7: body = .agreed(try reader.readFingerprint())
         default: throw .invalid("kind")
         }
     }

@@ -71,6 +71,8 @@ package enum CRDTLimits {
     /// Repair: one sum to one peer. What rumors missed is found by any of the N peers that ask,
     /// so within about this time.
     package static let digestInterval: Duration = .seconds(5)
+    /// Between two questions of one that is not informed: a round trip of repair.
+    package static let questionInterval: Duration = .milliseconds(50)
     /// A message's entries together; one entry alone may be larger (a layout of many members).
     package static let messageByteCountMax = 64 << 10
     /// Answers to one summary: 4 MiB bring a new node up to date at 10,000 nodes.

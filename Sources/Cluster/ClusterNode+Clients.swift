@@ -87,7 +87,7 @@ extension ClusterNode {
         case .leave: return leave(id, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move: break
         }
-        guard isEstablished, layouts.newest != nil else {
+        guard isEstablished, gossip.isInformed, layouts.newest != nil else {
             return startWithoutLayout(id, task, &turn)
         }
         switch task.request {
@@ -233,7 +233,7 @@ extension ClusterNode {
         _ id: UInt64, _ turn: inout Turn,
         _ event: (inout ClusterState, inout HybridClock, UInt64) throws(ChangeError) -> Delta
     ) {
-        guard isEstablished else {
+        guard isEstablished, gossip.isInformed else {
             askToEstablish(&turn)
             return again(id, after: ClusterLimits.tick, .notReady, &turn)
         }

@@ -181,22 +181,25 @@ extension ClusterNode {
         sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
         guard layouts.newest != nil else { return }
         upkeep.forgetConfirmations(except: sums.foreign)
-        // A holder that confirmed long ago may be dead by now: it is asked again before the end.
+        // A holder that confirmed long ago may be dead by now: it is asked again before the end,
+        // together with those that are half as old, so that all are fresh at one time.
         let isLast = mayForget
-        let since = isLast ? turn.now.monotonic - ClusterLimits.confirmationAge : .zero
+        let since = isLast ? turn.now.monotonic - ClusterLimits.confirmationAge : nil
+        let renewed = since.map { $0 + ClusterLimits.confirmationAge / 2 }
         for partition in sums.foreign.prefix(ClusterLimits.mergeCountMax) {
             let sum = sums.sum(of: partition)
             let holders = layouts.targets(for: partition).layouts.last ?? []
-            let open = holders.filter {
-                !upkeep.isConfirmed(partition, by: $0, sum: sum, since: since)
+            let isConfirmed = holders.allSatisfy {
+                upkeep.isConfirmed(partition, by: $0, sum: sum, since: since)
             }
-            if open.isEmpty || configuration.canaries.contains(.dropsUnconfirmed) {
+            if isConfirmed || configuration.canaries.contains(.dropsUnconfirmed) {
                 if isLast {
                     ask(self: .forget(partition, ifSum: sum), .nothing, &turn)
                 }
                 continue
             }
-            for holder in open where isReachable(holder.node) {
+            for holder in holders where isReachable(holder.node) {
+                if upkeep.isConfirmed(partition, by: holder, sum: sum, since: renewed) { continue }
                 addExchange(partition, with: holder.node, .handBack, &turn)
             }
         }

@@ -82,7 +82,9 @@ extension ClusterNode {
 
     mutating func compareState(with peer: NodeID, _ turn: inout Turn) {
         var directives: [GossipDirective] = []
-        gossip.compare(with: peer, &directives)
+        gossip.isInformed
+            ? gossip.compare(with: peer, &directives)
+            : gossip.ask(peer, now: turn.now.monotonic, &directives)
         obey(directives, &turn)
     }
 
@@ -117,7 +119,9 @@ extension ClusterNode {
     private mutating func stateChanged(_ change: GossipChange, _ turn: inout Turn) {
         switch change {
         case .settings, .registers, .draft, .layouts, .refused: break
-        case .identity: upkeep.isJoinDue = true
+        case .identity:
+            if !gossip.isInformed { store(.save([MetaRow(.informed, nil)]), .nothing, &turn) }
+        case .informed: store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
         case .identityConflict(_, let peer):
             turn.directives.append(.notice(.foreignCluster(peer)))
         case .duplicateNode(let register):
@@ -155,12 +159,17 @@ extension ClusterNode {
         gossip.tick(
             now: now.monotonic, peers: membership.alivePeers, using: &turn.generator, &directives)
         obey(directives, &turn)
+        if !gossip.isInformed,
+            let peer = membership.alivePeers.randomElement(using: &turn.generator)
+        {
+            compareState(with: peer, &turn)
+        }
         joinLayout(&turn)
         wholeTick(&turn)
         // The first layout comes with the cluster (`establish`). Who is told of the cluster and of no
         // layout has not heard of it yet: one of its own would place data, and find nothing, without
         // the nodes that hold it.
-        if !gossip.state.layouts.active.isEmpty,
+        if !gossip.state.layouts.active.isEmpty, gossip.isInformed,
             gossip.isPublishDue(now: now.monotonic, alive: membership.alivePeers)
         {
             _ = change(&turn) { (state, _) throws(ChangeError) in try state.publishLayout() }
@@ -170,7 +179,8 @@ extension ClusterNode {
     /// This node becomes a member of the layout: at its start, after it was taken out while it was
     /// away, and with a new disk.
     private mutating func joinLayout(_ turn: inout Turn) {
-        guard configuration.isStorage, !upkeep.isLeaving else { return }
+        guard configuration.isStorage, !upkeep.isLeaving, !isEstablished || gossip.isInformed
+        else { return }
         let waited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
         guard hasHeard || waited else { return }
         let own = LayoutMember(
@@ -185,7 +195,8 @@ extension ClusterNode {
 
     private mutating func takeOut(_ node: NodeID, _ turn: inout Turn) {
         let alive = (membership.alivePeers + [configuration.node]).sorted()
-        guard OutRule.mayTakeOut(node, from: gossip.state.layouts, alive: alive) else { return }
+        guard gossip.isInformed, OutRule.mayTakeOut(node, from: gossip.state.layouts, alive: alive)
+        else { return }
         let wall = turn.now.wallMilliseconds
         let failure = change(&turn) { (state, clock) throws(ChangeError) in
             try state.removeMember(node, clock: &clock, wallMilliseconds: wall)
@@ -213,6 +224,9 @@ extension ClusterNode {
     mutating func establish(_ turn: inout Turn) {
         guard isFirst, gossip.state.layouts.draft.memberCount > 0 else { return }
         let id = ClusterID(using: &turn.generator)
+        // Durable before the cluster is: a founder that dies then has to be able to tell others.
+        gossip.becomeInformed()
+        store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
     }
 

@@ -54,6 +54,7 @@ package struct ClusterNode: Sendable {
         var state = NodeMemory.state(disk, configuration)
         state.start(incarnationAtLeast: life)
         gossip = Gossip(state)
+        if NodeMemory.isInformed(disk, state) { gossip.becomeInformed() }
         clock = HybridClock(restored: NodeMemory.clock(disk))
         membership = Membership(
             node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
@@ -199,6 +200,8 @@ package struct ClusterNode: Sendable {
         stateTick(&turn)
         operationsTick(&turn)
         tasksTick(&turn)
+        // By layouts of which one may be missing nothing is moved, compared or dropped.
+        guard !isEstablished || gossip.isInformed else { return }
         takeOverTick(&turn)
         exchangeTick(&turn)
         upkeepTick(&turn)

@@ -10,6 +10,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
     case clock
     /// Peers to say hello to at the next start.
     case peers
+    /// There where the node knows what its cluster agreed on (`Gossip.isInformed`).
+    case informed
     /// One entry of the cluster's state, as an encoded delta, under the entry's name.
     case state([UInt8])
 
@@ -25,7 +27,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
         case .life: 0
         case .clock: 1
         case .peers: 2
-        case .state: 3
+        case .informed: 3
+        case .state: 4
         }
     }
 }

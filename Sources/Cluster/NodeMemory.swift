@@ -46,6 +46,11 @@ enum NodeMemory {
         return writer.bytes
     }
 
+    /// The row without the cluster's identity means nothing: a founder writes it first.
+    static func isInformed(_ disk: NodeDisk, _ state: ClusterState) -> Bool {
+        disk.meta[.informed] != nil && state.identity.established != nil
+    }
+
     static func peers(_ disk: NodeDisk) -> [NodeID] {
         guard let bytes = disk.meta[.peers] else { return [] }
         var reader = unsafe ByteReader(bytes.span.bytes)

@@ -53,7 +53,6 @@ struct Upkeep: Sendable {
     private var lastCompared: NodeID?
 
     var isLeaving = false
-    var isJoinDue = false
     var isForeignDue = false
 
     /// See `NodeFlags.lacksHolders`; and since when everybody is there again.
@@ -114,12 +113,13 @@ struct Upkeep: Sendable {
             Confirmation(partition: partition, target: target, sum: sum, at: now))
     }
 
-    /// Whether `target` had all of the partition, `since` or later.
+    /// Whether `target` had all of the partition, `since` or later (nil: at any time).
     func isConfirmed(
-        _ partition: Partition, by target: Target, sum: Fingerprint, since: Duration
+        _ partition: Partition, by target: Target, sum: Fingerprint, since: Duration?
     ) -> Bool {
         confirmations.contains {
-            $0.partition == partition && $0.target == target && $0.sum == sum && $0.at >= since
+            $0.partition == partition && $0.target == target && $0.sum == sum
+                && (since ?? $0.at) <= $0.at
         }
     }
 

@@ -27,6 +27,8 @@ import Testing
             GossipMessage(
                 identity: identity,
                 body: .repair(Delta([.identity(joined)]), wants: items.map(\.key))),
+            GossipMessage(identity: joined, body: .question(state.digest)),
+            GossipMessage(identity: identity, body: .agreed(state.digest)),
         ]
     }
 

@@ -139,6 +139,7 @@ import Testing
             }
         }
         directives = []
+        for index in sides.indices { sides[index].becomeInformed() }
         sides[0].compare(with: node(1), &directives)
         take(directives)
         var count = 0
@@ -152,6 +153,66 @@ import Testing
         #expect(count == 5)
         #expect(sides[0].state == sides[1].state)
         #expect(sides[0].state.settings.all.map(\.value) == ["0", "1", "1", "0"])
+    }
+
+    /// A rumor may bring a layout alone. Whether that is all, only one can say who knows.
+    @Test func oneIsInformedByAgreementWithAnInformedPeerAlone() throws {
+        var peer = Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(0)))
+        var other = Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(1)))
+        var own = Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(2)))
+        var directives: [GossipDirective] = []
+        var clock = HybridClock()
+        try peer.update(now: .zero, &directives) { (state) throws(ChangeError) in
+            _ = state.establish(Self.id)
+            return try state.set("a", to: "1", clock: &clock, wallMilliseconds: wallStart)
+        }
+        // Both hear of the cluster, and the setting reaches neither.
+        let hello = GossipMessage(
+            identity: peer.state.identity, body: .rumor(Delta(), offers: []))
+        own.received(hello, from: node(0), now: .zero, &directives)
+        other.received(hello, from: node(0), now: .zero, &directives)
+        #expect(own.state.digest == other.state.digest)
+
+        // Of two that know equally little neither informs the other.
+        talk(&own, node(2), &other, node(1), at: .seconds(1))
+        #expect(!own.isInformed)
+        // One who knows all, but not that it is all, does not either.
+        talk(&own, node(2), &peer, node(0), at: .seconds(2))
+        #expect(own.state.settings.value(for: "a") == "1")
+        #expect(!own.isInformed)
+        peer.becomeInformed()
+        talk(&own, node(2), &peer, node(0), at: .seconds(3))
+        #expect(own.isInformed)
+        for second in [4, 5] { talk(&other, node(1), &own, node(2), at: .seconds(second)) }
+        #expect(other.isInformed)
+
+        // Whoever joins another cluster has everything to hear again.
+        var foreign = peer.state.identity
+        _ = foreign.adopt(ClusterID(bits: Bits128(high: 0, low: 1)))
+        own.received(
+            GossipMessage(identity: foreign, body: .rumor(Delta(), offers: [])),
+            from: node(0), now: .seconds(5), &directives)
+        #expect(own.state.identity.established == foreign.established)
+        #expect(!own.isInformed)
+    }
+
+    /// `a` asks `b`, and both answer until nobody has anything to say.
+    private func talk(
+        _ a: inout Gossip, _ aNode: NodeID, _ b: inout Gossip, _ bNode: NodeID, at now: Duration
+    ) {
+        var out: [GossipDirective] = []
+        a.ask(bNode, now: now, &out)
+        for turn in 0..<20 {
+            var answers: [GossipDirective] = []
+            for case .send(let message, _) in out {
+                if turn.isMultiple(of: 2) {
+                    b.received(message, from: aNode, now: now, &answers)
+                } else {
+                    a.received(message, from: bNode, now: now, &answers)
+                }
+            }
+            out = answers
+        }
     }
 
     /// A state of several messages, in one exchange: what all others have is not spread anew.

@@ -134,7 +134,9 @@ import Testing
     @Test func whatWasPreparedForAnOperationThatTookEffectElsewhereCountsNoMore() {
         var a = MemoryTables(disk: disk(0))
         var b = MemoryTables(disk: disk(1))
-        guard let late = assign(on: &a, time: 900), let done = assign(on: &b, time: 1) else { return }
+        guard let late = assign(on: &a, time: 900), let done = assign(on: &b, time: 1) else {
+            return
+        }
         _ = b.execute(.commit(key, done, listed: false), at: .zero)
         let newer = RegisterVersion(
             version: Version(

@@ -29,15 +29,13 @@ enum NothingNewIsThrownAway {
                     let isKnown = versions.contains {
                         $0.dot != kept.dot && $0.covers(kept.version)
                     }
-                    // Whoever covered it may be gone since: a tombstone, or a version that expired.
-                    let isKnownToGone = records.contains {
-                        guard let version = $0.written else { return false }
-                        return version.dot != kept.dot && version.context.contains(kept.dot)
+                    // Whoever covered it may be gone since: a tombstone, a version that expired, or
+                    // an operation's first attempt, which its second took the place of.
+                    let made = (history.made[file.path] ?? []) + records.compactMap(\.written)
+                    let isKnownToGone = made.contains {
+                        $0.dot != kept.dot && $0.context.contains(kept.dot)
                     }
-                    let wasRemovalPossible = records.contains {
-                        $0.isRemoval && !$0.hadNoEffect
-                    }
-                    if isKnown || isKnownToGone || wasRemovalPossible { continue }
+                    if isKnown || isKnownToGone { continue }
                     violations.append(
                         Violation(
                             name, at: final.time,

@@ -161,6 +161,8 @@ extension Dot {
 /// Everything that clients did, in the order of their beginnings.
 struct History: Sendable {
     private(set) var records: [OperationRecord] = []
+    /// All versions that disks ever made of a file, those that nobody heard of included.
+    private(set) var made: [StorePath: [Version]] = [:]
 
     init(_ records: [OperationRecord] = []) { self.records = records }
 
@@ -175,6 +177,10 @@ struct History: Sendable {
     mutating func append(_ record: OperationRecord) -> Int {
         records.append(record)
         return records.count - 1
+    }
+
+    mutating func noteMade(_ version: Version, of path: StorePath) {
+        made[path, default: []].append(version)
     }
 
     /// The operations on one path, in the order of their beginnings; moves to it among them.

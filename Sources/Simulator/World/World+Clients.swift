@@ -167,7 +167,8 @@ extension World {
         if let suspicion = checkers.noStaleReads.ended(number, record) { examine(suspicion) }
         guard let version = record.written else { return }
         let key = record.writtenKey
-        var holding = disksHolding(version.dot, of: record.operation, at: key)
+        let durable = disksHolding(version.dot, of: record.operation, at: key)
+        var holding = durable
         // A disk that counted, and handed the partition on before the answer came.
         for one in forgotten where one.partition == key.partition && one.time > record.invoked {
             if !holding.contains(one.disk) { holding.append(one.disk) }
@@ -178,7 +179,8 @@ extension World {
         report(
             checkers.acknowledgedWrites.acknowledged(
                 record, holding: holding.count, isMajority: isMajority, at: now))
-        checkers.noStaleReads.acknowledged(record, version: version, holding: holding, at: now)
+        // What it has again later, it did not have all the time.
+        checkers.noStaleReads.acknowledged(record, version: version, holding: durable, at: now)
     }
 
     mutating func report(_ violation: Violation?) {

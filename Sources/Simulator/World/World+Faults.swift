@@ -193,15 +193,28 @@ extension World {
 
     private mutating func mayLose(_ host: Int, forGood: Bool) -> Bool {
         guard hosts[host].isMember, !hosts[host].isLeaving else { return false }
-        let members = hosts.count { $0.isMember }
+        let members = hosts.count { $0.isMember && !$0.isLeaving }
         if forGood, members <= max(3, currentFactor) || members <= options.nodeCount - 2 {
             return false
         }
+        if forGood, !leavesMajority(without: host) { return false }
         switch options.policy {
         case .majority:
             let factor = min(lowestFactor, members)
             return lossesOpen < 1 && (factor - 1) / 2 >= 1 && isSettledNow()
         case .available: return hasCopiesElsewhere(host)
+        }
+    }
+
+    /// Whether more than half of the members stay, as every node sees it: the others take the dead
+    /// out, and no cluster can do that when most of it went at once.
+    private func leavesMajority(without host: Int) -> Bool {
+        brains.compactMap { $0?.activeLayouts.last }.allSatisfy { layout in
+            let staying = layout.members.count { member in
+                let number = HostName.host(member.node)
+                return number != host && hosts[number].isMember && !hosts[number].isLeaving
+            }
+            return 2 * staying > layout.members.count
         }
     }
 

@@ -13,6 +13,7 @@ extension World {
             ? hosts[host].written.execute(request, at: at)
             : hosts[host].synced.execute(request, at: at)
         statistics.storageCount += 1
+        noteMade(request, answer)
         if case .replica(let request) = request, request.changes {
             trace.add(now, "\(HostName.text(host)) writes \(request.traceText)")
         }
@@ -99,6 +100,17 @@ extension World {
             result.append(lost.number)
         }
         return result
+    }
+
+    private mutating func noteMade(_ request: StorageRequest, _ answer: StorageAnswer) {
+        guard case .replica(let outcome) = answer, case .assigned(let version, _) = outcome.reply
+        else { return }
+        switch request {
+        case .replica(.assign(let assignment)) where assignment.key.kind == .file,
+            .replica(.mint(let assignment, _)) where assignment.key.kind == .file:
+            history.noteMade(version.version, of: assignment.key.path)
+        default: break
+        }
     }
 
     /// Counts files that come to a disk from others, for the bytes that a change of the layout
