@@ -39,7 +39,7 @@ extension ClusterNode {
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
-            settleBallots(keys, &turn)
+            settleBallots(keys, prepared, &turn)
             settlePrepared(prepared.filter { !keys.contains($0.key) }, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
         case (.audit, .replica(.audit(let files, let directories, let entries))):
@@ -49,11 +49,14 @@ extension ClusterNode {
         }
     }
 
-    private mutating func settleBallots(_ keys: [RegisterKey], _ turn: inout Turn) {
+    private mutating func settleBallots(
+        _ keys: [RegisterKey], _ prepared: [PreparedVersions], _ turn: inout Turn
+    ) {
         guard !keys.isEmpty, layouts.newest != nil else { return }
         upkeep.isUnsettled = true
         for key in keys where !clock.isInDoubt {
-            guard let id = beginOwn(key, [], &turn) else { continue }
+            let versions = prepared.first { $0.key == key }?.versions ?? []
+            guard let id = beginOwn(key, versions, &turn) else { continue }
             settle(key, for: id, &turn)
         }
     }

@@ -60,6 +60,9 @@ package struct BallotOperation: Sendable {
 
     private var phase = Phase.promising
     private var ballot: Ballot
+    /// Of the ballots that others promised: the next attempt is above it. What was promised to this
+    /// one counts for this one alone.
+    private var roundSeen: UInt64 = 0
     private var round: UInt32 = 0
     private var attempt = 0
     private var tally: Tally
@@ -68,6 +71,9 @@ package struct BallotOperation: Sendable {
     private var rejected = false
     private var joined = Register()
     private var isExact = true
+    /// The versions made here. Of one that an earlier attempt made elsewhere nobody knows how many
+    /// had decided it.
+    private var made: [Dot] = []
     private var isReplacing = false
     /// What the operation ends with when the version under way is settled.
     private var endsAsFailedCondition = false
@@ -127,13 +133,14 @@ package struct BallotOperation: Sendable {
             answers.append(Promise(target: target, register: register, context: context))
             tally.count(target)
         case (.minting, .assigned(let version, _)):
+            made.append(version.dot)
             return propose(version, &directives)
         case (.minting, .alreadyApplied(let version)):
             return confirm(version, &directives)
         case (.minting, .refused):
             return retry(time, using: &generator)
         case (.minting, .ballotTooLow(let promised)):
-            ballot.round = max(ballot.round, promised.round)
+            roundSeen = max(roundSeen, promised.round)
             return retry(time, using: &generator)
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
@@ -141,7 +148,7 @@ package struct BallotOperation: Sendable {
         case (.accepting, .accepted), (.confirming, .accepted), (.committing, .committed):
             tally.count(target)
         case (_, .ballotTooLow(let promised)):
-            ballot.round = max(ballot.round, promised.round)
+            roundSeen = max(roundSeen, promised.round)
             rejected = true
         case (_, .refused):
             rejected = true
@@ -184,7 +191,7 @@ package struct BallotOperation: Sendable {
 
     private mutating func promise(_ directives: inout [CoordinatorDirective]) {
         attempt += 1
-        ballot.round += 1
+        ballot.round = max(ballot.round, roundSeen) + 1
         answers = []
         endsAsFailedCondition = false
         overtaken = nil
@@ -465,10 +472,11 @@ package struct BallotOperation: Sendable {
             joined.commit(version, in: &context)
             phase = .finished(.settled(joined))
         } else {
+            let result = written ?? version
             phase = .finished(
                 .written(
-                    written ?? version, copies: copies, replacing: isReplacing,
-                    listingPending: !listed, exact: isExact))
+                    result, copies: copies, replacing: isReplacing, listingPending: !listed,
+                    exact: isExact && (policy == .majority || made.contains(result.dot))))
         }
     }
 }

@@ -121,7 +121,9 @@ extension Replica {
         var isCovered =
             register.head.map { version.covers($0) && $0.rank < version.rank } ?? true
         for other in register.prepared {
-            if version.rank < other.rank || (exactly && !version.covers(other)) {
+            // What ranks below the newest, which `version` knows, came before that.
+            let isPast = register.head.map { other.rank < $0.rank } ?? false
+            if version.rank < other.rank || (exactly && !isPast && !version.covers(other)) {
                 isCovered = false
             }
         }
