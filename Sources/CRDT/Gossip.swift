@@ -21,8 +21,11 @@ package struct Gossip: Sendable {
     /// Whether this node knows what the cluster agreed on, as of some time in this life or one
     /// before: a rumor alone may bring a layout without the one before it, or without the settings.
     /// Who is not informed places nothing, answers no client, and confirms nobody else.
-    package private(set) var isInformed = false
-    private var question: (sum: Fingerprint, at: Duration)?
+    package internal(set) var isInformed = false
+    var question: (sum: Fingerprint, at: Duration)?
+    /// Peers that know the same and are not informed either. Most members together are: else a
+    /// cluster whose founder was lost before it had confirmed anybody would never know.
+    var alike: (sum: Fingerprint, peers: Set<NodeID>) = (.zero, [])
 
     struct Rumor: Sendable {
         var key: EntryKey
@@ -100,26 +103,6 @@ package struct Gossip: Sendable {
         send(.digest(state.digest), to: peer, &directives)
     }
 
-    /// The shell knows of an earlier life, or has just founded the cluster.
-    package mutating func becomeInformed() { isInformed = true }
-
-    /// Compares with `peer` to become informed. Nothing where that is so, or was tried just now.
-    package mutating func ask(
-        _ peer: NodeID, now: Duration, _ directives: inout [GossipDirective]
-    ) {
-        if isInformed { return }
-        if let question, now - question.at < CRDTLimits.questionInterval { return }
-        question = (state.digest, now)
-        send(.question(state.digest), to: peer, &directives)
-    }
-
-    /// What a peer that is informed has agreed to, or what this one said itself.
-    private mutating func agreed(_ sum: Fingerprint, _ directives: inout [GossipDirective]) {
-        guard !isInformed, question?.sum == sum, state.identity.established != nil else { return }
-        isInformed = true
-        directives.append(.changed(.informed))
-    }
-
     package mutating func received(
         _ message: GossipMessage, from peer: NodeID, now: Duration,
         _ directives: inout [GossipDirective]
@@ -157,10 +140,11 @@ package struct Gossip: Sendable {
         case .question(let sum):
             if sum != state.digest {
                 send(.buckets(state.sums.buckets.map(\.low)), to: peer, &directives)
-            } else if isInformed {
-                send(.agreed(sum), to: peer, &directives)
+            } else {
+                send(.agreed(sum, isInformed: isInformed), to: peer, &directives)
             }
-        case .agreed(let sum): agreed(sum, &directives)
+        case .agreed(let sum, let isInformed):
+            agreed(sum, with: peer, isInformed: isInformed, &directives)
         case .buckets(let sums):
             summarize(differingFrom: sums, to: peer, &directives)
         case .summary(let buckets, let items):

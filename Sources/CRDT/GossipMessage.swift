@@ -35,7 +35,7 @@ package struct SummaryItem: Hashable, Sendable {
 ///   A ── repair (what B wants) ──▶ B
 ///
 ///   A ── question (one sum) ──▶ B      the same, of one that does not know yet whether it knows all;
-///   A ◀── agreed (that sum) ── B       equal, and B does
+///   A ◀── agreed (that sum) ── B       equal; and whether B knows that it knows all
 /// ```
 package struct GossipMessage: Hashable, Sendable {
     package let identity: ClusterIdentity
@@ -50,7 +50,7 @@ package struct GossipMessage: Hashable, Sendable {
         case summary(BucketSet, [SummaryItem])
         case repair(Delta, wants: [EntryKey])
         case question(Fingerprint)
-        case agreed(Fingerprint)
+        case agreed(Fingerprint, isInformed: Bool)
     }
 
     package init(identity: ClusterIdentity, body: Body) {
@@ -88,9 +88,10 @@ package struct GossipMessage: Hashable, Sendable {
         case .question(let sum):
             writer.write(UInt8(6))
             writer.write(sum)
-        case .agreed(let sum):
+        case .agreed(let sum, let isInformed):
             writer.write(UInt8(7))
             writer.write(sum)
+            writer.write(isInformed)
         }
     }
 
@@ -118,7 +119,9 @@ package struct GossipMessage: Hashable, Sendable {
             }
             body = .repair(delta, wants: wants)
         case 6: body = .question(try reader.readFingerprint())
-        case 7: body = .agreed(try reader.readFingerprint())
+        case 7:
+            let sum = try reader.readFingerprint()
+            body = .agreed(sum, isInformed: try reader.readBool())
         default: throw .invalid("kind")
         }
     }

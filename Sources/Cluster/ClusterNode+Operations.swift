@@ -71,7 +71,7 @@ extension ClusterNode {
     /// Whom a read asks: this node too where its disk has something to hand back, which the holders
     /// may not have yet. What was written here while it was cut off is read here from then on.
     mutating func readTargets(for partition: Partition) -> Targets {
-        var targets = layouts.targets(for: partition)
+        var targets = layouts.readTargets(for: partition)
         let own = Target(node: configuration.node, disk: disk)
         if sums.contains(partition), !targets.isHolder(own.node), !targets.handOffs.contains(own) {
             targets.handOffs.append(own)

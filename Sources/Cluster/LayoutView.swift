@@ -42,6 +42,19 @@ struct LayoutView: Sendable {
         return Targets(layouts: layouts, handOffs: handOffs)
     }
 
+    /// The same for reads: with those that stood in by an older layout in use, and may not have
+    /// handed back yet what was written then.
+    mutating func readTargets(for partition: Partition) -> Targets {
+        var targets = targets(for: partition)
+        for index in placements.indices.dropLast() {
+            for handOff in placements[index].handOffs(of: partition).map(Target.init)
+            where !targets.isHolder(handOff.node) && !targets.handOffs.contains(handOff) {
+                targets.handOffs.append(handOff)
+            }
+        }
+        return targets
+    }
+
     /// Whether `node` holds the partition in the newest layout.
     mutating func isHolder(_ node: NodeID, of partition: Partition) -> Bool {
         guard let last = placements.indices.last else { return false }

@@ -150,8 +150,9 @@ extension Membership {
         directives.append(.lifeRaised(UInt32(truncatingIfNeeded: own.incarnation >> 32)))
     }
 
+    /// Whoever knows this life by another disk takes nothing of it, however often it refutes.
     private func isOtherDisk(_ update: PeerUpdate) -> Bool {
-        update.disk != own.disk && update.incarnation >= own.incarnation
+        update.disk != own.disk && update.life >= own.life
     }
 
     mutating func noteDuplicate(

@@ -28,7 +28,8 @@ import Testing
                 identity: identity,
                 body: .repair(Delta([.identity(joined)]), wants: items.map(\.key))),
             GossipMessage(identity: joined, body: .question(state.digest)),
-            GossipMessage(identity: identity, body: .agreed(state.digest)),
+            GossipMessage(
+                identity: identity, body: .agreed(state.digest, isInformed: seed % 2 == 0)),
         ]
     }
 

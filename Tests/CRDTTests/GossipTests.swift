@@ -196,6 +196,37 @@ import Testing
         #expect(!own.isInformed)
     }
 
+    /// The founder is lost before it confirmed anybody: most of those that it named know enough.
+    @Test func mostMembersInformEachOther() throws {
+        var directives: [GossipDirective] = []
+        var clock = HybridClock()
+        var founder = Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(0)))
+        try founder.update(now: .zero, &directives) { (state) throws(ChangeError) in
+            for index in 0..<3 {
+                let member = LayoutMember(
+                    node: node(index), disk: DiskID(bits: Bits128(high: 1, low: UInt64(index))),
+                    weight: 1, zone: "")
+                _ = try state.addMember(member, clock: &clock, wallMilliseconds: wallStart)
+            }
+            return state.establish(Self.id)
+        }
+        var others = [1, 2, 3].map { index in
+            Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(index)))
+        }
+        for second in 1...2 {
+            for index in others.indices {
+                talk(&others[index], node(index + 1), &founder, node(0), at: .seconds(second))
+            }
+        }
+        #expect(others.allSatisfy { $0.state.digest == founder.state.digest && !$0.isInformed })
+        // One that is no member of the layout counts for nobody.
+        var first = others[0]
+        talk(&first, node(1), &others[2], node(3), at: .seconds(5))
+        #expect(!first.isInformed)
+        talk(&first, node(1), &others[1], node(2), at: .seconds(6))
+        #expect(first.isInformed)
+    }
+
     /// `a` asks `b`, and both answer until nobody has anything to say.
     private func talk(
         _ a: inout Gossip, _ aNode: NodeID, _ b: inout Gossip, _ bNode: NodeID, at now: Duration

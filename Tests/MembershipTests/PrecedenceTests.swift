@@ -114,6 +114,21 @@ import Testing
         #expect(lone.rejoinsSaid == [Lone.disk(3)])
     }
 
+    /// A new disk under the life of the old one: who remembers that takes no refutation of this life
+    /// for an answer, however many there were.
+    @Test func aLifeThatWasAnotherDisksIsLeftBehind() {
+        var lone = Lone(disk: Lone.disk(3), life: 3)
+        let peer = Lone.update("x")
+        lone.receive(from: peer, [Lone.update("own", .suspect, life: 3, disk: 3)])
+        lone.receive(from: peer, [Lone.update("own", .dead, life: 3, disk: 2)])
+        #expect(lone.livesRaised == [4])
+        #expect(lone.saidOfItself == Lone.update("own", life: 4, disk: 3))
+        // Of lives that are over nothing matters any more.
+        lone.pass(MembershipLimits.duplicateInterval)
+        lone.receive(from: peer, [Lone.update("own", .dead, life: 3, disk: 2)])
+        #expect(lone.livesRaised == [4])
+    }
+
     @Test func anEarlierLifeThatIsToldLateChangesNothing() {
         var lone = Lone()
         lone.receive(from: Lone.update("x", life: 3, disk: 3))

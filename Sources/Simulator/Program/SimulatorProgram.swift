@@ -159,6 +159,9 @@ private struct Summary: Sendable {
     private var eventCount: UInt64 = 0
     private var operationCount = 0
     private var faultCount = 0
+    /// From each death to when the last node knew of it; under faults that hold this up, too.
+    private var detectionTimes: [Nanoseconds] = []
+    private var falseDeathCount = 0
     /// Sums in any order: the same whatever the order of the runs.
     private var hash = Fingerprint.zero
 
@@ -168,6 +171,8 @@ private struct Summary: Sendable {
         eventCount += result.statistics.eventCount
         operationCount += result.statistics.operationCount
         faultCount += result.statistics.faultCount
+        detectionTimes += result.detectionTimes
+        falseDeathCount += result.falseDeathCount
         hash &+= result.traceHash
         if result.hasFailed {
             failedCount += 1
@@ -182,7 +187,18 @@ private struct Summary: Sendable {
         eventCount += other.eventCount
         operationCount += other.operationCount
         faultCount += other.faultCount
+        detectionTimes += other.detectionTimes
+        falseDeathCount += other.falseDeathCount
         hash &+= other.hash
+    }
+
+    private var deaths: String {
+        guard !detectionTimes.isEmpty else { return "" }
+        return "\n\(detectionTimes.count) deaths known by all after"
+            + " p50 \(detectionTimes.percentile(500).secondsText) s,"
+            + " p99 \(detectionTimes.percentile(990).secondsText) s,"
+            + " max \((detectionTimes.max() ?? 0).secondsText) s;"
+            + " \(falseDeathCount) said of nodes that were up"
     }
 
     func text(of wanted: Int, realSeconds: Double) -> String {
@@ -191,6 +207,6 @@ private struct Summary: Sendable {
             "\(count) of \(wanted) seeds, \(failedCount) failed; \(virtual / .seconds(1)) s virtual"
             + " in \(Report.rounded(realSeconds)) s (\(Report.rounded(speed)) × real time),"
             + " \(eventCount) events, \(operationCount) operations, \(faultCount) faults,"
-            + " traces \(Report.hex(hash))"
+            + " traces \(Report.hex(hash))" + deaths
     }
 }

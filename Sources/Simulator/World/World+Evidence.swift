@@ -48,6 +48,7 @@ extension World {
     /// reader's node could talk to one that has the newer version.
     mutating func examine(_ suspicion: NoStaleReads.Suspicion) {
         if options.policy == .majority {
+            if mayComeLate(suspicion) { return }
             return report(suspicion.violation(at: now, why: ""))
         }
         guard suspicion.read.kind == .get, !isNewAfterTombstone(suspicion) else { return }
@@ -65,6 +66,15 @@ extension World {
                 suspicion.violation(
                     at: now, why: ": \(HostName.text(host)) had it and could be reached"))
         }
+    }
+
+    /// A write whose outcome nobody knew yet may take effect after what is newer by its clock, and
+    /// even after that was deleted. Whether the answers agree with that, the whole history says.
+    private func mayComeLate(_ suspicion: NoStaleReads.Suspicion) -> Bool {
+        guard case .read(let content, _) = suspicion.read.outcome,
+            let put = history.put(content)
+        else { return false }
+        return put.answered > suspicion.newer.known
     }
 
     /// A deletion is known by its tombstone as long as that is there. What was written without

@@ -202,7 +202,9 @@ extension World {
         let areClientsDone = clients.allSatisfy {
             $0.stage != .waiting && $0.stage != .pausing
         }
-        let isSettled = areClientsDone && isSettledNow()
+        // Nodes look once a second for what they hold no more: what a late message brought counts.
+        settledSince = areClientsDone && isSettledNow() ? settledSince ?? now : nil
+        let isSettled = settledSince.map { now - $0 >= Self.settledTime } ?? false
         guard isSettled || isOver else { return }
         if !isSettled {
             let reasons = unsettledText()
@@ -242,6 +244,8 @@ extension World {
         }
         return common
     }
+
+    private static let settledTime = Nanoseconds(ClusterLimits.upkeepInterval) + .milliseconds(500)
 
     private func replicasAgree(_ layout: Layout) -> Bool {
         var placement = placements[layout.id] ?? Placement(layout)

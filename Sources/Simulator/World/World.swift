@@ -75,6 +75,8 @@ struct World {
     var snapshots: [Int: NodeDisk] = [:]
     /// Hosts whose disks were lost since the cluster was settled last.
     var lossesOpen = 0
+    /// Since when nobody has had anything to do.
+    var settledSince: Nanoseconds?
     var waitingFaults: [Int] = []
 
     var clients: [Client] = []

@@ -1,0 +1,48 @@
+package import Model
+
+// Whether this node knows all that its cluster agreed on (`isInformed`).
+extension Gossip {
+    /// The shell knows of an earlier life, or has just founded the cluster.
+    package mutating func becomeInformed() { isInformed = true }
+
+    /// Compares with `peer` to become informed. Nothing where that is so, or was tried just now.
+    package mutating func ask(
+        _ peer: NodeID, now: Duration, _ directives: inout [GossipDirective]
+    ) {
+        if isInformed { return }
+        if let question, now - question.at < CRDTLimits.questionInterval { return }
+        question = (state.digest, now)
+        send(.question(state.digest), to: peer, &directives)
+    }
+
+    /// `peer` knows what this one knew as it asked.
+    mutating func agreed(
+        _ sum: Fingerprint, with peer: NodeID, isInformed isPeerInformed: Bool,
+        _ directives: inout [GossipDirective]
+    ) {
+        guard !isInformed, question?.sum == sum, state.identity.established != nil else { return }
+        if !isPeerInformed {
+            if alike.sum != sum { alike = (sum, []) }
+            if isMember(peer) { alike.peers.insert(peer) }
+            guard isMajorityAlike else { return }
+        }
+        isInformed = true
+        directives.append(.changed(.informed))
+    }
+
+    private func isMember(_ node: NodeID) -> Bool {
+        state.layouts.active.contains { $0.layout.member(node) != nil }
+    }
+
+    /// More than half of the members of each layout in use.
+    private var isMajorityAlike: Bool {
+        !state.layouts.active.isEmpty
+            && state.layouts.active.allSatisfy { active in
+                let members = active.layout.members
+                let count = members.count {
+                    $0.node == state.own || alike.peers.contains($0.node)
+                }
+                return 2 * count > members.count
+            }
+    }
+}
