@@ -37,7 +37,7 @@ extension Replica {
             return .ballotTooLow(promised)
         }
         // Committed (and perhaps superseded) already.
-        if context.contains(version.dot) {
+        if context.contains(version.dot), !register.lost(version.dot) {
             register.ballot?.promised = ballot
             register.ballot?.settle(ballot)
             store(register, context, for: key, &tables)

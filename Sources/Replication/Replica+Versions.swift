@@ -11,7 +11,10 @@ extension Replica {
         let context = tables.state(of: key.partition).context
         if let earlier = register.version(of: assignment.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
-            if assignment.isMet(by: earlier) {
+            let floor = tables.state(of: key.partition).floor
+            if assignment.isMet(by: earlier),
+                refusal(of: earlier, by: register, floor, exactly: false) == nil
+            {
                 return .assigned(earlier, replacing: register.isLive)
             }
         }
@@ -88,14 +91,22 @@ extension Replica {
     ) -> ReplicaReply {
         var register = tables.register(key) ?? Register()
         let context = tables.state(of: key.partition).context
-        if register.contains(version.dot) || context.contains(version.dot) { return .prepared }
+        let floor = tables.state(of: key.partition).floor
+        if context.contains(version.dot) {
+            return register.lost(version.dot)
+                ? .refused(context: register.knownContext, above: max(register.latestTime, floor))
+                : .prepared
+        }
+        if register.contains(version.dot) {
+            // It came here by a take-over: something else may have become the newest meanwhile.
+            return refusal(of: version, by: register, floor, exactly: false) ?? .prepared
+        }
         if let earlier = register.version(of: version.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             // An older attempt that comes late is worth nothing beside the newer one.
             if version.rank < earlier.rank { return .prepared }
             register.prepared.removeAll { $0.dot == earlier.dot }
         }
-        let floor = tables.state(of: key.partition).floor
         if let refusal = refusal(of: version, by: register, floor, exactly: false) {
             return refusal
         }
@@ -191,6 +202,9 @@ extension Assignment {
 }
 
 extension Register {
+    /// Whether a version was committed here and never was the newest: it must not be acknowledged.
+    func lost(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isConflict } }
+
     var isMarked: Bool { head?.value == .mark }
 
     /// Whether the register holds something as far as clients see.
