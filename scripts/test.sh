@@ -6,9 +6,6 @@ set -euo pipefail
 
 long=${CLUSTERF_LONG:-no}
 
-# What the simulator runs in `make test`: five nodes, five simulated minutes, eighty seeds of each.
-simulate_short=(kills loss,slow,clocks)
-
 lint() { swift format lint --strict -r Sources Tests Package.swift; }
 build_debug() { swift build --build-tests "${arrows[@]}"; }
 unit() { swift test --skip-build "${arrows[@]}"; }
@@ -22,22 +19,24 @@ fuzz() {
     "$(swift build "${flags[@]}" --show-bin-path)/clusterf-fuzz" "$seconds"
 }
 simulate() {
-    # The seeds that found something, then runs with faults; each is the same every time. What is
-    # known to be clean is run here: all faults together still break a promise in about one run of
-    # forty (docs/SIMULATION.md), and belong to `make check-long`, which says so.
-    local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt
-    if [ -s "$kept" ]; then "$sim" --kept "$kept"; fi
-    if [ "$long" = no ]; then
-        local faults policy
-        for faults in "${simulate_short[@]}"; do
-            for policy in available majority; do
-                "$sim" --seeds 80 --faults "$faults" --policy "$policy" --no-shrink
-            done
-        done
-    else
-        "$sim" --seeds 1000 --faults all --no-shrink --time-limit 720
-        "$sim" --seeds 1000 --faults all --policy majority --no-shrink --time-limit 720
-    fi
+    # The seeds that found something, then five nodes, five simulated minutes and all faults: a
+    # thousand runs here, two thousand others and large clusters in `make check-long`.
+    local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt policy
+    "$sim" --kept "$kept" --no-shrink
+    for policy in available majority; do
+        if [ "$long" = no ]; then
+            "$sim" --seeds 500 --faults all --policy "$policy" --no-shrink
+        else
+            "$sim" --seed 501 --seeds 1000 --faults all --policy "$policy" --no-shrink
+        fi
+    done
+    [ "$long" = yes ] || return 0
+    "$sim" --canaries
+    # A settings change reaches a thousand nodes; deaths are known; nobody is called dead by a network
+    # that loses one datagram in twenty.
+    "$sim" --nodes 10 --seeds 200 --faults kills --no-shrink
+    "$sim" --nodes 1000 --seed 7 --minutes 2 --faults kills --no-shrink
+    "$sim" --nodes 100 --seed 7 --hours 24 --faults drizzle --clients 2 --no-shrink
 }
 recorder() { Tests/CrashRecorder/check.sh "$CLUSTERF_RECORDER"; }
 processes() {
@@ -67,7 +66,7 @@ lint          |  3   3  |
 build_debug   | 15  15  |
 unit          | 10  10  | build_debug
 build_release | 20  20  |
-simulate      |  6  30  | build_release
+simulate      | 12  90  | build_release
 fuzz          |  8  20  |
 recorder      |  3   3  |
 processes     | 30 140  | build_release

@@ -82,7 +82,9 @@ extension ClusterNode {
             resumeForwarded(request, from: target.node, answer, &turn)
         case .task(let id): resumeTask(id, answer, by: target.node, &turn)
         case .exchange(let id): resumeExchange(id, answer, by: target, &turn)
-        case .takeOver(let node): resumeTakeOver(node, answer, &turn)
+        case .takeOver(let node): resumeTakeOver(node, answer, by: target, &turn)
+        case .partitionsFor(let node, let request):
+            replyPartitions(answer, to: node, request, &turn)
         case .comparison(let node): resumeComparison(node, answer, &turn)
         case .audit(let audit): resumeAudit(audit, answer, &turn)
         case .tombstone(let key, let dot):

@@ -87,6 +87,9 @@ extension ClusterNode {
         case .leave: return leave(id, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move: break
         }
+        guard hasLookedAround(turn) else {
+            return again(id, after: ClusterLimits.tick, .notReady, &turn)
+        }
         guard isEstablished, gossip.isInformed, layouts.newest != nil else {
             return startWithoutLayout(id, task, &turn)
         }
@@ -100,6 +103,13 @@ extension ClusterNode {
             guard let key = task.request.coordinatedKey else { return }
             startWrite(id, key, &turn)
         }
+    }
+
+    /// Whether a node that just started knows whom it can reach: before, it would answer and
+    /// acknowledge by its own disk alone. Who is not heard from within this time is away.
+    private func hasLookedAround(_ turn: Turn) -> Bool {
+        turn.now.monotonic - startedAt >= ClusterLimits.startWait
+            || layouts.members.allSatisfy { isReachable($0) }
     }
 
     /// Nothing was ever stored: reads find nothing, and a write makes the cluster first.

@@ -53,14 +53,14 @@ extension ClusterNode {
     }
 
     mutating func listed(
-        _ entries: [KeyedEntry], exists: Bool, more: Bool, _ id: UInt64, _ turn: inout Turn
+        _ entries: [KeyedEntry], exists: Bool, next: [UInt8]?, _ id: UInt64, _ turn: inout Turn
     ) {
         guard let task = tasks[id] else { return }
         switch task.request {
         case .list(let directory, _, _):
             guard exists || directory.isRoot else { return end(id, .notFound, &turn) }
             let names = entries.flatMap { $0.listed }
-            end(id, .listing(names, next: more ? entries.last?.key.name : nil), &turn)
+            end(id, .listing(names, next: next), &turn)
         case .removeDirectory(let path, let operation):
             guard entries.isEmpty else { return end(id, .directoryNotEmpty, &turn) }
             guard exists else { return end(id, .notFound, &turn) }

@@ -116,13 +116,11 @@ extension ClusterNode {
                         partition, exchange.own.context, ifContents: exchange.own.contents),
                     &turn)
             }
-            let fetched = Array(
-                keys.filter { $0 != .context }.prefix(ClusterLimits.mergeCountMax))
-            exchanges[id]?.step = .fetching
-            exchanges[id]?.asked = fetched
-            both(
-                id, .fetch(partition, fetched, withUnsettled: ballots),
-                .fetch(partition, fetched, withUnsettled: ballots), &turn)
+            let items = keys.filter { $0 != .context }
+            if exchange.purpose == .takeOver, exchange.pending == nil {
+                exchanges[id]?.pending = items
+            }
+            fetch(id, items, withUnsettled: ballots, &turn)
         case .fetching:
             exchanges[id]?.step = .merging
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
@@ -144,6 +142,9 @@ extension ClusterNode {
                     forPeer),
                 &turn)
         case .merging:
+            if let pending = exchange.pending, !pending.isEmpty {
+                return fetch(id, pending, withUnsettled: false, &turn)
+            }
             // Compared again: what changed meanwhile follows, and the contexts are joined.
             if exchange.round < PartitionExchange.roundsMax {
                 startRound(id, &turn)
@@ -152,6 +153,20 @@ extension ClusterNode {
             }
         case .joining: endExchange(id, succeeded: true, &turn)
         }
+    }
+
+    private mutating func fetch(
+        _ id: UInt64, _ items: [ItemKey], withUnsettled: Bool, _ turn: inout Turn
+    ) {
+        guard let partition = exchanges[id]?.partition else { return }
+        let fetched = Array(items.prefix(ClusterLimits.mergeCountMax))
+        exchanges[id]?.step = .fetching
+        exchanges[id]?.asked = fetched
+        let rest = exchanges[id]?.pending?.drop { key in fetched.contains(key) }
+        exchanges[id]?.pending = rest.map(Array.init)
+        both(
+            id, .fetch(partition, fetched, withUnsettled: withUnsettled),
+            .fetch(partition, fetched, withUnsettled: withUnsettled), &turn)
     }
 
     private mutating func endExchange(_ id: UInt64, succeeded: Bool, _ turn: inout Turn) {

@@ -231,9 +231,10 @@ extension ClusterNode {
             operation.kind = .read(coordinator)
         case .list(var coordinator):
             if let reply {
-                coordinator.answered(reply, by: target)
+                coordinator.answered(reply, by: target, round: round, time, into: &directives)
             } else {
-                coordinator.unanswered(by: target.node)
+                coordinator.unanswered(
+                    by: target.node, round: round, time, into: &directives)
             }
             operation.kind = .list(coordinator)
         case .entry(var writer, let row):
@@ -267,13 +268,21 @@ extension ClusterNode {
                 coordinator.timePassed(time, into: &directives)
                 operation.kind = .read(coordinator)
             case .list(var coordinator):
-                coordinator.timePassed(time)
+                coordinator.timePassed(time, into: &directives)
                 operation.kind = .list(coordinator)
             case .entry: break
             }
             operations[id] = operation
             obey(directives, of: id, &turn)
             check(id, &turn)
+        }
+    }
+
+    /// An operation that goes by other layouts would find its majority among those that do not know
+    /// the new one yet, and be missed by those that have taken over from the rest.
+    mutating func restartOperations(_ turn: inout Turn) {
+        for id in operations.keys.sorted() where operations[id]?.layouts != layouts.digest {
+            restart(id, &turn)
         }
     }
 
@@ -374,8 +383,8 @@ extension ClusterNode {
         guard let task else { return }
         switch outcome {
         case .waiting: break
-        case .page(let entries, let exists, let more):
-            listed(entries, exists: exists, more: more, task, &turn)
+        case .page(let entries, let exists, let next):
+            listed(entries, exists: exists, next: next, task, &turn)
         case .failed: failed(task, .noQuorum, &turn)
         }
     }

@@ -32,9 +32,8 @@ extension ClusterNode {
         case .establish:
             establish(&turn)
             reply(.done, &turn)
-        case .partitionsHeldBy(let node):
-            let held = sums.all.filter { layouts.isHolder(node, of: $0.partition) }
-            reply(.partitions(held), &turn)
+        case .partitionsHeldBy:
+            ask(self: .partitions, .partitionsFor(peer, request: request.id), &turn)
         case .reconcile(let question):
             guard let shared = sharedSums(with: peer) else {
                 return reply(.reconciled(.unknownScope(to: question)), &turn)
@@ -42,6 +41,16 @@ extension ClusterNode {
             store(
                 .reconcile(question, shared), .reconciled(peer, request: request.id), &turn)
         }
+    }
+
+    /// What the disk has of the partitions that `peer` holds in the newest layout.
+    mutating func replyPartitions(
+        _ answer: Answer, to peer: NodeID, _ request: UInt64, _ turn: inout Turn
+    ) {
+        guard case .replica(.partitions(let all)) = answer else { return }
+        let held = all.filter { layouts.isHolder(peer, of: $0.partition) }
+        turn.send(
+            .reply(PeerReply(id: request, disk: disk, body: .partitions(held))), to: peer)
     }
 
     /// Whether a request was certainly on its way for less than a second. By the wall clocks, where
@@ -72,7 +81,7 @@ extension ClusterNode {
     /// The clock follows what peers stamped.
     private mutating func observe(_ request: ReplicaRequest, _ turn: Turn) {
         switch request {
-        case .prepare(_, let version), .commit(_, let version, _), .accept(_, _, let version):
+        case .prepare(_, let version), .commit(_, let version, _, _), .accept(_, _, let version):
             clock.observe(
                 version.version.time, wallMilliseconds: turn.now.wallMilliseconds)
         default: break

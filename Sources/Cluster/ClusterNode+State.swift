@@ -235,6 +235,7 @@ extension ClusterNode {
     mutating func layoutsChanged(_ turn: inout Turn) {
         let members = layouts.members
         membership.membersChanged(members, now: turn.now.monotonic)
+        restartOperations(&turn)
         takeOver.restart()
         upkeep.isForeignDue = true
         sums.areScopesOld = true

@@ -53,11 +53,15 @@ extension ClusterNode {
     }
 
     /// Whether more than half of the holders of each partition were read, in each layout: with at
-    /// most this many left out, that is so whichever partition it is.
+    /// most this many left out, that is so whichever partition it is. A disk that took the place of
+    /// another has not what that one had.
     private func isMajority(without skipped: Set<NodeID>, _ older: ArraySlice<Layout>) -> Bool {
         older.allSatisfy { layout in
             let holders = min(layout.replicationFactor, layout.members.count)
-            let missing = layout.members.count { skipped.contains($0.node) }
+            let missing = layout.members.count { member in
+                let read = member.node == configuration.node ? disk : takeOver.disks[member.node]
+                return skipped.contains(member.node) || read != member.disk
+            }
             return missing <= (holders - 1) / 2
         }
     }
@@ -69,13 +73,19 @@ extension ClusterNode {
             timeout: ClusterLimits.backgroundTimeout, .takeOver(node), &turn)
     }
 
-    mutating func resumeTakeOver(_ node: NodeID, _ answer: Answer, _ turn: inout Turn) {
+    mutating func resumeTakeOver(
+        _ node: NodeID, _ answer: Answer, by target: Target, _ turn: inout Turn
+    ) {
         guard takeOver.sources[node] == .asked else { return }
         guard case .partitions(let theirs) = answer else {
             takeOver.sources[node] = .failed
             return
         }
-        let differing = theirs.filter { $0.sum != sums.sum(of: $0.partition) }
+        takeOver.disks[node] = target.disk
+        // What is prepared or in a ballot is in no sum.
+        let differing = theirs.filter {
+            $0.hasUnsettled || $0.sum != sums.sum(of: $0.partition)
+        }
         takeOver.sources[node] = differing.isEmpty ? .pulled : .pulling(differing.count)
         for sum in differing {
             addExchange(sum.partition, with: node, .takeOver, &turn)

@@ -9,6 +9,8 @@ import Replication
 ///    ├──only the context differs──▶ joining ──▶ ended            │
 ///    └──registers or entries differ──▶ fetching ──▶ merging ─────┘ (again, at most `roundsMax` times)
 /// ```
+///
+/// A take-over fetches all that differed as it began, however many messages that takes.
 struct PartitionExchange: Sendable {
     enum Purpose: Equatable, Sendable {
         /// Between two holders.
@@ -44,6 +46,9 @@ struct PartitionExchange: Sendable {
     var theirs = Side()
     /// The items that both sides were asked for.
     var asked: [ItemKey] = []
+    /// Of a take-over: the items that differed as it began and were not fetched yet. What comes
+    /// later is written to both sides.
+    var pending: [ItemKey]?
     /// The disk that answered for the peer.
     var peerDisk: DiskID?
     /// The own sum that a hand-back brought over.

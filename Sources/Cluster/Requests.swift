@@ -13,6 +13,8 @@ enum Waiting: Sendable {
     case isWanted(PeerRequest)
     case exchange(UInt64)
     case takeOver(NodeID)
+    /// A peer that takes over waits for what there is for it.
+    case partitionsFor(NodeID, request: UInt64)
     case comparison(NodeID)
     /// The own disk works on a comparison with a peer.
     case advance(NodeID)

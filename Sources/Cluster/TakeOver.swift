@@ -16,6 +16,8 @@ struct TakeOver: Sendable {
     /// The layout that is being taken over.
     private(set) var layout: LayoutID?
     var sources: [NodeID: Source] = [:]
+    /// The disks that answered.
+    var disks: [NodeID: DiskID] = [:]
     /// The newest layout that this node declared synced.
     var declared: LayoutID?
     var isDone = false
@@ -25,6 +27,7 @@ struct TakeOver: Sendable {
     mutating func restart() {
         layout = nil
         sources = [:]
+        disks = [:]
         isDone = false
     }
 
@@ -32,5 +35,6 @@ struct TakeOver: Sendable {
         guard self.layout != layout else { return }
         self.layout = layout
         sources = [:]
+        disks = [:]
     }
 }

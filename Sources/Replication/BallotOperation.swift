@@ -457,7 +457,10 @@ package struct BallotOperation: Sendable {
         _ directives: inout [CoordinatorDirective]
     ) {
         for target in targets.holders {
-            directives.append(.tell(target.node, .commit(key, version, listed: listed)))
+            directives.append(
+                .tell(
+                    target.node,
+                    .commit(key, version, listed: listed, settled: isExact ? ballot : nil)))
         }
         if let overtaken {
             // Now that nobody can take it for the newest: it is kept.

@@ -11,6 +11,9 @@ package enum ReplicationLimits {
     /// have may be there all the same, and "not found" is not said on their word.
     package static let holderTimeout = Duration.seconds(3)
 
+    /// Names that a holder is asked for at least: some may be gone, and are told all the same.
+    package static let pageCountMin = 64
+
     /// After this a write is acknowledged without its directory's entry, and says so.
     package static let listingTimeout = Duration.seconds(2)
 

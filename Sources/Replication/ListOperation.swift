@@ -1,25 +1,35 @@
 package import Model
 
-/// Reads one page of a directory from its holders and joins what they know of each name.
+/// Reads a page of a directory from its holders and joins what they know of each name.
+///
+/// Holders also tell the names that are gone, for one of them may be behind; so a page of theirs may
+/// hold fewer names that are there than were asked for, or none. Then the next one is asked for,
+/// until the client's page is full or the directory ends.
 package struct ListOperation: Sendable {
     package enum Outcome: Sendable {
         case waiting
-        /// `more`: the page ended before the directory did.
-        case page([KeyedEntry], exists: Bool, more: Bool)
+        /// `next`: the name after which the directory goes on; nil at its end.
+        case page([KeyedEntry], exists: Bool, next: [UInt8]?)
         case failed
     }
 
+    private let directory: StorePath
     private let limit: Int
     private let policy: WritePolicy
     package private(set) var nextDeadline: Duration
-    private let giveUpAt: Duration
+    private var giveUpAt: Duration
     private let targets: Targets
+    private let asked: [Target]
+    private var round: UInt32 = 0
+    private var after: [UInt8]?
     /// Whether a holder is among those that answered; stand-ins cannot say what is not there.
     private var hasHolder = false
     private var isLate = false
     private var tally: Tally
     private var open: [NodeID] = []
     private var pages: [(entries: [KeyedEntry], existence: Existence, more: Bool)] = []
+    private var found: [KeyedEntry] = []
+    private var isMarked = false
     package private(set) var outcome = Outcome.waiting
 
     package init(
@@ -27,40 +37,69 @@ package struct ListOperation: Sendable {
         time: CoordinatorTime, isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
+        self.directory = directory
         self.limit = limit
         self.policy = policy
         self.targets = targets
-        nextDeadline = time.now + ReplicationLimits.readTimeout
-        giveUpAt = time.now + ReplicationLimits.holderTimeout
+        self.after = after
+        nextDeadline = time.now
+        giveUpAt = time.now
         tally = Tally(targets)
+        var asked: [Target] = []
         for target in targets.holders + (policy == .available ? targets.handOffs : [])
-        where isReachable(target.node) && !open.contains(target.node) {
-            open.append(target.node)
-            directives.append(
-                .ask(
-                    target.node, .list(directory, after: after, limit: limit, withGone: true),
-                    round: 0))
+        where isReachable(target.node) && !asked.contains(where: { $0.node == target.node }) {
+            asked.append(target)
         }
+        self.asked = asked
+        ask(time, &directives)
         if open.isEmpty { outcome = .failed }
     }
 
-    package mutating func answered(_ reply: ReplicaReply, by target: Target) {
-        guard case .waiting = outcome else { return }
+    private mutating func ask(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        nextDeadline = time.now + ReplicationLimits.readTimeout
+        giveUpAt = time.now + ReplicationLimits.holderTimeout
+        tally = Tally(targets)
+        pages = []
+        hasHolder = false
+        isLate = false
+        open = asked.map(\.node)
+        let count = max(limit, ReplicationLimits.pageCountMin)
+        for node in open {
+            directives.append(
+                .ask(
+                    node, .list(directory, after: after, limit: count, withGone: true),
+                    round: round))
+        }
+    }
+
+    package mutating func answered(
+        _ reply: ReplicaReply, by target: Target, round: UInt32, _ time: CoordinatorTime,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        guard case .waiting = outcome, round == self.round else { return }
         open.removeAll { $0 == target.node }
         if case .listing(let entries, let existence, let more) = reply {
             pages.append((entries, existence, more))
             if targets.isHolder(target.node) { hasHolder = true }
             tally.count(target)
         }
-        progress()
+        progress(time, &directives)
     }
 
-    package mutating func unanswered(by node: NodeID) {
+    package mutating func unanswered(
+        by node: NodeID, round: UInt32, _ time: CoordinatorTime,
+        into directives: inout [CoordinatorDirective]
+    ) {
+        guard round == self.round else { return }
         open.removeAll { $0 == node }
-        progress()
+        progress(time, &directives)
     }
 
-    package mutating func timePassed(_ time: CoordinatorTime) {
+    package mutating func timePassed(
+        _ time: CoordinatorTime, into directives: inout [CoordinatorDirective]
+    ) {
         guard time.now >= nextDeadline else { return }
         if policy == .available, !hasHolder, time.now < giveUpAt {
             nextDeadline = giveUpAt
@@ -68,10 +107,12 @@ package struct ListOperation: Sendable {
             return
         }
         open = []
-        progress()
+        progress(time, &directives)
     }
 
-    private mutating func progress() {
+    private mutating func progress(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
         guard case .waiting = outcome else { return }
         switch policy {
         case .majority:
@@ -86,31 +127,37 @@ package struct ListOperation: Sendable {
                 return
             }
         }
-        outcome = join()
+        join(time, &directives)
     }
 
     /// A page that was cut off says nothing of the names behind its last one: the joined page ends
     /// at the first such end.
-    private func join() -> Outcome {
+    private mutating func join(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
         let end = pages.filter(\.more).compactMap { $0.entries.last?.key.name }
             .min { $0.lexicographicallyPrecedes($1) }
         var names: [[UInt8]: DirectoryEntry] = [:]
         for page in pages {
+            if page.existence.isMarked { isMarked = true }
             for entry in page.entries { names[entry.key.name, default: .init()].merge(entry.entry) }
-        }
-        guard let directory = pages.lazy.compactMap({ $0.entries.first?.key.directory }).first
-        else {
-            return .page([], exists: pages.contains { $0.existence.exists }, more: false)
         }
         let joined = names.keys.sorted { $0.lexicographicallyPrecedes($1) }
             .filter { name in end.map { !$0.lexicographicallyPrecedes(name) } ?? true }
-        var result: [KeyedEntry] = []
-        for name in joined {
-            guard let entry = names[name], entry.isLive, result.count < limit else { continue }
-            result.append(
+        for name in joined where found.count < limit {
+            guard let entry = names[name], entry.isLive else { continue }
+            found.append(
                 KeyedEntry(key: EntryKey(directory: directory, name: name), entry: entry))
         }
-        let exists = pages.contains { $0.existence.isMarked } || !result.isEmpty
-        return .page(result, exists: exists, more: end != nil || result.count == limit)
+        if let last = found.last, found.count >= limit {
+            let isEnd = end == nil && joined.last == last.key.name
+            outcome = .page(found, exists: true, next: isEnd ? nil : last.key.name)
+        } else if let end {
+            after = end
+            round += 1
+            ask(time, &directives)
+        } else {
+            outcome = .page(found, exists: isMarked || !found.isEmpty, next: nil)
+        }
     }
 }

@@ -160,9 +160,9 @@ extension Register {
     /// An accepted version that a committed one knew of is settled.
     private mutating func clearAccepted(coveredBy version: RegisterVersion) {
         guard let accepted = ballot?.accepted else { return }
-        if accepted.version.dot == version.dot {
-            ballot?.settle(accepted.ballot)
-        } else if version.covers(accepted.version) {
+        // How many had promised the ballot is not known here: what others accepted under lower ones
+        // is not done with.
+        if accepted.version.dot == version.dot || version.covers(accepted.version) {
             ballot?.accepted = nil
         }
     }

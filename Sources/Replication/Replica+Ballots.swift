@@ -39,7 +39,6 @@ extension Replica {
         // Committed (and perhaps superseded) already.
         if context.contains(version.dot), !register.lost(version.dot) {
             register.ballot?.promised = ballot
-            register.ballot?.settle(ballot)
             store(register, context, for: key, &tables)
             return .accepted
         }

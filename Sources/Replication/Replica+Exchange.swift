@@ -95,13 +95,15 @@ extension Replica {
     }
 
     static func partitions(_ tables: some ReplicaTables) -> ReplicaReply {
-        .partitions(
+        let unsettled = Set(tables.unsettled(before: .seconds(Int64.max)).map(\.partition))
+        return .partitions(
             tables.partitions.compactMap { partition in
                 let state = tables.state(of: partition)
                 // Of some only the counter is left: nothing that could be compared or handed back.
                 guard state.itemCount > 0 || state.sum != .zero else { return nil }
                 return PartitionSum(
-                    partition: partition, sum: state.sum, itemCount: state.itemCount)
+                    partition: partition, sum: state.sum, itemCount: state.itemCount,
+                    hasUnsettled: unsettled.contains(partition))
             })
     }
 }

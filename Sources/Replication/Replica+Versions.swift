@@ -150,13 +150,17 @@ extension Replica {
     }
 
     static func commit(
-        _ key: RegisterKey, _ version: RegisterVersion, listed: Bool,
+        _ key: RegisterKey, _ version: RegisterVersion, listed: Bool, settled: Ballot?,
         _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         var register = tables.register(key) ?? Register()
         var context = tables.state(of: key.partition).context
         let before = register
         register.commit(version, in: &context)
+        if let settled {
+            if register.ballot == nil { register.ballot = BallotSlot(promised: settled) }
+            register.ballot?.settle(settled)
+        }
         store(register, context, for: key, &tables)
         note(before, register, of: key, listed: listed, &tables, &outcome)
         return .committed

@@ -69,11 +69,16 @@ package struct PartitionSum: Hashable, Sendable {
     package var partition: Partition
     package var sum: Fingerprint
     package var itemCount: Int
+    /// Whether there is something prepared or in a ballot, which no sum tells.
+    package var hasUnsettled: Bool
 
-    package init(partition: Partition, sum: Fingerprint, itemCount: Int) {
+    package init(
+        partition: Partition, sum: Fingerprint, itemCount: Int, hasUnsettled: Bool = false
+    ) {
         self.partition = partition
         self.sum = sum
         self.itemCount = itemCount
+        self.hasUnsettled = hasUnsettled
     }
 }
 

@@ -10,7 +10,8 @@ package enum ReplicaRequest: Sendable {
     case prepare(RegisterKey, RegisterVersion)
     /// Makes a version visible, whether it was prepared here or not. Unless `listed` (its
     /// directory's entry is known to be durable), the entry is put into the outbox.
-    case commit(RegisterKey, RegisterVersion, listed: Bool)
+    /// `settled`: the ballot that decided it, where a majority had promised that.
+    case commit(RegisterKey, RegisterVersion, listed: Bool, settled: Ballot? = nil)
     /// Takes a prepared version back: the operation turned out to have been applied before.
     case withdraw(RegisterKey, Dot)
     case read(RegisterKey)

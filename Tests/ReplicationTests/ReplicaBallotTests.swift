@@ -45,6 +45,19 @@ import Testing
         #expect(isAccepted(run(.accept(key, low, whole), on: &a)))
     }
 
+    /// What one disk decided alone is committed, and takes nothing away that others accepted under
+    /// a lower ballot and acknowledged.
+    @Test mutating func aCommitSettlesNothingUnlessAMajorityHadPromised() {
+        let accepted = version(dot(1, 1), time: 10)
+        _ = run(.accept(key, low, accepted), on: &a)
+        _ = run(.commit(key, accepted, listed: true), on: &a)
+        #expect(a.register(key)?.ballot == BallotSlot(promised: low))
+        _ = run(.accept(key, low, accepted), on: &a)
+        #expect(a.register(key)?.ballot?.settled == nil)
+        _ = run(.commit(key, accepted, listed: true, settled: low), on: &a)
+        #expect(a.register(key)?.ballot?.settled == low)
+    }
+
     @Test mutating func acceptedIsInvisibleUntilCommitted() {
         let accepted = version(dot(1, 1), time: 10)
         _ = run(.accept(key, low, accepted), on: &a)
@@ -57,7 +70,7 @@ import Testing
             return
         }
         #expect(a.register(key)?.head == nil)
-        _ = run(.commit(key, accepted, listed: true), on: &a)
+        _ = run(.commit(key, accepted, listed: true, settled: low), on: &a)
         #expect(a.register(key)?.head == accepted)
         #expect(a.register(key)?.ballot?.accepted == nil)
         #expect(a.unsettled(before: .seconds(9)) == [])
