@@ -16,7 +16,7 @@ package struct Canaries: OptionSet, Sendable {
     package static let distrustsReturning = Canaries(rawValue: 1 << 4)
     /// Reconciliation never runs.
     package static let neverReconciles = Canaries(rawValue: 1 << 5)
-    /// Partitions are never moved to new holders.
+    /// Partitions are never moved to new holders, nor handed back to them.
     package static let neverMoves = Canaries(rawValue: 1 << 6)
     /// A copy is dropped without asking the holders.
     package static let dropsUnconfirmed = Canaries(rawValue: 1 << 7)

@@ -272,15 +272,16 @@ extension ClusterNode {
 
     /// A planned leave: the layout goes on without this node, which hands over what it has.
     private mutating func leave(_ id: UInt64, _ turn: inout Turn) {
-        upkeep.isLeaving = true
-        announce(&turn)
         let wall = turn.now.wallMilliseconds
         let own = configuration.node
         let failure = change(&turn) { (state, clock) throws(ChangeError) in
             try state.removeMember(own, clock: &clock, wallMilliseconds: wall)
         }
+        if failure == nil {
+            upkeep.isLeaving = true
+            announce(&turn)
+        }
         guard let task = tasks.removeValue(forKey: id) else { return }
-        if failure != nil { upkeep.isLeaving = false }
         failure == nil
             ? answerWhenSaved(task.origin, .done, &turn)
             : finish(task.origin, .unavailable(.clockInDoubt), &turn)

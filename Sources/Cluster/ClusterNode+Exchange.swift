@@ -194,14 +194,19 @@ extension ClusterNode {
         upkeep.isForeignDue = false
         let own = configuration.node
         sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
-        guard layouts.newest != nil else { return }
+        guard layouts.newest != nil, !configuration.canaries.contains(.neverMoves) else { return }
         upkeep.forgetConfirmations(except: sums.foreign)
         // A holder that confirmed long ago may be dead by now: it is asked again before the end,
         // together with those that are half as old, so that all are fresh at one time.
         let isLast = mayForget
         let since = isLast ? turn.now.monotonic - ClusterLimits.confirmationAge : nil
         let renewed = since.map { $0 + ClusterLimits.confirmationAge / 2 }
-        for partition in sums.foreign.prefix(ClusterLimits.mergeCountMax) {
+        // In turn: those that wait for a holder that is away hold up no others.
+        let start = upkeep.handedBack.flatMap { last in sums.foreign.firstIndex { last < $0 } } ?? 0
+        let turns = sums.foreign[start...] + sums.foreign[..<start]
+        let round = turns.prefix(ClusterLimits.mergeCountMax)
+        upkeep.handedBack = round.last
+        for partition in round {
             let sum = sums.sum(of: partition)
             let holders = layouts.targets(for: partition).layouts.last ?? []
             let isConfirmed = holders.allSatisfy {

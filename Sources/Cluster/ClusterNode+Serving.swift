@@ -48,7 +48,9 @@ extension ClusterNode {
         _ answer: Answer, to peer: NodeID, _ request: UInt64, _ turn: inout Turn
     ) {
         guard case .replica(.partitions(let all)) = answer else { return }
-        let held = all.filter { layouts.isHolder(peer, of: $0.partition) }
+        let held =
+            configuration.canaries.contains(.movesEverything)
+            ? all : all.filter { layouts.isHolder(peer, of: $0.partition) }
         turn.send(
             .reply(PeerReply(id: request, disk: disk, body: .partitions(held))), to: peer)
     }

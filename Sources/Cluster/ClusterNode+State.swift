@@ -88,8 +88,6 @@ extension ClusterNode {
         obey(directives, &turn)
     }
 
-    func obeyable(_ directives: [GossipDirective]) -> Bool { !directives.isEmpty }
-
     mutating func obey(_ directives: [GossipDirective], _ turn: inout Turn) {
         for directive in directives {
             switch directive {
@@ -147,6 +145,18 @@ extension ClusterNode {
         self.clock = clock
         obey(directives, &turn)
         return nil
+    }
+
+    private static let clockUnit = UInt64(ClusterLimits.clockSaveInterval.milliseconds) << 16
+
+    /// Where nothing was stamped nothing is saved: an idle node writes nothing.
+    mutating func saveClock(_ turn: inout Turn) {
+        guard turn.now.monotonic >= upkeep.nextClockSave,
+            clock.last.value &- upkeep.savedClock.value >= Self.clockUnit
+        else { return }
+        upkeep.nextClockSave = turn.now.monotonic + ClusterLimits.clockSaveInterval
+        upkeep.savedClock = clock.last
+        store(.save([MetaRow(.clock, NodeMemory.encode(clock.last.value))]), .nothing, &turn)
     }
 
     // MARK: The cluster and its layouts

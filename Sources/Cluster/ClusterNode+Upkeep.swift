@@ -44,7 +44,10 @@ extension ClusterNode {
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
         case (.audit, .replica(.audit(let files, let directories, let entries))):
             audit(files, directories, entries, &turn)
-        case (.aged, .replica(.aged(let registers, _))): age(registers, &turn)
+        case (.aged, .replica(.aged(let registers, let next))):
+            // In turn: those that wait for a holder that is away hold up no others.
+            upkeep.agedAfter = next
+            age(registers, &turn)
         default: break
         }
     }
@@ -133,7 +136,7 @@ extension ClusterNode {
                 keptBefore: before(
                     configuration.canaries.contains(.dropsLosers) ? .zero : configuration.retention),
                 tombstonesBefore: before(ClusterLimits.tombstoneAge),
-                limit: ClusterLimits.agedCountMax),
+                after: upkeep.agedAfter, limit: ClusterLimits.agedCountMax),
             .upkeep(.aged), &turn)
     }
 

@@ -62,6 +62,9 @@ package struct ClusterNode: Sendable {
             configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
         upkeep.remembered = NodeMemory.peers(disk)
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
+        // A planned leave goes on in the next life.
+        let own = gossip.state.register(of: configuration.node)
+        upkeep.isLeaving = own?.disk == disk.id && own?.facts.flags.contains(.isLeaving) == true
         var turn = Turn(now: now, generator: generator, directives: [])
         _ = layouts.update(gossip.state.layouts)
         // Nothing is said under a life that a crash could make forgotten.
@@ -200,6 +203,7 @@ package struct ClusterNode: Sendable {
         stateTick(&turn)
         operationsTick(&turn)
         tasksTick(&turn)
+        saveClock(&turn)
         // By layouts of which one may be missing nothing is moved, compared or dropped.
         guard !isEstablished || gossip.isInformed else { return }
         takeOverTick(&turn)
@@ -208,6 +212,9 @@ package struct ClusterNode: Sendable {
     }
 
     var isRunning: Bool { phase == .running }
+
+    /// Whether the node was asked to leave, in this life or one before.
+    package var isLeaving: Bool { upkeep.isLeaving }
 
     // For checkers and status; never for decisions of other nodes.
 

@@ -46,6 +46,10 @@ package enum ClusterLimits {
     /// Between two comparisons with fellow holders.
     package static let compareInterval = Duration.seconds(2)
 
+    /// Between two rows with the hybrid clock's reading: versions are above all that is known of
+    /// their path anyway; for settings and layouts a wall clock that was set back must not matter.
+    package static let clockSaveInterval = Duration.seconds(1)
+
     /// Between two rounds of upkeep: settling, outbox.
     package static let upkeepInterval = Duration.seconds(1)
 

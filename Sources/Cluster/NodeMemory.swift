@@ -12,8 +12,12 @@ enum NodeMemory {
 
     static func life(_ disk: NodeDisk) -> UInt64 { number(disk.meta[.life]) ?? 0 }
 
+    /// Above all that an earlier life can have stamped since it saved its clock last.
     static func clock(_ disk: NodeDisk) -> HybridTime {
-        HybridTime(value: number(disk.meta[.clock]) ?? 0)
+        let saved = number(disk.meta[.clock]) ?? 0
+        let margin = UInt64(ClusterLimits.clockSaveInterval.milliseconds * 2) << 16
+        return HybridTime(
+            value: saved == 0 ? 0 : saved.addingReportingOverflow(margin).partialValue)
     }
 
     static func state(_ disk: NodeDisk, _ configuration: NodeConfiguration) -> ClusterState {

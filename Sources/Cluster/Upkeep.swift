@@ -27,7 +27,10 @@ struct Upkeep: Sendable {
     var nextCompare = Duration.zero
     var nextHandBack = Duration.zero
     var nextAge = Duration.zero
+    var agedAfter: Partition?
     var nextAudit = Duration.zero
+    var nextClockSave = Duration.zero
+    var savedClock = HybridTime.zero
     /// Entries that an audit found wrong, and when first.
     var wrongEntries: [EntryKey: WrongEntry] = [:]
 
@@ -54,6 +57,8 @@ struct Upkeep: Sendable {
 
     var isLeaving = false
     var isForeignDue = false
+    /// The last partition that was worked on to be handed back: the next round goes on behind it.
+    var handedBack: Partition?
 
     /// See `NodeFlags.lacksHolders`; and since when everybody is there again.
     var lacksHolders = false

@@ -63,6 +63,8 @@ package struct BallotOperation: Sendable {
     /// Of the ballots that others promised: the next attempt is above it. What was promised to this
     /// one counts for this one alone.
     private var roundSeen: UInt64 = 0
+    /// The clock above which those who refused a version take one.
+    private var refusedAbove = HybridTime.zero
     private var round: UInt32 = 0
     private var attempt = 0
     private var tally: Tally
@@ -150,7 +152,8 @@ package struct BallotOperation: Sendable {
         case (_, .ballotTooLow(let promised)):
             roundSeen = max(roundSeen, promised.round)
             rejected = true
-        case (_, .refused):
+        case (_, .refused(_, let above)):
+            refusedAbove = max(refusedAbove, above)
             rejected = true
         default: break
         }
@@ -199,6 +202,7 @@ package struct BallotOperation: Sendable {
         isAdopted = false
         phase = .promising
         ask(.promise(key, ballot), &directives)
+        if open.isEmpty { phase = .finished(.failed(.noQuorum)) }
     }
 
     private mutating func ask(
@@ -281,6 +285,11 @@ package struct BallotOperation: Sendable {
             overtaken = version
             unsettled = nil
         }
+        if let version = unsettled, joined.head == nil, version.version.time <= refusedAbove {
+            // Where a tombstone was dropped since, nobody accepts it as it is any more.
+            overtaken = version
+            unsettled = nil
+        }
         commitStranded(context, settled, &directives)
         switch purpose {
         case .settle:
@@ -300,6 +309,10 @@ package struct BallotOperation: Sendable {
                 return renewHead(time, &directives)
             }
             if let earlier { return confirm(earlier, &directives) }
+            if overtaken != nil, joined.head == nil {
+                isAdopted = true
+                return renewHead(time, &directives)
+            }
             let newest = joined.head
             if overtaken == nil, let newest, !isCommitted(newest) {
                 // The condition would be judged by it and the new version come on top of it, where
@@ -349,12 +362,13 @@ package struct BallotOperation: Sendable {
         }
     }
 
-    /// Makes the newest version again, above and in knowledge of one that was accepted beside it.
+    /// Makes the newest version again, above and in knowledge of one that was accepted beside it; or
+    /// that one, where there is nothing else.
     private mutating func renewHead(
         _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
     ) {
-        guard let head = joined.head else { return }
-        mint(head.value, head.operation, renewing: true, time, &directives)
+        guard let source = joined.head ?? overtaken else { return }
+        mint(source.value, source.operation, renewing: true, time, &directives)
     }
 
     private mutating func mint(
@@ -362,7 +376,7 @@ package struct BallotOperation: Sendable {
         _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
     ) {
         var cover = joined.knownContext
-        var above = joined.latestTime
+        var above = max(joined.latestTime, refusedAbove)
         for answer in answers {
             // Also what was prepared and counts for nothing: a holder accepts what knows all it has.
             var versions = answer.register.prepared

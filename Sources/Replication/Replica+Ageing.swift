@@ -90,32 +90,23 @@ extension Replica {
     }
 
     static func aged(
-        keptBefore: HybridTime, tombstonesBefore: HybridTime, limit: Int,
+        keptBefore: HybridTime, tombstonesBefore: HybridTime, after: Partition?, limit: Int,
         _ tables: some ReplicaTables
     ) -> ReplicaReply {
-        var registersFound: [AgedRegister] = []
-        var entriesFound: [KeyedEntry] = []
-        for partition in tables.partitions {
-            let (registers, entries) = tables.contents(of: partition)
-            for item in registers {
+        var found: [AgedRegister] = []
+        for partition in tables.partitions where after.map({ $0 < partition }) ?? true {
+            for item in tables.contents(of: partition).0 {
                 let kept = item.register.kept.filter { $0.since < keptBefore }.map(\.dot)
                 let head = item.register.head
                 let tombstone = head.flatMap { head in
                     head.value.isDeleted && head.version.time < tombstonesBefore ? head.dot : nil
                 }
                 guard !kept.isEmpty || tombstone != nil else { continue }
-                registersFound.append(
-                    AgedRegister(key: item.key, kept: kept, tombstone: tombstone))
-                if registersFound.count >= limit { return .aged(registersFound, entriesFound) }
-            }
-            for item in entries where !item.entry.isLive {
-                guard let rank = item.entry.latestRank, rank.time < tombstonesBefore,
-                    entriesFound.count < limit
-                else { continue }
-                entriesFound.append(item)
+                found.append(AgedRegister(key: item.key, kept: kept, tombstone: tombstone))
+                if found.count >= limit { return .aged(found, next: partition) }
             }
         }
-        return .aged(registersFound, entriesFound)
+        return .aged(found, next: nil)
     }
 }
 

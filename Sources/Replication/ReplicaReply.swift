@@ -28,7 +28,8 @@ package enum ReplicaReply: Sendable {
     case unsettled([RegisterKey], [PreparedVersions], more: Bool)
     case outbox([OutboxItem])
     case partitions([PartitionSum])
-    case aged([AgedRegister], [KeyedEntry])
+    /// `next`: the partition to go on after; nil where all were looked at.
+    case aged([AgedRegister], next: Partition?)
     /// The newest versions of the partition's files, its directories, and its entries.
     case audit([AuditedFile], [AuditedDirectory], [KeyedEntry])
     case done

@@ -55,8 +55,10 @@ package enum ReplicaRequest: Sendable {
     case forget(Partition, ifSum: Fingerprint)
     /// The partitions that are not empty, with their sums.
     case partitions
-    /// Candidates for expiry and removal: kept versions since before, tombstones before.
-    case aged(keptBefore: HybridTime, tombstonesBefore: HybridTime, limit: Int)
+    /// Candidates for expiry and removal: kept versions since before, tombstones before; in
+    /// partitions after `after`, as far as `limit` goes.
+    case aged(
+        keptBefore: HybridTime, tombstonesBefore: HybridTime, after: Partition?, limit: Int)
 
     /// Whether an answer must wait for a sync.
     package var changes: Bool {

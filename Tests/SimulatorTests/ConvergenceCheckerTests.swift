@@ -48,15 +48,18 @@ import Testing
     }
 
     @Test func droppingLeavesEnoughCopies() {
-        var checker = NeverBelowMinimum(factor: 3)
-        func drop(_ checker: NeverBelowMinimum, _ count: Int) -> Violation? {
-            checker.dropped(
-                by: 4, counts: [(Support.path, count)], memberCount: 5, lostDiskCount: 0, at: 1)
+        func drop(_ count: Int, factor: Int = 3, members: Int = 5, lost: Int = 0) -> Violation? {
+            NeverBelowMinimum.dropped(
+                by: 4, counts: [(Support.path, count)], factor: factor, memberCount: members,
+                lostDiskCount: lost, at: 1)
         }
-        #expect(drop(checker, 3) == nil)
-        #expect(drop(checker, 2) != nil)
-        checker.asked(for: 2)
-        #expect(drop(checker, 2) == nil)
+        #expect(drop(3) == nil)
+        #expect(drop(2) != nil)
+        #expect(drop(2, factor: 2) == nil)
+        #expect(drop(2, members: 2) == nil)
+        // A holder that confirmed may have been lost since; but one copy there always is.
+        #expect(drop(2, lost: 1) == nil)
+        #expect(drop(0, factor: 1, lost: 1) != nil)
     }
 
     private func listings(_ names: [String], _ final: inout FinalState) {
@@ -138,15 +141,23 @@ import Testing
             checker.heard(by: host, of: 2, state: "dead", at: .seconds(3), isUp: false)
         }
         #expect(checker.look(up: [0, 1], at: .seconds(4)) == nil)
+        #expect(checker.detectionTimes == [])
+        #expect(checker.look(up: [0, 1], at: .seconds(40)) == nil)
+        #expect(checker.detectionTimes == [.seconds(4)])
+        // One that comes while others start or die says nothing of how soon a death is known.
+        checker.started(3, at: .seconds(45))
+        checker.died(1, at: .seconds(50))
+        checker.heard(by: 0, of: 1, state: "dead", at: .seconds(51), isUp: false)
+        #expect(checker.look(up: [0], at: .seconds(100)) == nil)
         #expect(checker.detectionTimes == [.seconds(4)])
         var slow = DeadIsKnown(Support.options())
         slow.died(2, at: 0)
         #expect(slow.look(up: [0, 1], at: .seconds(60)) != nil)
-        for host in 0..<2 { slow.started(host) }
+        for host in 0..<2 { slow.started(host, at: .seconds(60)) }
         #expect(slow.look(up: [0, 1], at: .seconds(60)) == nil)
         var misled = DeadIsKnown(Support.options())
         misled.died(2, at: 0)
-        for host in 0..<2 { misled.started(host) }
+        for host in 0..<2 { misled.started(host, at: 0) }
         misled.heard(by: 1, of: 2, state: "alive", at: 5, isUp: false)
         #expect(misled.look(up: [0, 1], at: .seconds(60)) != nil)
         var wrong = DeadIsKnown(Support.options())

@@ -2,7 +2,6 @@
 struct Checkers {
     var acknowledgedWrites: AcknowledgedWritesAreDurable
     var noStaleReads: NoStaleReads
-    var neverBelowMinimum: NeverBelowMinimum
     var movedBytes = MovedBytesNearOptimal()
     var bounded = BoundedMemoryAndMessages()
     var settingsReachAll = SettingsReachAll()
@@ -26,7 +25,6 @@ struct Checkers {
     init(_ options: SimulationOptions) {
         acknowledgedWrites = AcknowledgedWritesAreDurable(policy: options.policy)
         noStaleReads = NoStaleReads()
-        neverBelowMinimum = NeverBelowMinimum(factor: options.replicationFactor)
         deadIsKnown = DeadIsKnown(options)
     }
 }

@@ -8,9 +8,17 @@ struct DeadIsKnown {
         let time: Nanoseconds
         /// By host: who does not take it for alive.
         var heard: [Bool]
-        /// When half had heard, for the report.
-        var isKnown = false
+        /// When all had heard.
+        var known: Nanoseconds?
+        /// Whether nobody else died or started shortly before, or until all had heard.
+        var isAlone: Bool
+        var isCounted = false
     }
+
+    /// A death counts for the report's times if the node stays dead for so long, however soon it is
+    /// known, and if nothing else happened for as long before.
+    private static let countedAfter = Nanoseconds.seconds(40)
+    private var lastChange = -DeadIsKnown.countedAfter
 
     private let capacity: Int
     /// A single death on a network without other faults must be known by then.
@@ -31,13 +39,25 @@ struct DeadIsKnown {
     }
 
     mutating func died(_ host: Int, at time: Nanoseconds) {
+        disturb()
         deaths.append(
-            Death(host: host, time: time, heard: Array(repeating: false, count: capacity)))
+            Death(
+                host: host, time: time, heard: Array(repeating: false, count: capacity),
+                isAlone: time - lastChange >= Self.countedAfter))
+        lastChange = time
+    }
+
+    private mutating func disturb() {
+        for index in deaths.indices where deaths[index].known == nil {
+            deaths[index].isAlone = false
+        }
     }
 
     /// Who starts after a death takes the dead node for nothing, until it hears that it is alive.
-    mutating func started(_ host: Int) {
+    mutating func started(_ host: Int, at time: Nanoseconds) {
         deaths.removeAll { $0.host == host }
+        disturb()
+        lastChange = time
         for index in deaths.indices { deaths[index].heard[host] = true }
     }
 
@@ -67,12 +87,17 @@ struct DeadIsKnown {
                     + " which is well")
         }
         for index in deaths.indices {
-            if !deaths[index].isKnown, up.allSatisfy({ deaths[index].heard[$0] }) {
-                deaths[index].isKnown = true
-                detectionTimes.append(time - deaths[index].time)
+            if deaths[index].known == nil, up.allSatisfy({ deaths[index].heard[$0] }) {
+                deaths[index].known = time
             }
+            let death = deaths[index]
+            guard death.isAlone, !death.isCounted, let known = death.known,
+                time - death.time >= Self.countedAfter
+            else { continue }
+            deaths[index].isCounted = true
+            detectionTimes.append(known - death.time)
         }
-        guard isDeathBounded, deaths.count == 1, let death = deaths.first, !death.isKnown,
+        guard isDeathBounded, deaths.count == 1, let death = deaths.first, death.known == nil,
             time - death.time > timeMax
         else { return nil }
         return Violation(

@@ -110,7 +110,6 @@ struct Host {
         failsNextSync = false
         life += 1
         wakeAt = .max
-        isLeaving = false
     }
 
     mutating func replaceDisk(_ disk: NodeDisk, number: Int) {

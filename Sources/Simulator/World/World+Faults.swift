@@ -83,7 +83,6 @@ extension World {
             hosts[host].isLeaving = true
             _ = ask(host, .leave, .leaver(host))
         case .replicationFactor(let factor, let host):
-            checkers.neverBelowMinimum.asked(for: factor)
             checkers.movedBytes.stop()
             if let host = upHost(host) {
                 _ = ask(host, .setReplicationFactor(factor), .administrator)

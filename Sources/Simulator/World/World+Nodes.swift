@@ -17,8 +17,9 @@ extension World {
         brains[host] = ClusterNode(
             hosts[host].configuration, disk: hosts[host].synced, now: hosts[host].time(now),
             using: &generators[host], into: &directives)
+        hosts[host].isLeaving = brains[host]?.isLeaving ?? false
         perform(host)
-        checkers.deadIsKnown.started(host)
+        checkers.deadIsKnown.started(host, at: now)
     }
 
     /// The process is gone. What was written and not synced survives up to a random point.

@@ -147,11 +147,11 @@ extension World {
         // Who leaves, or was taken out, does not count: by the layout that the dropping node is in.
         let members = brains[host]?.activeLayouts.last?.members ?? []
         let memberCount = members.count { $0.node != hosts[host].configuration.node }
-        let lostDiskCount = disks.count { !$0.isIntact }
         report(
-            checkers.neverBelowMinimum.dropped(
-                by: host, counts: counts, memberCount: memberCount, lostDiskCount: lostDiskCount,
-                at: now))
+            NeverBelowMinimum.dropped(
+                by: host, counts: counts,
+                factor: brains[host]?.activeLayouts.last?.replicationFactor ?? 1,
+                memberCount: memberCount, lostDiskCount: lostDisks.count, at: now))
     }
 }
 
