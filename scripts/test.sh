@@ -36,7 +36,8 @@ simulate() {
     # that loses one datagram in twenty.
     "$sim" --nodes 10 --seeds 200 --faults kills --no-shrink
     "$sim" --nodes 1000 --seed 7 --minutes 2 --faults kills --no-shrink
-    "$sim" --nodes 100 --seed 7 --hours 24 --faults drizzle --clients 2 --no-shrink
+    "$sim" --nodes 100 --seed 7 --hours 24 --faults drizzle --clients 1 --think-milliseconds 60000 \
+        --no-shrink
 }
 recorder() { Tests/CrashRecorder/check.sh "$CLUSTERF_RECORDER"; }
 processes() {
