@@ -20,7 +20,7 @@ package struct Gossip: Sendable {
 
     /// Whether this node knows what the cluster agreed on, as of some time in this life or one
     /// before: a rumor alone may bring a layout without the one before it, or without the settings.
-    /// Who is not informed places nothing, answers no client, and confirms nobody else.
+    /// Who is not informed places nothing and answers no client, and its word alone informs nobody.
     package internal(set) var isInformed = false
     var question: (sum: Fingerprint, at: Duration)?
     /// Peers that know the same and are not informed either. Most members together are: else a

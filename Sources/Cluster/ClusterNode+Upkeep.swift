@@ -13,7 +13,9 @@ extension ClusterNode {
                 upkeep.settleRounds -= 1
                 let before = upkeep.isSettledOnce ? now - ReplicationLimits.settleAfter : nil
                 upkeep.isSettledOnce = true
-                ask(self: .settle(preparedBefore: before), .upkeep(.settled), &turn)
+                ask(
+                    self: .settle(preparedBefore: before, after: upkeep.settledAfter),
+                    .upkeep(.settled), &turn)
             }
             if upkeep.hasOutbox, !configuration.canaries.contains(.forgetsEntries) {
                 upkeep.hasOutbox = false
@@ -39,6 +41,9 @@ extension ClusterNode {
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
+            // In turn: those whose holders are away hold up no others.
+            let isFull = keys.count + prepared.count >= ReplicationLimits.settleCountMax
+            upkeep.settledAfter = isFull ? (keys + prepared.map(\.key)).max() : nil
             settleBallots(keys, prepared, &turn)
             settlePrepared(prepared.filter { !keys.contains($0.key) }, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)

@@ -22,6 +22,8 @@ struct Upkeep: Sendable {
     /// only later.
     var settleRounds = 0
     var isSettledOnce = false
+    /// Where the next look goes on.
+    var settledAfter: RegisterKey?
 
     var nextUpkeep = Duration.zero
     var nextCompare = Duration.zero

@@ -3,7 +3,8 @@ import Model
 // What time does: prepared versions are found again, kept ones and tombstones go.
 extension Replica {
     static func settle(
-        preparedBefore limit: Duration?, _ tables: inout some ReplicaTables, _ now: Duration,
+        preparedBefore limit: Duration?, after: RegisterKey?, _ tables: inout some ReplicaTables,
+        _ now: Duration,
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         if limit == nil {
@@ -18,7 +19,8 @@ extension Replica {
         // A promise whose proposer has long given up binds nobody.
         let old = Set(
             tables.unsettled(before: preparedBefore - ReplicationLimits.promiseAge))
-        for key in tables.unsettled(before: preparedBefore) {
+        for key in tables.unsettled(before: preparedBefore)
+        where after.map({ $0 < key }) ?? true {
             if inBallot.count + prepared.count >= ReplicationLimits.settleCountMax { break }
             guard var register = tables.register(key) else {
                 tables.setUnsettled(nil, for: key)

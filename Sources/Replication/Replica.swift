@@ -68,7 +68,8 @@ package enum Replica {
             tables.addOutbox(row)
             outcome.hasOutbox = true
             return .done
-        case .settle(let before): return settle(preparedBefore: before, &tables, now, &outcome)
+        case .settle(let before, let after):
+            return settle(preparedBefore: before, after: after, &tables, now, &outcome)
         case .outbox(let limit): return outbox(limit: limit, tables)
         case .outboxDone(let rows):
             for row in rows { tables.removeOutbox(row) }

@@ -42,7 +42,8 @@ package enum ReplicaRequest: Sendable {
     /// Names what has been prepared for long and the registers whose ballot is unsettled: whether it
     /// is to be committed is not for one disk to say. Nil at the start of a life: what an earlier one prepared is due at once, and ages count from
     /// now, for monotonic times of another boot mean nothing.
-    case settle(preparedBefore: Duration?)
+    /// At most `ReplicationLimits.settleCountMax` of them, behind `after`.
+    case settle(preparedBefore: Duration?, after: RegisterKey? = nil)
     case outbox(limit: Int)
     case outboxDone([OutboxRow])
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.

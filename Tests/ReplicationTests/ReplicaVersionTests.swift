@@ -130,6 +130,33 @@ import Testing
         #expect(a.unsettled(before: .seconds(9)) == [])
     }
 
+    /// Those whose holders are away stay; the ones behind them are named all the same.
+    @Test mutating func allThatIsUnsettledIsNamedInTurn() {
+        let count = ReplicationLimits.settleCountMax + 10
+        for number in 0..<count {
+            let key = RegisterKey.file(path("/f\(1_000 + number)"))
+            let assignment = Assignment(
+                key: key, value: file(1), operation: operation(UInt64(number)),
+                time: HybridTime(value: 1))
+            _ = run(.assign(assignment), on: &a)
+        }
+        var named: [RegisterKey] = []
+        var after: RegisterKey?
+        for _ in 0..<2 {
+            let outcome = a.execute(
+                .settle(preparedBefore: .seconds(1), after: after), at: .seconds(3))
+            guard case .unsettled([], let prepared, more: true) = outcome.reply else {
+                Issue.record("\(outcome.reply)")
+                return
+            }
+            #expect(prepared.count <= ReplicationLimits.settleCountMax)
+            named += prepared.map(\.key)
+            after = named.last
+        }
+        #expect(named.count == count)
+        #expect(Set(named).count == count)
+    }
+
     @Test mutating func aCommitThatComesTwiceOrAfterItsOverwritingChangesNothing() {
         let first = committed(on: &a, operation: 1, time: 10)
         _ = committed(on: &a, operation: 2, time: 20)
