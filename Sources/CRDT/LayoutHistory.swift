@@ -33,6 +33,10 @@ package import Model
 /// partition that it holds, a quorum of every other active layout, from peers that had this layout
 /// active too (their `activeDigest` was its own). From then on no write of those that do not know
 /// the layout finds a quorum, and what was written before is here: only so may the older go.
+/// Of a layout that can have become complete nowhere no quorum is needed, since whoever wrote by it
+/// wrote by one below as well. That is known where one of its members, that knows a later layout and
+/// so declares only later ones, never declared it. (Else a layout of two members, published on one
+/// side of a cut and never complete, would hold up all later ones once one of the two is gone.)
 ///
 /// **Completeness is remembered, not recomputed.** It is an element of the state: the mark on an
 /// active layout. The state is thus (draft, active layouts, marks); the retired are those strictly

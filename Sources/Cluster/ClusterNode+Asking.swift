@@ -7,7 +7,11 @@ import Replication
 extension ClusterNode {
     mutating func store(_ request: StorageRequest, _ waiting: Waiting, _ turn: inout Turn) {
         let number = nextID()
-        requests.add(number, .init(node: configuration.node, deadline: nil, waiting: waiting))
+        requests.add(
+            number,
+            .init(
+                node: configuration.node, deadline: nil, since: turn.now.monotonic,
+                waiting: waiting))
         turn.directives.append(.storage(StorageTicket(number: number), request))
     }
 
@@ -55,7 +59,7 @@ extension ClusterNode {
             switch reply.body {
             case .replica(let reply): .replica(reply)
             case .client(let answer): .client(answer)
-            case .partitions(let sums): .partitions(sums)
+            case .partitions(let sums, let declared): .partitions(sums, declared: declared)
             case .reconciled(let reply): .reconciled(reply)
             case .done: .done
             case .layoutsDiffer: .layoutsDiffer

@@ -1,6 +1,7 @@
 import CRDT
 import Membership
 import Model
+import Placement
 import Replication
 
 // Exchanges of partitions with peers: after a comparison, a change of layout, and to hand back.
@@ -26,6 +27,12 @@ extension ClusterNode {
         compareTick(&turn)
         handBackTick(&turn)
         startExchanges(&turn)
+        for id in exchanges.keys.sorted() {
+            guard case .held(let items, let withUnsettled, let until) = exchanges[id]?.step,
+                until <= turn.now.monotonic
+            else { continue }
+            fetch(id, items, withUnsettled: withUnsettled, &turn)
+        }
     }
 
     private mutating func startExchanges(_ turn: inout Turn) {
@@ -98,7 +105,7 @@ extension ClusterNode {
         guard let exchange = exchanges[id] else { return }
         let partition = exchange.partition
         switch exchange.step {
-        case .waiting: break
+        case .waiting, .held: break
         case .items:
             let keys = exchange.differing
             let ballots =
@@ -125,6 +132,9 @@ extension ClusterNode {
             exchanges[id]?.step = .merging
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
             let forThem = exchange.toTell(exchange.own, exchange.theirs)
+            if exchange.isMove {
+                throttle.moved(exchange.movedByteCount, now: turn.now.monotonic)
+            }
             var context = exchange.own.context
             if configuration.canaries.contains(.distrustsReturning) {
                 context.formUnion(exchange.theirs.context)
@@ -158,7 +168,14 @@ extension ClusterNode {
     private mutating func fetch(
         _ id: UInt64, _ items: [ItemKey], withUnsettled: Bool, _ turn: inout Turn
     ) {
-        guard let partition = exchanges[id]?.partition else { return }
+        guard let exchange = exchanges[id] else { return }
+        let partition = exchange.partition
+        // Moving yields to clients; what holders lack of each other is not put off.
+        if exchange.isMove, let wait = throttle.wait(now: turn.now.monotonic) {
+            exchanges[id]?.step = .held(
+                items, withUnsettled: withUnsettled, until: turn.now.monotonic + wait)
+            return
+        }
         let fetched = Array(items.prefix(ClusterLimits.mergeCountMax))
         exchanges[id]?.step = .fetching
         exchanges[id]?.asked = fetched
@@ -176,61 +193,12 @@ extension ClusterNode {
         case .takeOver: took(from: exchange.peer, succeeded: succeeded)
         case .handBack:
             if succeeded, let disk = exchange.peerDisk {
-                upkeep.confirm(
-                    exchange.partition, by: Target(node: exchange.peer, disk: disk),
-                    sum: exchange.sum, at: turn.now.monotonic)
+                upkeep.drops.confirmed(
+                    exchange.partition, by: exchange.peer, disk: disk, sum: exchange.sum,
+                    now: turn.now.monotonic)
             }
         }
         startExchanges(&turn)
-    }
-
-    // MARK: Handing back
-
-    /// What this disk holds in no layout in use goes to the holders, and is dropped when all of
-    /// them have it and all members go by this layout alone.
-    private mutating func handBackTick(_ turn: inout Turn) {
-        guard turn.now.monotonic >= upkeep.nextHandBack else { return }
-        upkeep.nextHandBack = turn.now.monotonic + ClusterLimits.upkeepInterval
-        upkeep.isForeignDue = false
-        let own = configuration.node
-        sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
-        guard layouts.newest != nil, !configuration.canaries.contains(.neverMoves) else { return }
-        upkeep.forgetConfirmations(except: sums.foreign)
-        // A holder that confirmed long ago may be dead by now: it is asked again before the end,
-        // together with those that are half as old, so that all are fresh at one time.
-        let isLast = mayForget
-        let since = isLast ? turn.now.monotonic - ClusterLimits.confirmationAge : nil
-        let renewed = since.map { $0 + ClusterLimits.confirmationAge / 2 }
-        // In turn: those that wait for a holder that is away hold up no others.
-        let start = upkeep.handedBack.flatMap { last in sums.foreign.firstIndex { last < $0 } } ?? 0
-        let turns = sums.foreign[start...] + sums.foreign[..<start]
-        let round = turns.prefix(ClusterLimits.mergeCountMax)
-        upkeep.handedBack = round.last
-        for partition in round {
-            let sum = sums.sum(of: partition)
-            let holders = layouts.targets(for: partition).layouts.last ?? []
-            let isConfirmed = holders.allSatisfy {
-                upkeep.isConfirmed(partition, by: $0, sum: sum, since: since)
-            }
-            if isConfirmed || configuration.canaries.contains(.dropsUnconfirmed) {
-                if isLast {
-                    ask(self: .forget(partition, ifSum: sum), .nothing, &turn)
-                }
-                continue
-            }
-            for holder in holders where isReachable(holder.node) {
-                if upkeep.isConfirmed(partition, by: holder, sum: sum, since: renewed) { continue }
-                addExchange(partition, with: holder.node, .handBack, &turn)
-            }
-        }
-    }
-
-    /// Whether all members go by the newest layout alone (each has declared it synced).
-    private var mayForget: Bool {
-        if configuration.canaries.contains(.dropsUnconfirmed) { return true }
-        let history = gossip.state.layouts
-        return history.active.count == 1 && history.active.allSatisfy(\.isComplete)
-            && layouts.digest == history.activeDigest && !history.hasUnpublished
     }
 }
 

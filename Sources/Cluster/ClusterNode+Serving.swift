@@ -51,8 +51,8 @@ extension ClusterNode {
         let held =
             configuration.canaries.contains(.movesEverything)
             ? all : all.filter { layouts.isHolder(peer, of: $0.partition) }
-        turn.send(
-            .reply(PeerReply(id: request, disk: disk, body: .partitions(held))), to: peer)
+        let body = PeerReply.Body.partitions(held, declared: takeOver.declarations)
+        turn.send(.reply(PeerReply(id: request, disk: disk, body: body)), to: peer)
     }
 
     /// Whether a request was certainly on its way for less than a second. By the wall clocks, where

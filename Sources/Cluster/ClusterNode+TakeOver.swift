@@ -6,7 +6,7 @@ import Replication
 // Taking over partitions after a change of the layout.
 extension ClusterNode {
     mutating func takeOverTick(_ turn: inout Turn) {
-        guard !takeOver.isDone, let newest = layouts.newest else { return }
+        guard !takeOver.isDone, !takeOver.isDeclaring, let newest = layouts.newest else { return }
         guard newest.member(configuration.node)?.disk == disk else {
             takeOver.isDone = true
             return
@@ -43,27 +43,15 @@ extension ClusterNode {
             }
         }
         guard !isWaiting else { return }
-        let isMajority = isMajority(without: skipped, older)
+        let isMajority = takeOver.isMajority(
+            of: older, in: gossip.state.layouts, without: skipped,
+            own: Target(node: configuration.node, disk: disk))
         // Under `available` whoever is there is enough, and what may be missing is said.
         guard isMajority || policy == .available else { return }
         if !isMajority || older.contains(where: { $0.members.contains(where: lacksHolders) }) {
             upkeep.lacksHolders = true
         }
         declareSynced(&turn)
-    }
-
-    /// Whether more than half of the holders of each partition were read, in each layout: with at
-    /// most this many left out, that is so whichever partition it is. A disk that took the place of
-    /// another has not what that one had.
-    private func isMajority(without skipped: Set<NodeID>, _ older: ArraySlice<Layout>) -> Bool {
-        older.allSatisfy { layout in
-            let holders = min(layout.replicationFactor, layout.members.count)
-            let missing = layout.members.count { member in
-                let read = member.node == configuration.node ? disk : takeOver.disks[member.node]
-                return skipped.contains(member.node) || read != member.disk
-            }
-            return missing <= (holders - 1) / 2
-        }
     }
 
     private mutating func askForPartitions(_ node: NodeID, _ turn: inout Turn) {
@@ -77,11 +65,12 @@ extension ClusterNode {
         _ node: NodeID, _ answer: Answer, by target: Target, _ turn: inout Turn
     ) {
         guard takeOver.sources[node] == .asked else { return }
-        guard case .partitions(let theirs) = answer else {
+        guard case .partitions(let theirs, let declared) = answer else {
             takeOver.sources[node] = .failed
             return
         }
         takeOver.disks[node] = target.disk
+        takeOver.theirDeclarations[node] = declared
         // What is prepared or in a ballot is in no sum.
         let differing = theirs.filter {
             $0.hasUnsettled || $0.sum != sums.sum(of: $0.partition)
@@ -99,11 +88,24 @@ extension ClusterNode {
             succeeded ? (left == 1 ? .pulled : .pulling(left - 1)) : .failed
     }
 
+    /// The word must outlive a crash before anybody hears it: others go by it, and by its absence.
     private mutating func declareSynced(_ turn: inout Turn) {
         guard let newest = layouts.newest else { return }
-        takeOver.declared = newest.id
+        let history = gossip.state.layouts
+        takeOver.declarations.removeAll { $0 == newest.id || history.active($0) == nil }
+        takeOver.declarations.append(newest.id)
+        takeOver.isDeclaring = true
+        store(
+            .save([MetaRow(.declared, NodeMemory.encode(takeOver.declarations))]),
+            .upkeep(.declared(newest.id)), &turn)
+    }
+
+    mutating func declarationSaved(_ layout: LayoutID, _ turn: inout Turn) {
+        guard takeOver.isDeclaring, layouts.newest?.id == layout else { return }
+        takeOver.isDeclaring = false
+        takeOver.declared = layout
         takeOver.isDone = true
-        turn.directives.append(.notice(.layoutSynced(newest.id)))
+        turn.directives.append(.notice(.layoutSynced(layout)))
         announce(&turn)
     }
 }

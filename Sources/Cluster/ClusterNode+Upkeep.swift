@@ -38,6 +38,7 @@ extension ClusterNode {
     mutating func resumeUpkeep(_ step: UpkeepStep, _ answer: Answer, _ turn: inout Turn) {
         switch (step, answer) {
         case (.stateSaved, _): stateSaved(&turn)
+        case (.declared(let layout), _): declarationSaved(layout, &turn)
         case (.sums, .replica(.partitions(let list))): sums.restore(list)
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }

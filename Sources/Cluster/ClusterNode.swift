@@ -30,6 +30,9 @@ package struct ClusterNode: Sendable {
     var takeOver = TakeOver()
     var exchanges: [UInt64: PartitionExchange] = [:]
     var sums = SumTable()
+    /// How fast a change of the layout may move bytes. It goes by how long the own disk takes for
+    /// what somebody waits for; how long a client waits says more about peers that are away.
+    var throttle: Throttle
     /// Comparisons under way, one a peer.
     var sessions: [NodeID: ReconciliationSession] = [:]
 
@@ -50,6 +53,7 @@ package struct ClusterNode: Sendable {
         self.configuration = configuration
         self.disk = disk.id
         startedAt = now.monotonic
+        throttle = Throttle(now: now.monotonic)
         let life = NodeMemory.life(disk) + 1
         var state = NodeMemory.state(disk, configuration)
         state.start(incarnationAtLeast: life)
@@ -61,6 +65,7 @@ package struct ClusterNode: Sendable {
             now: now.monotonic,
             configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
         upkeep.remembered = NodeMemory.peers(disk)
+        takeOver.declarations = NodeMemory.declarations(disk)
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
         // A planned leave goes on in the next life.
         let own = gossip.state.register(of: configuration.node)
@@ -151,6 +156,10 @@ package struct ClusterNode: Sendable {
             generator = turn.generator
             directives += turn.directives
             return
+        }
+        if open.waiting.isForeground {
+            throttle.foregroundFinished(
+                after: now.monotonic - open.since, now: now.monotonic)
         }
         if case .replica(let outcome) = answer {
             sums.apply(outcome.changes)

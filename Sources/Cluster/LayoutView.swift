@@ -22,8 +22,10 @@ struct LayoutView: Sendable {
             history.active.filter { !latest.contains($0.id) }
             + history.active.filter { latest.contains($0.id) }
         let known = placements
-        placements = ordered.map { active in
-            known.first { $0.layout.id == active.id } ?? Placement(active.layout)
+        placements = ordered.map { active -> Placement in
+            if let same = known.first(where: { $0.layout.id == active.id }) { return same }
+            return known.last.map { Placement(active.layout, after: $0) }
+                ?? Placement(active.layout)
         }
         return true
     }
@@ -55,10 +57,15 @@ struct LayoutView: Sendable {
         return targets
     }
 
+    /// The holders in the newest layout.
+    mutating func holders(of partition: Partition) -> [LayoutMember] {
+        guard let last = placements.indices.last else { return [] }
+        return placements[last].holders(of: partition)
+    }
+
     /// Whether `node` holds the partition in the newest layout.
     mutating func isHolder(_ node: NodeID, of partition: Partition) -> Bool {
-        guard let last = placements.indices.last else { return false }
-        return placements[last].holders(of: partition).contains { $0.node == node }
+        holders(of: partition).contains { $0.node == node }
     }
 
     /// Whether `node` holds the partition in any layout in use.

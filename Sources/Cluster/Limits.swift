@@ -65,9 +65,8 @@ package enum ClusterLimits {
     /// Exchanges that wait or run: what a comparison finds beyond them, the next one finds again.
     package static let exchangesWaiting = 256
 
-    /// How old a holder's word may be that it has a partition, when the copy here is dropped for it:
-    /// time for the other holders to confirm, and below that in which a death becomes known.
-    package static let confirmationAge = Duration.seconds(5)
+    /// What a version counts beside its content when it moves: about its size on the wire.
+    package static let recordByteCount: Int64 = 256
 
     /// Registers in one message that moves a partition.
     package static let mergeCountMax = 64

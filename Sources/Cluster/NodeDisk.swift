@@ -12,6 +12,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
     case peers
     /// There where the node knows what its cluster agreed on (`Gossip.isInformed`).
     case informed
+    /// Layouts that the disk declared synced.
+    case declared
     /// One entry of the cluster's state, as an encoded delta, under the entry's name.
     case state([UInt8])
 
@@ -28,7 +30,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
         case .clock: 1
         case .peers: 2
         case .informed: 3
-        case .state: 4
+        case .declared: 4
+        case .state: 5
         }
     }
 }

@@ -65,6 +65,23 @@ enum NodeMemory {
         return peers
     }
 
+    /// Layouts that the disk declared synced.
+    static func declarations(_ disk: NodeDisk) -> [LayoutID] {
+        guard let bytes = disk.meta[.declared] else { return [] }
+        var reader = unsafe ByteReader(bytes.span.bytes)
+        var layouts: [LayoutID] = []
+        while reader.remaining > 0, let layout: LayoutID = try? reader.readIdentifier() {
+            layouts.append(layout)
+        }
+        return layouts
+    }
+
+    static func encode(_ layouts: [LayoutID]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 16 * layouts.count)
+        for layout in layouts { writer.write(layout) }
+        return writer.bytes
+    }
+
     private static func decode(_ bytes: [UInt8]) -> Delta? {
         unsafe try? Delta(decoding: bytes.span.bytes)
     }

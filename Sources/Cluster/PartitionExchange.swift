@@ -21,7 +21,11 @@ struct PartitionExchange: Sendable {
         case handBack
     }
 
-    enum Step: Sendable { case waiting, items, fetching, merging, joining }
+    enum Step: Sendable {
+        case waiting, items, fetching, merging, joining
+        /// These are to be fetched when the throttle allows it.
+        case held([ItemKey], withUnsettled: Bool, until: Duration)
+    }
 
     /// One side's last answer in a step.
     struct Side: Sendable {
@@ -53,6 +57,29 @@ struct PartitionExchange: Sendable {
     var peerDisk: DiskID?
     /// The own sum that a hand-back brought over.
     var sum = Fingerprint.zero
+
+    /// Whether it is for a change of the layout, and not between two holders.
+    var isMove: Bool { purpose != .compare }
+
+    /// What was fetched and the other side has not: content, and a record for each.
+    var movedByteCount: Int64 {
+        PartitionExchange.byteCount(own, lackedBy: theirs)
+            + PartitionExchange.byteCount(theirs, lackedBy: own)
+    }
+
+    private static func byteCount(_ from: Side, lackedBy to: Side) -> Int64 {
+        var sum: Int64 = 0
+        for item in from.registers {
+            let known = to.registers.first { $0.key == item.key }?.register
+            let register = item.register
+            for version in register.prepared + register.kept.map(\.version) + [register.head] {
+                guard let version, known?.contains(version.dot) != true else { continue }
+                let content = min(version.value.facts?.byteCount ?? 0, 1 << 48)
+                sum += Int64(content) + ClusterLimits.recordByteCount
+            }
+        }
+        return sum
+    }
 
     /// The keys of the items that differ, sorted.
     var differing: [ItemKey] {

@@ -56,7 +56,8 @@ package struct PeerReply: Sendable {
     package enum Body: Sendable {
         case replica(ReplicaReply)
         case client(ClientAnswer)
-        case partitions([PartitionSum])
+        /// And the layouts that the disk ever declared synced, among those in use.
+        case partitions([PartitionSum], declared: [LayoutID])
         case reconciled(ReconciliationReply)
         case done
         /// The layouts differ: to be settled first.
@@ -118,7 +119,7 @@ extension PeerMessage {
             case .replica(.fetched(let registers, let entries, _, _)):
                 128 + 400 * (registers.count + entries.count)
             case .replica(.listing(let entries, _, _)): 64 + 200 * entries.count
-            case .partitions(let sums): 64 + 20 * sums.count
+            case .partitions(let sums, let declared): 64 + 20 * sums.count + 16 * declared.count
             case .reconciled(let reply): 64 + reply.encode().count
             default: 256
             }

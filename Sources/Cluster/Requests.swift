@@ -28,6 +28,14 @@ enum Waiting: Sendable {
     case peer(NodeID, request: UInt64)
     /// A client waits for something to be durable.
     case client(TaskOrigin, ClientAnswer)
+
+    /// Whether it is a step of what somebody waits for.
+    var isForeground: Bool {
+        switch self {
+        case .operation, .peer: true
+        default: false
+        }
+    }
 }
 
 /// Questions under way, to the own disk and to peers, by one number.
@@ -36,6 +44,8 @@ struct Requests: Sendable {
         var node: NodeID
         /// Nil for the own disk, which always answers.
         var deadline: Duration?
+        /// When it was asked.
+        var since = Duration.zero
         var waiting: Waiting
     }
 
@@ -78,7 +88,7 @@ struct Requests: Sendable {
 enum Answer: Sendable {
     case replica(ReplicaReply)
     case client(ClientAnswer)
-    case partitions([PartitionSum])
+    case partitions([PartitionSum], declared: [LayoutID])
     case reconciled(ReconciliationReply)
     case advanced(ReconciliationSession, [ReconciliationDirective])
     case done

@@ -1,4 +1,6 @@
+import CRDT
 import Model
+import Replication
 
 /// How far this node has come with taking over what it holds in the newest layout: everything that
 /// the holders in the layouts before have of it.
@@ -18,8 +20,16 @@ struct TakeOver: Sendable {
     var sources: [NodeID: Source] = [:]
     /// The disks that answered.
     var disks: [NodeID: DiskID] = [:]
+    /// What these had declared synced by then. They know the layout that is taken over, and declare
+    /// nothing below it any more.
+    var theirDeclarations: [NodeID: [LayoutID]] = [:]
+    /// The layouts in use that this disk declared synced, durable before anybody hears of it: what
+    /// is not here was declared in no life before either.
+    var declarations: [LayoutID] = []
     /// The newest layout that this node declared synced.
     var declared: LayoutID?
+    /// Everything is here; the declaration is being made durable.
+    var isDeclaring = false
     var isDone = false
 
     /// The layouts changed: what was pulled before counts no more, since it was pulled from nodes
@@ -28,6 +38,8 @@ struct TakeOver: Sendable {
         layout = nil
         sources = [:]
         disks = [:]
+        theirDeclarations = [:]
+        isDeclaring = false
         isDone = false
     }
 
@@ -36,5 +48,40 @@ struct TakeOver: Sendable {
         self.layout = layout
         sources = [:]
         disks = [:]
+        theirDeclarations = [:]
+    }
+
+    /// Whether more than half of the holders of each partition were read, in each layout that needs
+    /// it: with at most this many left out, that is so whichever partition it is. A disk that took
+    /// the place of another has not what that one had.
+    func isMajority(
+        of older: some Sequence<Layout>, in history: LayoutHistory, without skipped: Set<NodeID>,
+        own: Target
+    ) -> Bool {
+        older.allSatisfy { layout in
+            guard isNeeded(layout, in: history, own: own) else { return true }
+            let holders = min(layout.replicationFactor, layout.members.count)
+            let missing = layout.members.count { member in
+                let read = member.node == own.node ? own.disk : disks[member.node]
+                return skipped.contains(member.node) || read != member.disk
+            }
+            return missing <= (holders - 1) / 2
+        }
+    }
+
+    /// Whether something may have been written by this layout alone. That takes a node to which it
+    /// is complete; else whatever is written by it is also written by one below. A member that has
+    /// not declared it, and knows the newest by now, never will: then it is complete nowhere.
+    func isNeeded(_ layout: Layout, in history: LayoutHistory, own: Target) -> Bool {
+        guard let one = history.active(layout.id), !one.isComplete,
+            history.active.contains(where: { $0.published.isBelow(one.published) })
+        else { return true }
+        return !layout.members.contains { member in
+            if member.node == own.node {
+                return member.disk == own.disk && !declarations.contains(layout.id)
+            }
+            return disks[member.node] == member.disk
+                && theirDeclarations[member.node]?.contains(layout.id) == false
+        }
     }
 }

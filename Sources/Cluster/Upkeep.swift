@@ -1,10 +1,13 @@
 import Model
+import Placement
 import Replication
 
 /// The steps of background work that wait for the own disk.
 enum UpkeepStep: Sendable {
     case sums
     case stateSaved
+    /// That this disk declares the layout synced is durable.
+    case declared(LayoutID)
     case settled
     case outbox
     case aged
@@ -70,15 +73,9 @@ struct Upkeep: Sendable {
     var savesUnderWay = 0
     var waitingForState: [(TaskOrigin, ClientAnswer)] = []
 
-    private var confirmations: [Confirmation] = []
+    /// Who has what this disk holds no more.
+    var drops = DropRule()
     var tombstones: [RegisterKey: TombstoneCheck] = [:]
-
-    private struct Confirmation: Sendable {
-        var partition: Partition
-        var target: Target
-        var sum: Fingerprint
-        var at: Duration
-    }
 
     /// A partition whose audit found an entry wrong long enough ago: it is looked at once more.
     /// What was looked at again and is not wrong any more is forgotten.
@@ -110,30 +107,6 @@ struct Upkeep: Sendable {
         let peer = last.flatMap { last in others.first { last < $0 } } ?? others[0]
         lastCompared = peer
         return peer
-    }
-
-    mutating func confirm(
-        _ partition: Partition, by target: Target, sum: Fingerprint, at now: Duration
-    ) {
-        confirmations.removeAll { $0.partition == partition && $0.target == target }
-        confirmations.append(
-            Confirmation(partition: partition, target: target, sum: sum, at: now))
-    }
-
-    /// Whether `target` had all of the partition, `since` or later (nil: at any time).
-    func isConfirmed(
-        _ partition: Partition, by target: Target, sum: Fingerprint, since: Duration?
-    ) -> Bool {
-        confirmations.contains {
-            $0.partition == partition && $0.target == target && $0.sum == sum
-                && (since ?? $0.at) <= $0.at
-        }
-    }
-
-    mutating func forgetConfirmations(except partitions: [Partition]) {
-        if confirmations.isEmpty { return }
-        let kept = Set(partitions)
-        confirmations.removeAll { !kept.contains($0.partition) }
     }
 }
 

@@ -7,12 +7,13 @@ struct Candidate: Sendable {
     var isCut: Bool
 }
 
-/// The best members of one partition: enough of them to tell the holders, and some to spare.
+/// The best members of one partition: enough of them to tell the holders and hand-offs, and some to
+/// spare.
 ///
 /// Sorted by cost, then by name. A member of the layout that is missing has a cost of `bound` or
 /// more, or comes after a listed one of its zone that `isCut`. So what is missing is known to be
-/// worse than what is listed, through any row of additions and removals; `holders` says so when
-/// that no longer suffices.
+/// worse than what is listed, through any row of additions and removals; `take` says so when that no
+/// longer suffices.
 struct CandidateList: Sendable {
     private(set) var candidates: [Candidate] = []
     private(set) var bound = UInt64.max
@@ -25,12 +26,13 @@ struct CandidateList: Sendable {
         /// By slot, for ties: the place in the layout, which is sorted by name.
         var places: [UInt16] = []
         var memberCount = 0
-        var zoneCount = 0
+        /// Members of each zone.
+        var zoneSizes: [UInt32: Int] = [:]
 
-        /// Zones in a list: beyond these, no removal of `spareCount` members needs another.
-        var zonesListed: Int { replicationFactor + PlacementLimits.spareCount }
-        /// Members of one zone in a list: they could fill all copies alone.
-        var listedPerZone: Int { replicationFactor + PlacementLimits.spareCount }
+        /// Zones in a list: enough for holders and hand-offs after `spareCount` removals.
+        var zonesListed: Int { 2 * replicationFactor + PlacementLimits.spareCount }
+        /// Members of one zone in a list: they could be all holders and hand-offs alone.
+        var listedPerZone: Int { 2 * replicationFactor + PlacementLimits.spareCount }
     }
 
     private func comesBefore(_ a: Candidate, _ b: Candidate, _ rules: Rules) -> Bool {
@@ -105,30 +107,57 @@ struct CandidateList: Sendable {
         return distinct >= rules.zonesListed
     }
 
-    /// The holders' slots, best first, into `holders`, which is empty: the best of each zone, then
-    /// the best of all.
+    /// The slots of the holders, best first, and then of the hand-offs, into `taken`, which is empty:
+    /// each time the best of each zone, then the best of all that are left.
     ///
-    /// - Returns: false where a missing member might be one of them.
-    func take(into holders: inout [UInt16], _ rules: Rules) -> Bool {
-        let needed = min(rules.replicationFactor, rules.memberCount)
-        for candidate in candidates where holders.count < needed {
-            let zone = rules.zones[Int(candidate.slot)]
-            if !holders.contains(where: { rules.zones[Int($0)] == zone }) {
-                holders.append(candidate.slot)
-            }
+    /// - Returns: how many are holders; nil where a missing member might be one of them.
+    func take(into taken: inout [UInt16], _ rules: Rules) -> Int? {
+        let holderCount = min(rules.replicationFactor, rules.memberCount)
+        guard take(holderCount, into: &taken, rules),
+            take(min(holderCount, rules.memberCount - holderCount), into: &taken, rules)
+        else { return nil }
+        return holderCount
+    }
+
+    /// `count` more, among those that are not taken.
+    private func take(_ count: Int, into taken: inout [UInt16], _ rules: Rules) -> Bool {
+        let before = taken.count
+        let end = before + count
+        func isNew(_ zone: UInt32, _ taken: [UInt16]) -> Bool {
+            !taken[before...].contains { rules.zones[Int($0)] == zone }
         }
-        guard holders.count < needed else { return true }
+        for candidate in candidates where taken.count < end {
+            let zone = rules.zones[Int(candidate.slot)]
+            if !taken.contains(candidate.slot), isNew(zone, taken) { taken.append(candidate.slot) }
+            // The next of this zone is missing, and nothing says where it would come.
+            if candidate.isCut, taken.count < end, isNew(zone, taken) { return false }
+        }
+        guard taken.count < end else { return true }
         // Another zone comes before a second member of this one.
-        guard holders.count == rules.zoneCount else { return false }
-        let first = holders.count
+        guard taken.count - before == zonesLeft(without: taken[..<before], rules) else {
+            return false
+        }
+        let first = taken.count
         var isCut = false
-        for candidate in candidates where holders.count < needed {
-            if !holders[..<first].contains(candidate.slot) {
+        for candidate in candidates where taken.count < end {
+            if !taken[..<first].contains(candidate.slot) {
                 if isCut { return false }
-                holders.append(candidate.slot)
+                taken.append(candidate.slot)
             }
             isCut = isCut || candidate.isCut
         }
-        return holders.count == needed
+        return taken.count == end
+    }
+
+    /// Zones that have members beside those taken.
+    private func zonesLeft(without taken: ArraySlice<UInt16>, _ rules: Rules) -> Int {
+        var left = rules.zoneSizes.count
+        for (index, slot) in taken.enumerated() {
+            let zone = rules.zones[Int(slot)]
+            let isSame: (UInt16) -> Bool = { rules.zones[Int($0)] == zone }
+            guard !taken.prefix(index).contains(where: isSame) else { continue }
+            if taken.count(where: isSame) == rules.zoneSizes[zone] { left -= 1 }
+        }
+        return left
     }
 }

@@ -1,76 +1,78 @@
 package import Model
 
-/// A holder's word that it has a version durable on its disk, under a layout.
-package struct HoldingConfirmation: Hashable, Sendable {
-    package var node: NodeID
-    package var disk: DiskID
-    package var layout: LayoutID
-    package var version: Dot
-
-    package init(node: NodeID, disk: DiskID, layout: LayoutID, version: Dot) {
-        self.node = node
-        self.disk = disk
-        self.layout = layout
-        self.version = version
-    }
-}
-
-/// When a node may drop its copy of one version: never while that could leave fewer copies than
-/// the old or the new layout promises.
+/// When a disk may drop what it has of a partition that it holds no more: never while that could
+/// leave fewer copies than the old or the new layout promises.
+///
+/// It may once the layout is the only one in use and complete (all members go by it), and every one
+/// of its holders said, of its disk, that it has all that is here: so there are RF copies without
+/// this one. A holder drops nothing by the layout that makes it one, so nobody's word is taken back
+/// by a drop in the same layout; in a later layout the holder itself waits for RF others.
+///
+/// A holder that confirmed a copy, and died, confirms nothing: words older than
+/// `PlacementLimits.confirmationAge` are asked for again. Those half as old are asked together with
+/// them, so that all are fresh at one time.
 package struct DropRule: Sendable {
-    /// Why a copy stays.
-    package enum Reason: Hashable, Sendable {
-        /// The node is a holder in the current layout, on this disk or another.
-        case isHolder
-        /// The node confirmed this version under the current layout: others may have counted it.
-        case hasConfirmed
-        /// This member may still act on an older layout.
-        case isUnacknowledged(NodeID)
-        /// This holder has not confirmed the version on the disk that the layout names.
-        case isUnconfirmed(NodeID)
-        /// The layout has no holders at all.
-        case hasNoHolders
+    /// A holder's word: its disk has what sums up to `sum`, durably.
+    private struct Confirmation: Sendable {
+        var node: NodeID
+        var disk: DiskID
+        var sum: Fingerprint
+        var at: Duration
     }
 
     package enum Verdict: Hashable, Sendable {
         case drop
-        case keep(Reason)
+        /// These have to be asked for their word, or again; none where only the layout is waited for.
+        case keep(asking: [LayoutMember])
     }
 
-    /// The node that asks.
-    package var node: NodeID
-    /// The current layout and who has acknowledged it.
-    package var acknowledgements: LayoutAcknowledgements
-    /// Its holders of the partition.
-    package var holders: [LayoutMember]
+    private var confirmations: [UInt16: [Confirmation]] = [:]
 
-    package init(
-        node: NodeID, acknowledgements: LayoutAcknowledgements, holders: [LayoutMember]
+    package init() {}
+
+    /// Words remembered: at most one a partition and holder.
+    package var count: Int { confirmations.values.reduce(0) { $0 + $1.count } }
+
+    /// A holder said that its disk has all of the partition that sums up to `sum` here.
+    package mutating func confirmed(
+        _ partition: Partition, by node: NodeID, disk: DiskID, sum: Fingerprint, now: Duration
     ) {
-        self.node = node
-        self.acknowledgements = acknowledgements
-        self.holders = holders
+        let word = Confirmation(node: node, disk: disk, sum: sum, at: now)
+        confirmations[partition.number, default: []].removeAll {
+            $0.node == node && $0.disk == disk
+        }
+        confirmations[partition.number, default: []].append(word)
+    }
+
+    /// Forgets what was said of all other partitions: those are held here again, or gone.
+    package mutating func forget(except partitions: [Partition]) {
+        if confirmations.isEmpty { return }
+        let kept = Set(partitions.map(\.number))
+        confirmations = confirmations.filter { kept.contains($0.key) }
     }
 
     /// - Parameters:
-    ///   - version: what the node would drop.
-    ///   - confirmations: what holders said of this path, in any order.
-    ///   - confirmedUnder: the layouts under which the asking node itself confirmed this version.
+    ///   - sum: what this disk has of the partition now; what was said of another sum counts nothing.
+    ///   - holders: of the partition in the newest layout; this disk is none of them.
+    ///   - isSettled: whether that layout is the only one in use, complete, and nothing newer is said.
     package func verdict(
-        on version: Dot, confirmations: [HoldingConfirmation], confirmedUnder: [LayoutID]
+        on partition: Partition, sum: Fingerprint, holders: [LayoutMember], isSettled: Bool,
+        now: Duration
     ) -> Verdict {
-        if holders.isEmpty { return .keep(.hasNoHolders) }
-        if holders.contains(where: { $0.node == node }) { return .keep(.isHolder) }
-        let layout = acknowledgements.layout
-        if confirmedUnder.contains(layout.id) { return .keep(.hasConfirmed) }
-        if let silent = acknowledgements.firstSilent {
-            return .keep(.isUnacknowledged(silent.node))
+        func hasWord(_ holder: LayoutMember, since: Duration?) -> Bool {
+            confirmations[partition.number]?.contains {
+                $0.node == holder.node && $0.disk == holder.disk && $0.sum == sum
+                    && (since ?? $0.at) <= $0.at
+            } ?? false
         }
-        for holder in holders {
-            let word = HoldingConfirmation(
-                node: holder.node, disk: holder.disk, layout: layout.id, version: version)
-            if !confirmations.contains(word) { return .keep(.isUnconfirmed(holder.node)) }
+        // Without a holder there would be no copy at all.
+        guard !holders.isEmpty else { return .keep(asking: []) }
+        // Before the layout is settled any word will do: it brings the holders what is here.
+        let since = isSettled ? now - PlacementLimits.confirmationAge : nil
+        if holders.allSatisfy({ hasWord($0, since: since) }) {
+            return isSettled ? .drop : .keep(asking: [])
         }
-        return .drop
+        let renewed = since.map { $0 + PlacementLimits.confirmationAge / 2 }
+        return .keep(asking: holders.filter { !hasWord($0, since: renewed) })
     }
 }

@@ -1,14 +1,12 @@
 /// The numbers of this room, each with its reason.
 package enum PlacementLimits {
-    /// Candidates that a table keeps of each partition beyond its holders: the first so many
-    /// removals of one partition's candidates score nobody. With 3, a long row of removals costs
-    /// (RF + 3) / 4 scores a partition and removal, no more than scoring one or two nodes.
+    /// Candidates that are kept of each partition beyond its holders and hand-offs: the first so
+    /// many removals of one partition's candidates score nobody.
     package static let spareCount = 3
 
-    /// Layouts in use at once: the newest and those before it that some partition still needs.
-    /// Each costs every write its holders, so a cluster that has so many finishes one before it
-    /// adopts another.
-    package static let activeLayoutCountMax = 4
+    /// How old a holder's word may be that it has a partition, when the copy here is dropped for it:
+    /// time for the other holders to confirm, and below that in which a death becomes known.
+    package static let confirmationAge = Duration.seconds(5)
 
     /// A rebalance starts at this many bytes a second: a quarter of a gigabit link.
     package static let throttleStart: Int64 = 32 << 20
@@ -28,6 +26,8 @@ package enum PlacementLimits {
     /// A sample moves the smoothed latency by an eighth (as RFC 6298 does with round trips), so
     /// that one slow request among many cuts nothing.
     package static let latencySmoothing: Int = 8
+    /// Debt beyond this is forgiven: an hour at the least budget, whatever one file's size was.
+    package static let throttleDebt: Int64 = 3600 * throttleMin
     /// Credit that an idle rebalance may save up: enough for one chunk, no burst.
     package static let throttleBurst: Duration = .milliseconds(250)
 }

@@ -30,18 +30,22 @@ package struct Throttle: Hashable, Sendable {
         hasSample = true
     }
 
-    /// Asks to move `byteCount` bytes at `now`. Nil: they are accounted for, go on. Else the time
-    /// to wait before asking again.
-    package mutating func take(_ byteCount: Int, now: Duration) -> Duration? {
+    /// Whether a chunk may move at `now`, of whatever size: nil, or the time to wait before asking
+    /// again. Any credit lets a whole chunk go, into debt, so that a chunk may be larger than the
+    /// burst, and its size need not be known before.
+    package mutating func wait(now: Duration) -> Duration? {
         step(now)
         earn(now)
-        // Any credit lets a whole chunk go, into debt: so a chunk may be larger than the burst.
-        if credit >= 0 {
-            credit -= Int64(byteCount)
-            return nil
-        }
+        if credit >= 0 { return nil }
         hasLimited = true
         return Throttle.time(for: -credit, at: budget)
+    }
+
+    /// A chunk of `byteCount` bytes moved.
+    package mutating func moved(_ byteCount: Int64, now: Duration) {
+        earn(now)
+        credit = max(
+            credit - min(byteCount, PlacementLimits.throttleDebt), -PlacementLimits.throttleDebt)
     }
 
     /// Moves the budget if an interval has passed.

@@ -3,108 +3,89 @@ import Testing
 
 @testable import Placement
 
+/// A copy goes when that leaves RF others, and at no other time.
 struct DropRuleTests {
-    let current = layout([member("a"), member("b"), member("c"), member("d")], id: 9)
-    let version = Dot(disk: DiskID(bits: Bits128(high: 5, low: 5)), sequence: 3)
-    var holders: [LayoutMember] { Array(current.members.prefix(3)) }
+    let partition = Partition(number: 7)
+    let sum = Fingerprint(of: [1], seed: 1)
+    let holders = [member("a"), member("b"), member("c")]
 
-    func rule(
-        node: String = "d", holders: [LayoutMember]? = nil, silent: String? = nil
-    ) -> DropRule {
-        var acknowledgements = LayoutAcknowledgements(current)
-        for member in current.members where member.node.name != silent {
-            acknowledgements.acknowledged(member.node, disk: member.disk, layout: current.id)
+    func rule(confirmedBy members: [LayoutMember], at now: Duration = .zero) -> DropRule {
+        var rule = DropRule()
+        for member in members {
+            rule.confirmed(partition, by: member.node, disk: member.disk, sum: sum, now: now)
         }
-        return DropRule(
-            node: member(node).node, acknowledgements: acknowledgements,
-            holders: holders ?? self.holders)
-    }
-
-    func words(
-        _ members: [LayoutMember], layout: LayoutID? = nil, version: Dot? = nil
-    ) -> [HoldingConfirmation] {
-        members.map {
-            HoldingConfirmation(
-                node: $0.node, disk: $0.disk, layout: layout ?? current.id,
-                version: version ?? self.version)
-        }
+        return rule
     }
 
     func verdict(
-        _ rule: DropRule, _ words: [HoldingConfirmation], confirmedUnder: [LayoutID] = []
+        _ rule: DropRule, sum: Fingerprint? = nil, holders: [LayoutMember]? = nil,
+        isSettled: Bool = true, now: Duration = .zero
     ) -> DropRule.Verdict {
-        rule.verdict(on: version, confirmations: words, confirmedUnder: confirmedUnder)
+        rule.verdict(
+            on: partition, sum: sum ?? self.sum, holders: holders ?? self.holders,
+            isSettled: isSettled, now: now)
     }
 
-    @Test func copyGoesWhenAllHoldersConfirmed() {
-        #expect(verdict(rule(), words(holders)) == .drop)
-        #expect(verdict(rule(), words(holders).reversed()) == .drop)
+    @Test func copyGoesWhenAllHoldersOfASettledLayoutConfirmed() {
+        #expect(verdict(rule(confirmedBy: holders)) == .drop)
     }
 
-    @Test func holderKeeps() {
-        #expect(verdict(rule(node: "b"), words(holders)) == .keep(.isHolder))
-    }
-
-    @Test func holderWithAnotherDiskKeeps() {
-        let holders = [member("a"), member("d", disk: 2)]
-        #expect(verdict(rule(holders: holders), words(holders)) == .keep(.isHolder))
-    }
-
-    @Test func memberThatDidNotAcknowledgeTheLayoutStopsTheDrop() {
-        let c = member("c").node
-        #expect(verdict(rule(silent: "c"), words(holders)) == .keep(.isUnacknowledged(c)))
-    }
-
-    @Test func membersThatHoldNothingMustAcknowledgeToo() {
-        let d = member("d").node
-        #expect(
-            verdict(rule(node: "gone", silent: "d"), words(holders))
-                == .keep(.isUnacknowledged(d)))
-    }
-
-    @Test func everyHolderMustConfirm() {
-        for index in holders.indices {
-            var some = holders
-            some.remove(at: index)
-            #expect(
-                verdict(rule(), words(some)) == .keep(.isUnconfirmed(holders[index].node)))
+    @Test func everyHolderMustConfirmAndTheOthersAreAsked() {
+        for missing in holders {
+            let others = holders.filter { $0 != missing }
+            #expect(verdict(rule(confirmedBy: others)) == .keep(asking: [missing]))
         }
+        #expect(verdict(DropRule()) == .keep(asking: holders))
     }
 
-    @Test func confirmationOfAnotherDiskVersionOrLayoutIsNone() {
-        let a = holders[0].node
-        let wiped = [member("a", disk: 2)] + holders.dropFirst()
-        #expect(verdict(rule(), words(wiped)) == .keep(.isUnconfirmed(a)))
-        let older = Dot(disk: version.disk, sequence: 2)
-        #expect(verdict(rule(), words(holders, version: older)) == .keep(.isUnconfirmed(a)))
-        let layout = LayoutID(bits: Bits128(high: 0, low: 8))
-        #expect(verdict(rule(), words(holders, layout: layout)) == .keep(.isUnconfirmed(a)))
+    @Test func nothingGoesBeforeAllMembersGoByTheLayoutAlone() {
+        let rule = rule(confirmedBy: holders)
+        #expect(verdict(rule, isSettled: false) == .keep(asking: []))
+        // What is here is brought to the holders all the same.
+        #expect(verdict(DropRule(), isSettled: false) == .keep(asking: holders))
     }
 
-    @Test func nodeThatConfirmedKeepsUnderTheSameLayout() {
+    @Test func theWordOfAnotherDiskOrOfAnotherContentIsNone() {
+        let replaced = [member("a", disk: 2), holders[1], holders[2]]
+        let rule = rule(confirmedBy: holders)
+        #expect(verdict(rule, holders: replaced) == .keep(asking: [replaced[0]]))
+        let changed = Fingerprint(of: [2], seed: 1)
+        #expect(verdict(rule, sum: changed) == .keep(asking: holders))
+    }
+
+    @Test func wordsThatAreOldAreAskedForAgainTogetherWithThoseThatSoonWillBe() {
+        let age = PlacementLimits.confirmationAge
+        var rule = rule(confirmedBy: [holders[0]])
+        rule.confirmed(
+            partition, by: holders[1].node, disk: holders[1].disk, sum: sum, now: age / 4)
+        rule.confirmed(partition, by: holders[2].node, disk: holders[2].disk, sum: sum, now: age)
+        #expect(verdict(rule, now: age) == .drop)
         #expect(
-            verdict(rule(), words(holders), confirmedUnder: [current.id]) == .keep(.hasConfirmed))
-        let before = LayoutID(bits: Bits128(high: 0, low: 8))
-        #expect(verdict(rule(), words(holders), confirmedUnder: [before]) == .drop)
+            verdict(rule, now: age + .milliseconds(1)) == .keep(asking: [holders[0], holders[1]]))
+        // While the layout is not settled, age does not matter.
+        #expect(verdict(rule, isSettled: false, now: age * 3) == .keep(asking: []))
     }
 
-    @Test func onlyTheNamedDiskAcknowledgesAndOnlyThisLayout() {
-        var acknowledgements = LayoutAcknowledgements(current)
-        let c = member("c")
-        let before = LayoutID(bits: Bits128(high: 0, low: 8))
-        for member in current.members where member != c {
-            acknowledgements.acknowledged(member.node, disk: member.disk, layout: current.id)
+    @Test func aNewWordTakesTheOldOnesPlace() {
+        var rule = rule(confirmedBy: holders)
+        for holder in holders {
+            rule.confirmed(
+                partition, by: holder.node, disk: holder.disk, sum: sum, now: .seconds(60))
         }
-        acknowledgements.acknowledged(
-            c.node, disk: member("c", disk: 2).disk, layout: current.id)
-        acknowledgements.acknowledged(c.node, disk: c.disk, layout: before)
-        acknowledgements.acknowledged(member("x").node, disk: c.disk, layout: current.id)
-        #expect(acknowledgements.firstSilent == c && !acknowledgements.isComplete)
-        acknowledgements.acknowledged(c.node, disk: c.disk, layout: current.id)
-        #expect(acknowledgements.firstSilent == nil && acknowledgements.isComplete)
+        #expect(rule.count == holders.count)
+        #expect(verdict(rule, now: .seconds(60)) == .drop)
+    }
+
+    @Test func wordsOnPartitionsThatAreNotForeignAnyMoreAreForgotten() {
+        var rule = rule(confirmedBy: holders)
+        let other = Partition(number: 8)
+        rule.confirmed(other, by: holders[0].node, disk: holders[0].disk, sum: sum, now: .zero)
+        rule.forget(except: [other])
+        #expect(rule.count == 1)
+        #expect(verdict(rule) == .keep(asking: holders))
     }
 
     @Test func nothingIsDroppedWhereNobodyHolds() {
-        #expect(verdict(rule(holders: []), []) == .keep(.hasNoHolders))
+        #expect(verdict(DropRule(), holders: []) == .keep(asking: []))
     }
 }

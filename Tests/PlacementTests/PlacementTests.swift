@@ -143,8 +143,8 @@ struct PlacementTests {
         for partition in allPartitions.prefix(100) {
             let orders = (before.order(of: partition), after.order(of: partition))
             #expect(orders.0 == orders.1)
-            let holds = before.isHolder(a.node, disk: a.disk, of: partition)
-            let stillHolds = after.isHolder(a.node, disk: a.disk, of: partition)
+            let holds = before.holders(of: partition).contains(a)
+            let stillHolds = after.holders(of: partition).contains(a)
             #expect(holds && !stillHolds)
         }
     }

@@ -2,6 +2,15 @@ import Testing
 
 @testable import Placement
 
+extension Throttle {
+    /// Moves a chunk where it may go at once.
+    fileprivate mutating func take(_ byteCount: Int, now: Duration) -> Duration? {
+        if let time = wait(now: now) { return time }
+        moved(Int64(byteCount), now: now)
+        return nil
+    }
+}
+
 struct ThrottleTests {
     /// Moves chunks as fast as the throttle allows, with a foreground request each 10 ms.
     func run(
