@@ -40,7 +40,9 @@ extension Audit {
     var entryKey: EntryKey? {
         switch self {
         case .entry(let item), .directory(let item): item.key
-        case .file, .child, .verification: nil
+        case .file(let file): EntryKey(of: file.path)
+        case .child(let path, _): EntryKey(of: path)
+        case .verification: nil
         }
     }
 

@@ -73,7 +73,9 @@ extension ClusterNode {
         _ request: ReplicaRequest, at partition: Partition, _ audit: Audit, _ turn: inout Turn
     ) {
         let holders = layouts.targets(for: partition).layouts.last ?? []
-        guard let holder = holders.first(where: { isReachable($0.node) }) else { return }
+        guard let holder = holders.first(where: { isReachable($0.node) }) else {
+            return unanswered(audit, turn)
+        }
         ask(
             holder.node, request, layouts: layouts.digest,
             timeout: ClusterLimits.backgroundTimeout, .audit(audit), &turn)
@@ -81,7 +83,7 @@ extension ClusterNode {
 
     mutating func resumeAudit(_ audit: Audit, _ answer: Answer, _ turn: inout Turn) {
         if case .verification(let id) = audit { return resumeVerification(id, answer, &turn) }
-        guard case .replica(let reply) = answer else { return }
+        guard case .replica(let reply) = answer else { return unanswered(audit, turn) }
         switch (audit, reply) {
         case (.file(let file), .entry(let entry, _)):
             guard let entry, let slot = entry.file, file.rank <= slot.rank else {
@@ -115,6 +117,13 @@ extension ClusterNode {
             }
         default: break
         }
+    }
+
+    /// What was found wrong, and nobody could be asked about again, stays so.
+    private mutating func unanswered(_ audit: Audit, _ turn: Turn) {
+        guard let key = audit.entryKey else { return }
+        upkeep.wrongEntries[key]?.isSeenAgain = false
+        upkeep.wrongEntries[key]?.since = turn.now.monotonic
     }
 
     /// Whether an entry was found wrong before, and is still the same: what is merely under way

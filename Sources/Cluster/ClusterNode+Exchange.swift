@@ -132,9 +132,7 @@ extension ClusterNode {
             exchanges[id]?.step = .merging
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
             let forThem = exchange.toTell(exchange.own, exchange.theirs)
-            if exchange.isMove {
-                throttle.moved(exchange.movedByteCount, now: turn.now.monotonic)
-            }
+            throttle.moved(exchange.movedByteCount, now: turn.now.monotonic)
             var context = exchange.own.context
             if configuration.canaries.contains(.distrustsReturning) {
                 context.formUnion(exchange.theirs.context)
@@ -170,8 +168,9 @@ extension ClusterNode {
     ) {
         guard let exchange = exchanges[id] else { return }
         let partition = exchange.partition
-        // Moving yields to clients; what holders lack of each other is not put off.
-        if exchange.isMove, let wait = throttle.wait(now: turn.now.monotonic) {
+        // Moving yields to clients. So does what holders lack of each other: after a change of the
+        // layout that is the same.
+        if let wait = throttle.wait(now: turn.now.monotonic) {
             exchanges[id]?.step = .held(
                 items, withUnsettled: withUnsettled, until: turn.now.monotonic + wait)
             return

@@ -167,7 +167,7 @@ extension ClusterNode {
         _ request: ReplicaRequest, by node: NodeID, of id: UInt64, _ round: UInt32,
         _ turn: inout Turn
     ) {
-        guard case .prepare(let key, _) = request else { return }
+        guard case .prepare(let key, _, _) = request else { return }
         let holders = layouts.targets(for: key.partition).holders
         guard let target = holders.first(where: { $0.node == node }) else { return }
         feed(id, .prepared, by: target, round, &turn)

@@ -83,7 +83,7 @@ extension ClusterNode {
     /// The clock follows what peers stamped.
     private mutating func observe(_ request: ReplicaRequest, _ turn: Turn) {
         switch request {
-        case .prepare(_, let version), .commit(_, let version, _, _), .accept(_, _, let version):
+        case .prepare(_, let version, _), .commit(_, let version, _, _), .accept(_, _, let version):
             clock.observe(
                 version.version.time, wallMilliseconds: turn.now.wallMilliseconds)
         default: break

@@ -58,9 +58,6 @@ struct PartitionExchange: Sendable {
     /// The own sum that a hand-back brought over.
     var sum = Fingerprint.zero
 
-    /// Whether it is for a change of the layout, and not between two holders.
-    var isMove: Bool { purpose != .compare }
-
     /// What was fetched and the other side has not: content, and a record for each.
     var movedByteCount: Int64 {
         PartitionExchange.byteCount(own, lackedBy: theirs)

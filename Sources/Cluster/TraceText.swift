@@ -10,7 +10,7 @@ extension ReplicaRequest {
             detail = "\(assignment.key.text) \(assignment.value.text)"
         case .mint(let assignment, let ballot):
             detail = "\(assignment.key.text) \(assignment.value.text) ballot \(ballot.text)"
-        case .prepare(let key, let version), .commit(let key, let version, _, _):
+        case .prepare(let key, let version, _), .commit(let key, let version, _, _):
             detail = "\(key.text) \(version.text)"
         case .withdraw(let key, let dot), .dropTombstone(let key, let dot):
             detail = "\(key.text) \(dot.text)"

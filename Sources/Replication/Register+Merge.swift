@@ -67,8 +67,18 @@ extension Register {
     /// that `version` does not know: another coordinator was asked when the first one did not
     /// answer. The late one must not bring back what was overwritten since.
     package func hasApplied(_ version: RegisterVersion) -> Bool {
-        guard let applied = committedVersion(of: version.operation) else { return false }
-        return applied.dot != version.dot && !version.covers(applied)
+        guard let applied = committedVersion(of: version.operation), applied.dot != version.dot
+        else { return false }
+        return !version.covers(applied) || isOvertaken(applied, before: version)
+    }
+
+    /// Whether something that took effect came after `attempt` and before `version`, two attempts
+    /// at one operation: then the operation's time is that of `attempt`.
+    func isOvertaken(_ attempt: RegisterVersion, before version: RegisterVersion) -> Bool {
+        if let head, head.comesAfter(attempt, before: version) { return true }
+        return kept.contains {
+            !$0.isConflict && $0.version.comesAfter(attempt, before: version)
+        }
     }
 
     /// Prepared versions of a disk that hands the partition over: one of them may be what an

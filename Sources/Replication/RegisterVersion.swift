@@ -58,6 +58,11 @@ package struct RegisterVersion: Hashable, Sendable {
     /// Whether whoever wrote this version knew `other`.
     package func covers(_ other: RegisterVersion) -> Bool { version.context.contains(other.dot) }
 
+    /// Whether this is of another operation, and its writer knew `attempt` and not `version`.
+    func comesAfter(_ attempt: RegisterVersion, before version: RegisterVersion) -> Bool {
+        operation != version.operation && covers(attempt) && !covers(version)
+    }
+
     /// The record as clients and listings see it; nil where this is no file.
     package var record: FileRecord? {
         guard case .file(let facts) = value else { return nil }

@@ -86,8 +86,8 @@ extension Replica {
     }
 
     static func prepare(
-        _ key: RegisterKey, _ version: RegisterVersion, _ tables: inout some ReplicaTables,
-        _ now: Duration, _ outcome: inout ReplicaOutcome
+        _ key: RegisterKey, _ version: RegisterVersion, _ attempts: [RegisterVersion],
+        _ tables: inout some ReplicaTables, _ now: Duration, _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         var register = tables.register(key) ?? Register()
         let context = tables.state(of: key.partition).context
@@ -106,6 +106,14 @@ extension Replica {
             // An older attempt that comes late is worth nothing beside the newer one.
             if version.rank < earlier.rank { return .prepared }
             register.prepared.removeAll { $0.dot == earlier.dot }
+        }
+        for attempt in attempts {
+            // With what came after that attempt, this version would bring the operation back.
+            if register.isOvertaken(attempt, before: version) { return .alreadyApplied(attempt) }
+            // Whether that took effect is open: so is this.
+            if register.prepared.contains(where: { $0.comesAfter(attempt, before: version) }) {
+                return .stale
+            }
         }
         if let refusal = refusal(of: version, by: register, floor, exactly: false) {
             return refusal

@@ -32,7 +32,8 @@ package enum Replica {
         case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
         case .mint(let assignment, let ballot):
             return mint(assignment, ballot, &tables, now, &outcome)
-        case .prepare(let key, let version): return prepare(key, version, &tables, now, &outcome)
+        case .prepare(let key, let version, let earlier):
+            return prepare(key, version, earlier, &tables, now, &outcome)
         case .commit(let key, let version, let listed, let settled):
             return commit(key, version, listed: listed, settled: settled, &tables, &outcome)
         case .withdraw(let key, let dot): return withdraw(key, dot, &tables)
@@ -106,7 +107,8 @@ extension ReplicaRequest {
     package var partition: Partition? {
         switch self {
         case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
-        case .prepare(let key, _), .commit(let key, _, _, _), .read(let key), .promise(let key, _),
+        case .prepare(let key, _, _), .commit(let key, _, _, _), .read(let key),
+            .promise(let key, _),
             .withdraw(let key, _), .accept(let key, _, _), .confirm(let key, _, _),
             .expire(let key, _),
             .dropTombstone(let key, _):

@@ -7,7 +7,9 @@ package enum ReplicaRequest: Sendable {
     /// and prepares it. An operation that was applied before is not applied again.
     case assign(Assignment)
     /// Makes a version durable, invisible. Refused where it does not cover what is known here.
-    case prepare(RegisterKey, RegisterVersion)
+    /// - `earlier`: what the coordinator made before for the same operation and was refused: a
+    ///   reader may have brought it to others all the same.
+    case prepare(RegisterKey, RegisterVersion, earlier: [RegisterVersion] = [])
     /// Makes a version visible, whether it was prepared here or not. Unless `listed` (its
     /// directory's entry is known to be durable), the entry is put into the outbox.
     /// `settled`: the ballot that decided it, where a majority had promised that.

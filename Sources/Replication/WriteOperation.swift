@@ -44,7 +44,7 @@ package struct WriteOperation: Sendable {
     private var above = HybridTime.zero
     private var isReplacing = false
     /// What this coordinator had made, and takes back where the operation was applied before.
-    private var made: [Dot] = []
+    private var made: [RegisterVersion] = []
 
     /// - Parameters:
     ///   - own: this node's disk, which assigns the version.
@@ -95,7 +95,7 @@ package struct WriteOperation: Sendable {
         switch (phase, reply) {
         case (.assigning, .assigned(let version, let replacing)):
             isReplacing = replacing
-            if !made.contains(version.dot) { made.append(version.dot) }
+            if !made.contains(version) { made.append(version) }
             copies.done(own)
             phase = .preparing(version)
             askRest(&directives)
@@ -171,7 +171,8 @@ package struct WriteOperation: Sendable {
     private mutating func askRest(_ directives: inout [CoordinatorDirective]) {
         let request: ReplicaRequest
         switch phase {
-        case .preparing(let version): request = .prepare(key, version)
+        case .preparing(let version):
+            request = .prepare(key, version, earlier: made.filter { $0.dot != version.dot })
         case .adopting(let version): request = .commit(key, version, listed: false)
         default: return
         }
@@ -187,9 +188,9 @@ package struct WriteOperation: Sendable {
         copies.restart(targets)
         phase = .adopting(version)
         askRest(&directives)
-        for dot in made where dot != version.dot {
+        for attempt in made where attempt.dot != version.dot {
             for member in copies.members {
-                directives.append(.tell(member.target.node, .withdraw(key, dot)))
+                directives.append(.tell(member.target.node, .withdraw(key, attempt.dot)))
             }
         }
         made = []

@@ -127,4 +127,40 @@ import Testing
         }
         #expect(copies >= 2)
     }
+
+    /// What a change of the layout moves is charged to a budget (`Throttle`); small files do not
+    /// notice it.
+    @Test(arguments: [
+        (1, Duration.zero, Duration.seconds(12)), (64 << 20, .seconds(15), .seconds(90)),
+    ])
+    func movingKeepsToItsBudget(byteCount: Int, atLeast: Duration, atMost: Duration) throws {
+        let names = ["a", "b"]
+        let cluster = cluster(names)
+        guard case .done? = cluster.ask("a", .setReplicationFactor(1)),
+            cluster.run(until: { isSettled(cluster, names, factor: 1) }, atMost: .seconds(60))
+        else {
+            Issue.record("not at one copy")
+            return
+        }
+        for number in 0..<24 {
+            let answer = cluster.ask(
+                "a",
+                .put(
+                    try path("/f\(number)"), cluster.content(UInt64(byteCount + number)), .none,
+                    cluster.operation()))
+            guard case .written? = answer else {
+                Issue.record("\(String(describing: answer))")
+                return
+            }
+        }
+        guard case .done? = cluster.ask("a", .setReplicationFactor(2)) else {
+            Issue.record("not asked for two")
+            return
+        }
+        let begin = cluster.now
+        let isDone = cluster.run(
+            until: { isSettled(cluster, names, factor: 2) }, atMost: .seconds(300))
+        let time = cluster.now - begin
+        #expect(isDone && time >= atLeast && time <= atMost, "after \(time)")
+    }
 }

@@ -129,6 +129,69 @@ import Testing
         #expect(b.register(key)?.prepared == [first])
     }
 
+    /// What a reader brought to others was refused by them, so that the coordinator made it again;
+    /// meanwhile something came on top of the first.
+    private func overtaken() -> (
+        first: RegisterVersion, next: RegisterVersion, second: RegisterVersion
+    )? {
+        var a = MemoryTables(disk: disk(0))
+        guard let first = assign(on: &a, time: 10),
+            let second = assign(on: &a, time: 2, above: HybridTime(value: 50))
+        else { return nil }
+        let next = RegisterVersion(
+            version: Version(
+                dot: dot(1, 1), time: HybridTime(value: 20),
+                context: CausalContext(entries: [first.dot, dot(1, 1)])),
+            value: file(9), operation: operation(9))
+        return (first, next, second)
+    }
+
+    @Test func aLaterAttemptIsNotPreparedWhereTheFirstWasOvertaken() throws {
+        let (first, next, second) = try #require(overtaken())
+        #expect(second.covers(first) && next.rank < second.rank)
+        var b = MemoryTables(disk: disk(1))
+        _ = b.execute(.commit(key, next, listed: false), at: .zero)
+        let reply = b.execute(.prepare(key, second, earlier: [first]), at: .zero).reply
+        guard case .alreadyApplied(first) = reply else {
+            Issue.record("\(reply)")
+            return
+        }
+        #expect(b.register(key)?.prepared == [])
+    }
+
+    /// Nobody knows yet whether what came on top of the first takes effect.
+    @Test func aLaterAttemptWaitsWhereWhatOvertookTheFirstIsMerelyPrepared() throws {
+        let (first, next, second) = try #require(overtaken())
+        var b = MemoryTables(disk: disk(1))
+        _ = b.execute(.prepare(key, next), at: .zero)
+        guard case .stale = b.execute(.prepare(key, second, earlier: [first]), at: .zero).reply
+        else {
+            Issue.record("prepared")
+            return
+        }
+        #expect(b.register(key)?.prepared == [next])
+    }
+
+    @Test func aReaderDoesNotTakeALaterAttemptForTheNewestWhereTheFirstWasOvertaken() throws {
+        let (first, next, second) = try #require(overtaken())
+        // The maker's own disk is behind; the other holder has both.
+        let behind = Register(head: first, prepared: [second])
+        let other = Register(
+            head: next,
+            kept: [KeptVersion(version: first, since: next.version.time, isConflict: false)])
+        var mine = PartitionContext()
+        mine.insert(first.dot)
+        var theirs = mine
+        theirs.insert(next.dot)
+        for parts in [[(behind, mine), (other, theirs)], [(other, theirs), (behind, mine)]] {
+            let joined = Register.joined(parts.map { (register: $0.0, context: $0.1) }).register
+            #expect(joined.head == next)
+        }
+        // Alone it may be what was acknowledged.
+        let alone = Register.joined([(register: behind, context: mine)]).register
+        #expect(alone.head == second)
+    }
+
     /// A coordinator prepared the write on its own disk, under a clock that is ahead, and stood still;
     /// another did it, it was overwritten, and the first one wakes up.
     @Test func whatWasPreparedForAnOperationThatTookEffectElsewhereCountsNoMore() {
