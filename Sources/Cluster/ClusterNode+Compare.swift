@@ -61,7 +61,7 @@ extension ClusterNode {
         guard let shared = sharedSums(with: peer) else { return }
         var session = ReconciliationSession(
             scope: .shared(layouts: layouts.digest.bits), using: &turn.generator)
-        let directives = session.start(sum: shared.total, now: turn.now.monotonic)
+        let directives = session.start(sum: shared.total)
         sessions[peer] = session
         obey(directives, of: peer, &turn)
     }

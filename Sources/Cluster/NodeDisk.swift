@@ -109,7 +109,7 @@ package struct NodeDisk: Sendable {
                 ReconciliationResponder.answer(request, from: source(shared)))
         case .advance(var session, let reply, let shared):
             let directives = session.replyReceived(
-                reply, byteCount: reply.encode().count, source: source(shared), now: now)
+                reply, byteCount: reply.encode().count, source: source(shared))
             return .advanced(session, directives)
         }
     }

@@ -12,7 +12,7 @@ package struct PeerScope: Hashable, Sendable {
     }
 }
 
-/// The sums of the fingerprints of a node's entries, kept up to date on every write: one for each
+/// The sums of the fingerprints of a node's entries, told of every write: one for each
 /// partition that has entries, and one for each peer over the partitions shared with it.
 ///
 /// A write costs a binary search and O(peers that share its partition).
@@ -35,36 +35,7 @@ package struct FingerprintIndex: Sendable {
 
     package init() {}
 
-    /// An entry of `partition` came (`old` is nil), went (`new` is nil) or changed.
-    package mutating func entryChanged(
-        _ partition: Partition, old: Fingerprint?, new: Fingerprint?
-    ) {
-        let change = (new ?? .zero) &- (old ?? .zero)
-        let growth = (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
-        count += growth
-        let number = partition.number
-        let bucket = Int(number >> 8)
-        let place = lowerBound(number, in: bucket)
-        if place < buckets[bucket].count, buckets[bucket][place].partition == number {
-            let count = Int(buckets[bucket][place].count) + growth
-            precondition(count >= 0, "an entry went that had not come")
-            if count == 0 {
-                buckets[bucket].remove(at: place)
-            } else {
-                buckets[bucket][place].count = UInt32(count)
-                buckets[bucket][place].sum &+= change
-            }
-        } else if old != nil || new != nil {
-            precondition(old == nil, "an entry went that had not come")
-            buckets[bucket].insert(Cell(partition: number, count: 1, sum: change), at: place)
-        }
-        if change != .zero {
-            forEachSharer(of: number) { index, scope in index.pairSums[scope] &+= change }
-        }
-    }
-
-    /// All that is known of a partition's entries changed at once: for a caller that keeps sums and
-    /// counts of whole partitions itself. No entries: the partition is empty.
+    /// The sum and count of a partition's entries changed. No entries: the partition is empty.
     package mutating func setPartition(
         _ partition: Partition, sum: Fingerprint, entryCount: Int
     ) {

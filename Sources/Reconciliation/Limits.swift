@@ -40,12 +40,6 @@ package enum ReconciliationLimits {
     /// Bytes of one session, both ways: 4,096 differences take about 400 KiB.
     package static let sessionByteCountMax = 2 << 20
 
-    /// A reply is at hand in this time even from a store that is busy; then the same request is
-    /// sent again (answers keep no state, so it may be).
-    package static let replyTimeout: Duration = .seconds(5)
-    /// Sendings of one request; then the session has failed, and the next is the scheduler's.
-    package static let attemptsMax = 3
-
     /// Partitions in a set's list; above it a bitmap of 8 KiB is smaller (as in Roaring bitmaps,
     /// Chambi, Lemire et al. 2016).
     package static let partitionListCountMax = 4096

@@ -79,27 +79,6 @@ package struct PartitionSet: Hashable, Sendable {
         }
     }
 
-    package func intersection(_ other: PartitionSet) -> PartitionSet {
-        if !words.isEmpty, !other.words.isEmpty {
-            return PartitionSet(words: zip(words, other.words).map { $0 & $1 })
-        }
-        let (small, large) = words.isEmpty ? (self, other) : (other, self)
-        var result = PartitionSet()
-        result.list = small.list.filter { large.contains(Partition(number: $0)) }
-        result.count = result.list.count
-        return result
-    }
-
-    package func union(_ other: PartitionSet) -> PartitionSet {
-        if !words.isEmpty, !other.words.isEmpty {
-            return PartitionSet(words: zip(words, other.words).map { $0 | $1 })
-        }
-        let (small, large) = words.isEmpty ? (self, other) : (other, self)
-        var result = large
-        for number in small.list { result.insert(Partition(number: number)) }
-        return result
-    }
-
     private func lowerBound(_ number: UInt16) -> Int {
         var low = 0
         var high = list.count

@@ -22,8 +22,6 @@ package struct ReconciliationSummary: Hashable, Sendable {
 }
 
 package enum ReconciliationFailure: Hashable, Sendable {
-    /// No reply to a request that was sent `ReconciliationLimits.attemptsMax` times.
-    case silence
     /// The peer means another scope: layouts are to be settled first.
     case unknownScope
     /// The peer's reply is no answer to the request.
@@ -44,7 +42,8 @@ package enum ReconciliationFailure: Hashable, Sendable {
 ///  differences, smaller ranges ──────┘
 /// ```
 /// Each round divides a range or is done with it, so a session ends even while both sides change.
-/// Rounds, bytes and differences are bounded; the lowest keys come first.
+/// Rounds, bytes and differences are bounded; the lowest keys come first. Where no reply comes, the
+/// session is given up, and a later one finds what it would have found.
 package struct ReconciliationSession: Sendable {
     /// A range in which the sums differed.
     private struct Pending {
@@ -74,8 +73,6 @@ package struct ReconciliationSession: Sendable {
     private var state = State.idle
     /// By descending key, so that the lowest is taken from the end.
     private var pending: [Pending] = []
-    private var attempts = 0
-    private var sentAt: Duration = .zero
     package private(set) var summary = ReconciliationSummary()
 
     package init(scope: ReconciliationScope, using generator: inout some RandomNumberGenerator) {
@@ -86,40 +83,19 @@ package struct ReconciliationSession: Sendable {
 
     package var hasEnded: Bool { if case .ended = state { true } else { false } }
 
-    /// When `timePassed` wants to be told next.
-    package var nextWake: Duration? {
-        guard case .waiting = state else { return nil }
-        return sentAt + ReconciliationLimits.replyTimeout
-    }
-
     /// Begins; once.
     ///
     /// - Parameter sum: the own sum over the scope.
-    package mutating func start(
-        sum: Fingerprint, now: Duration
-    ) -> [ReconciliationDirective] {
+    package mutating func start(sum: Fingerprint) -> [ReconciliationDirective] {
         guard case .idle = state else { preconditionFailure("a session that runs was started") }
-        return [send(.compare(sum), [], now: now)]
-    }
-
-    /// Sends again, or gives up, when a reply is overdue.
-    package mutating func timePassed(now: Duration) -> [ReconciliationDirective] {
-        guard case .waiting(let request, _) = state,
-            now >= sentAt + ReconciliationLimits.replyTimeout
-        else { return [] }
-        guard attempts < ReconciliationLimits.attemptsMax else { return [fail(.silence)] }
-        attempts += 1
-        sentAt = now
-        summary.bytesSent += request.encode().count
-        return [.send(request)]
+        return [send(.compare(sum), [])]
     }
 
     /// A reply came; one that is late or of another session changes nothing.
     ///
     /// - Parameter byteCount: its size as it was received, for the session's account.
     package mutating func replyReceived(
-        _ reply: ReconciliationReply, byteCount: Int, source: some ReconciliationSource,
-        now: Duration
+        _ reply: ReconciliationReply, byteCount: Int, source: some ReconciliationSource
     ) -> [ReconciliationDirective] {
         guard case .waiting(let request, let asked) = state, reply.salt == saltValue,
             reply.round == request.round
@@ -151,7 +127,7 @@ package struct ReconciliationSession: Sendable {
             smaller += asked.dropFirst(answers.count).map(\.pending)
             pending += smaller.reversed()
         }
-        directives.append(goOn(source, now: now))
+        directives.append(goOn(source))
         return directives
     }
 
@@ -223,7 +199,7 @@ package struct ReconciliationSession: Sendable {
 
     /// The next request, or the end.
     private mutating func goOn(
-        _ source: some ReconciliationSource, now: Duration
+        _ source: some ReconciliationSource
     ) -> ReconciliationDirective {
         let isOverLimit =
             summary.differences >= ReconciliationLimits.differencesMax
@@ -264,17 +240,15 @@ package struct ReconciliationSession: Sendable {
             questions.append(RangeQuestion(range: next.range, kind: kind))
             asked.append(Asked(pending: next, items: items))
         }
-        return send(.ask(questions), asked, now: now)
+        return send(.ask(questions), asked)
     }
 
     private mutating func send(
-        _ body: ReconciliationRequest.Body, _ asked: [Asked], now: Duration
+        _ body: ReconciliationRequest.Body, _ asked: [Asked]
     ) -> ReconciliationDirective {
         let request = ReconciliationRequest(
             salt: saltValue, round: UInt16(summary.rounds), scope: scope, body: body)
         state = .waiting(request, asked)
-        attempts = 1
-        sentAt = now
         summary.rounds += 1
         summary.bytesSent += request.encode().count
         return .send(request)

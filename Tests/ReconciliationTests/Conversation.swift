@@ -26,7 +26,7 @@ struct Conversation {
         var theirs = theirs
         var random = SplitMix64(seed: seed)
         var session = ReconciliationSession(scope: scope, using: &random)
-        var directives = session.start(sum: mine.sum(of: .whole).fingerprint, now: .zero)
+        var directives = session.start(sum: mine.sum(of: .whole).fingerprint)
         while !directives.isEmpty {
             let directive = directives.removeFirst()
             switch directive {
@@ -40,7 +40,7 @@ struct Conversation {
                 let decodedReply = try ReconciliationReply(decoding: replyBytes.span.bytes)
                 #expect(decodedReply == reply)
                 directives += session.replyReceived(
-                    decodedReply, byteCount: replyBytes.count, source: mine, now: .zero)
+                    decodedReply, byteCount: replyBytes.count, source: mine)
                 change(&mine, &theirs)
             case .difference(let key, let mine, let theirs):
                 differences.append(Found(key: key, mine: mine, theirs: theirs))

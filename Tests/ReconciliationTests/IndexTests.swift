@@ -41,12 +41,12 @@ struct IndexTests {
             }
             let partition = Partition(number: UInt16.random(in: 0..<100, using: &random) &* 600)
             let path = UInt64.random(in: 0..<5, using: &random)
-            let old = reference.entries[partition.number]?[path]
             let new: Fingerprint? =
                 Int.random(in: 0..<3, using: &random) == 0
                 ? nil : Fingerprint(high: random.next(), low: random.next())
             reference.entries[partition.number, default: [:]][path] = new
-            index.entryChanged(partition, old: old, new: new)
+            let now = reference.sum([partition])
+            index.setPartition(partition, sum: now.fingerprint, entryCount: now.count)
             let sum = index.sum(of: partition)
             let expected = reference.sum([partition])
             #expect(sum == expected, "seed \(seed)")
@@ -69,11 +69,11 @@ struct IndexTests {
         var index = FingerprintIndex()
         let print = Fingerprint(high: 1, low: 2)
         for number in UInt16(0)..<500 {
-            index.entryChanged(Partition(number: number &* 131), old: nil, new: print)
+            index.setPartition(Partition(number: number &* 131), sum: print, entryCount: 1)
         }
         #expect(index.partitions(of: 0...65_535, within: nil).count == 500)
         for number in UInt16(0)..<500 {
-            index.entryChanged(Partition(number: number &* 131), old: print, new: nil)
+            index.setPartition(Partition(number: number &* 131), sum: .zero, entryCount: 0)
         }
         #expect(index.partitions(of: 0...65_535, within: nil) == [])
         #expect(index.count == 0)
@@ -98,9 +98,10 @@ struct IndexTests {
         func source(_ items: [ReconciliationItem]) -> IndexedSource<SortedEntries> {
             var index = FingerprintIndex()
             index.setScopes([PeerScope(peer: node(1), partitions: scope)])
-            for item in items {
-                index.entryChanged(
-                    Partition(number: UInt16(item.key >> 48)), old: nil, new: item.fingerprint)
+            for (number, items) in Dictionary(grouping: items, by: { UInt16($0.key >> 48) }) {
+                index.setPartition(
+                    Partition(number: number),
+                    sum: items.reduce(.zero) { $0 &+ $1.fingerprint }, entryCount: items.count)
             }
             guard
                 let source = IndexedSource(

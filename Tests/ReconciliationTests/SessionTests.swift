@@ -124,35 +124,17 @@ struct SessionTests {
         }
     }
 
-    @Test func silenceIsAskedAgainAndThenGivenUp() {
-        var random = SplitMix64(seed: 1)
-        var session = ReconciliationSession(
-            scope: .shared(layouts: Bits128(high: 0, low: 0)), using: &random)
-        let first = session.start(sum: .zero, now: .zero)
-        var now: Duration = .zero
-        let early = session.timePassed(now: .seconds(1))
-        #expect(early.isEmpty)
-        for _ in 1..<ReconciliationLimits.attemptsMax {
-            now = session.nextWake ?? .zero
-            let again = session.timePassed(now: now)
-            #expect(again == first)
-        }
-        let end = session.timePassed(now: session.nextWake ?? .zero)
-        #expect(end == [.failed(.silence)])
-        #expect(session.hasEnded && session.nextWake == nil)
-    }
-
     @Test func repliesThatAreNoAnswerEndOrChangeNothing() throws {
         let pair = Pair(shared: 1000, mine: 1, theirs: 0, changed: 0, seed: 5)
         var random = SplitMix64(seed: 1)
         var session = ReconciliationSession(
             scope: .shared(layouts: Bits128(high: 0, low: 0)), using: &random)
-        guard case .send(let request) = session.start(sum: pair.mine.total, now: .zero)[0] else {
+        guard case .send(let request) = session.start(sum: pair.mine.total)[0] else {
             Issue.record("no request")
             return
         }
         func tell(_ reply: ReconciliationReply) -> [ReconciliationDirective] {
-            session.replyReceived(reply, byteCount: 20, source: pair.mine, now: .zero)
+            session.replyReceived(reply, byteCount: 20, source: pair.mine)
         }
         var stranger = ReconciliationResponder.answer(request, from: pair.theirs)
         stranger.salt += 1
