@@ -32,7 +32,7 @@ extension Membership {
                 .ack(sequence: sequence, isRestarting: false), to: peer, about: peer,
                 isBehind: isBehind, wallMilliseconds, &directives)
         case .ack(let sequence, let isRestarting):
-            noteRestarting(peer, isRestarting, now: now, &directives)
+            noteRestarting(message.sender, isRestarting, now: now, &directives)
             acknowledged(
                 sequence, by: peer, theirWall: message.wallMilliseconds, now: now,
                 wallMilliseconds, &directives)
@@ -169,18 +169,20 @@ extension Membership {
     }
 
     private mutating func noteRestarting(
-        _ peer: NodeID, _ isRestarting: Bool, now: Duration,
+        _ sender: PeerUpdate, _ isRestarting: Bool, now: Duration,
         _ directives: inout [MembershipDirective]
     ) {
-        guard let index = table.index(of: peer) else { return }
+        guard let index = table.index(of: sender.node) else { return }
         let known = table[index]
+        // The word of a life that is over comes late.
+        guard sender.life == known.incarnation >> 32 else { return }
         if !isRestarting {
             guard known.restartingSince != nil || known.isRestartSpent else { return }
             endRestart(index, isSpent: false, &directives)
         } else if known.restartingSince == nil, !known.isRestartSpent, known.state == .alive {
             table.annotate(index) { $0.restartingSince = now }
             restarting.append(index)
-            directives.append(.restarting(peer, true))
+            directives.append(.restarting(sender.node, true))
         }
     }
 

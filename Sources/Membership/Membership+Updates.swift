@@ -105,8 +105,9 @@ extension Membership {
                 peer.since = now
             }
         }
-        if update.state != .alive, before.restartingSince != nil {
-            endRestart(index, isSpent: true, &directives)
+        let isNewLife = update.incarnation >> 32 > before.incarnation >> 32
+        if isNewLife || update.state != .alive, before.restartingSince != nil {
+            endRestart(index, isSpent: !isNewLife, &directives)
         }
         queue.add(index, revision: table[index].revision)
         if before.state == .suspect {
@@ -116,7 +117,7 @@ extension Membership {
         if update.state == .suspect {
             suspect(index, witness: update.witness ?? own.node, now: now)
         }
-        if update.incarnation >> 32 > before.incarnation >> 32, update.state == .alive {
+        if isNewLife, update.state == .alive {
             directives.append(.rejoined(update.node, update.disk))
         }
         if before.state != update.state {
@@ -138,11 +139,11 @@ extension Membership {
             return
         }
         // A life that this disk never had. Once: this node's disk is new, and peers remember the
-        // old one: a life above that one is taken. Soon again: two nodes have one id, and would
-        // raise their lives against each other without end.
-        if let last = lastRefutation, now - last < MembershipLimits.duplicateInterval {
+        // old one: a life above that one is taken. Again: two nodes have one id, and would raise
+        // their lives against each other without end.
+        if let last = lastRefutation {
             if update.disk != own.disk { noteDuplicate(update, now, &directives) }
-            return
+            if now - last < MembershipLimits.duplicateInterval { return }
         }
         guard update.life < UInt64(UInt32.max) else { return }
         lastRefutation = now

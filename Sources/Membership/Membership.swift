@@ -186,6 +186,20 @@ package struct Membership: Sendable {
         }
     }
 
+    /// The store is about to be restarted on purpose: peers ask it for nothing until it is back, and
+    /// do not take it for dead for `MembershipLimits.restartMax`, while the stand-in answers for it.
+    package mutating func restart(
+        now: Duration, wallMilliseconds: UInt64, into directives: inout [MembershipDirective]
+    ) -> StoreStandIn {
+        // No probe has the number 0.
+        for peer in table.alive {
+            send(
+                .ack(sequence: 0, isRestarting: true), to: peer, about: nil, wallMilliseconds,
+                &directives)
+        }
+        return StoreStandIn(own, now: now)
+    }
+
     mutating func setOwn(_ change: (inout PeerUpdate) -> Void) {
         let old = own
         change(&own)

@@ -20,6 +20,8 @@ struct World {
     private var tickAt: [Int]
     private let ids: [NodeID]
     private let indices: [NodeID: Int]
+    /// Of each node: all others.
+    private let peers: [[NodeID]]
 
     /// One slot of the queue.
     static let step: Duration = .milliseconds(10)
@@ -28,6 +30,8 @@ struct World {
         rng = SplitMix64(seed: seed)
         ids = (0..<count).map(node)
         indices = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
+        let ids = ids
+        peers = ids.indices.map { index in Array(ids[..<index] + ids[(index + 1)...]) }
         nodes = ids.map { id in
             Gossip(
                 ClusterState(
@@ -59,6 +63,26 @@ struct World {
         }
     }
 
+    /// All have the registers of all, as a cluster has that is there for long.
+    mutating func acquaintAll() {
+        var outcome = MergeOutcome()
+        var known = nodes[0].state
+        for index in nodes.indices {
+            let facts = NodeFacts(
+                disk: disk(index), addresses: ["10.0.0.\(index):9000"], weight: 1,
+                programVersion: "1")
+            known.merge(
+                Delta([
+                    .register(
+                        NodeRegister(node: ids[index], incarnation: 1, sequence: 1, facts: facts))
+                ]), outcome: &outcome)
+        }
+        for index in nodes.indices {
+            nodes[index].state.registers = known.registers
+            nodes[index].state.sums = known.sums
+        }
+    }
+
     mutating func run(for duration: Duration, until done: (World) -> Bool = { _ in false }) -> Bool
     {
         let end = now + duration
@@ -80,9 +104,7 @@ struct World {
         }
         for index in nodes.indices where slot % 50 == tickAt[index] {
             var directives: [GossipDirective] = []
-            var peers = ids
-            peers.remove(at: index)
-            nodes[index].tick(now: now, peers: peers, using: &rng, &directives)
+            nodes[index].tick(now: now, peers: peers[index], using: &rng, &directives)
             carryOut(directives, of: index)
         }
         now += Self.step

@@ -18,8 +18,10 @@ struct World {
         var life: UInt32 = 1
         /// Events wait until then: a process that stands still.
         var pausedUntil = Duration.zero
-        /// The gateway answers probes for a store that restarts.
-        var isRestarting = false
+        /// Answers probes while the store restarts.
+        var standIn: StoreStandIn?
+        /// Whose name the host goes by: its own, but for a twin.
+        var name: Int
         var wake: Duration?
         var clockAhead: UInt64 = 0
     }
@@ -51,29 +53,33 @@ struct World {
     private var free: [Int] = []
     private var directives: [MembershipDirective] = []
     /// Direction by direction: `from * count + to`. Empty: all pass.
-    private var blocked: [Bool] = []
+    var blocked: [Bool] = []
 
     private(set) var sentCount = 0
-    private(set) var sentBytes = 0
-    private(set) var sentByKind: [String: Int] = [:]
-    var countsKinds = false
+    private(set) var sentByteCount = 0
     /// Every datagram is coded, decoded and compared.
     var checksCoding = false
     private(set) var codingFailures: [String] = []
-    private(set) var findings: [Finding] = []
+    var findings: [Finding] = []
     var keepsFindings = true
     /// Who was said to be dead although its process runs, by whom.
-    private(set) var falseDeaths: [(time: Duration, by: Int, of: Int)] = []
-    private(set) var knownDeadBy: [Int] = []
-    private(set) var lastDeathSaid = Duration.zero
+    var falseDeaths: [(time: Duration, by: Int, of: Int)] = []
+    var knownDeadBy: [Int] = []
+    /// Of each host: when somebody found out last that it is dead.
+    private(set) var lastDeathSaid: [Duration] = []
+    /// Hosts that go by the name of another one.
+    var twins: [Int: [Int]] = [:]
 
     init(
         count: Int, seed: UInt64, configuration: MembershipConfiguration = .init()
     ) {
         generator = SplitMix64(seed: seed)
         self.configuration = configuration
-        for _ in 0..<count { hosts.append(Host(core: nil, disk: DiskID(using: &generator))) }
+        for host in 0..<count {
+            hosts.append(Host(core: nil, disk: DiskID(using: &generator), name: host))
+        }
         knownDeadBy = Array(repeating: 0, count: count)
+        lastDeathSaid = Array(repeating: .zero, count: count)
     }
 
     static func name(_ host: Int) -> NodeID {
@@ -90,68 +96,6 @@ struct World {
             value = value * 10 + Int(byte - 0x30)
         }
         return value - 10_000
-    }
-
-    // MARK: Faults and changes
-
-    mutating func start(_ host: Int, seeds: [Int]) {
-        hosts[host].core = Membership(
-            node: World.name(host), disk: hosts[host].disk, life: hosts[host].life, now: now,
-            configuration: configuration)
-        hosts[host].wake = nil
-        act(host) { core, now, wall, generator, directives in
-            core.join(
-                seeds.map(World.name), now: now, wallMilliseconds: wall, using: &generator,
-                into: &directives)
-        }
-    }
-
-    /// All of them, told of the first three, and time until they know each other.
-    mutating func startAll(settle: Duration = .seconds(10)) {
-        for host in hosts.indices { start(host, seeds: [0, 1, 2]) }
-        run(for: settle)
-    }
-
-    mutating func kill(_ host: Int) {
-        hosts[host].core = nil
-        knownDeadBy[host] = 0
-    }
-
-    mutating func pause(_ host: Int, for time: Duration) { hosts[host].pausedUntil = now + time }
-
-    mutating func block(from: Int, to: Int, _ isBlocked: Bool = true) {
-        if blocked.isEmpty {
-            blocked = Array(repeating: false, count: hosts.count * hosts.count)
-        }
-        blocked[from * hosts.count + to] = isBlocked
-    }
-
-    mutating func heal() { blocked = [] }
-
-    /// The members of the layout, told to a node.
-    mutating func tellMembers(_ host: Int, _ members: [Int]) {
-        act(host) { core, now, _, _, _ in core.membersChanged(members.map(World.name), now: now) }
-    }
-
-    mutating func leave(_ host: Int) {
-        act(host) { core, now, wall, _, directives in
-            core.leave(now: now, wallMilliseconds: wall, into: &directives)
-        }
-    }
-
-    /// A datagram that no node of this world made.
-    mutating func inject(_ message: SwimMessage, from: NodeID, to host: Int) {
-        act(host) { core, now, wall, generator, directives in
-            core.received(
-                message, from: from, now: now, wallMilliseconds: wall, using: &generator,
-                into: &directives)
-        }
-    }
-
-    mutating func forgetFindings() {
-        findings = []
-        falseDeaths = []
-        for host in hosts.indices { knownDeadBy[host] = 0 }
     }
 
     // MARK: Time
@@ -195,12 +139,11 @@ struct World {
         }
         let message = pool[index]
         free.append(index)
-        guard hosts[event.host].core != nil else { return }
-        if hosts[event.host].isRestarting {
-            answerForStore(event.host, message, from: event.from)
-            return
+        if hosts[event.host].standIn != nil {
+            return answerForStore(event.host, message, from: event.from)
         }
-        let from = World.name(event.from)
+        guard hosts[event.host].core != nil else { return }
+        let from = World.name(hosts[event.from].name)
         act(event.host) { core, now, wall, generator, directives in
             core.received(
                 message, from: from, now: now, wallMilliseconds: wall, using: &generator,
@@ -209,21 +152,18 @@ struct World {
     }
 
     private mutating func answerForStore(_ host: Int, _ message: SwimMessage, from: Int) {
-        guard case .ping(let sequence) = message.body else { return }
-        let incarnation = UInt64(hosts[host].life) << 32
-        let sender = PeerUpdate(
-            node: World.name(host), disk: hosts[host].disk, incarnation: incarnation, state: .alive)
-        let answer = SwimMessage(
-            body: .ack(sequence: sequence, isRestarting: true), sender: sender,
-            wallMilliseconds: wall(host), updates: [])
+        let wall = wall(host)
+        guard
+            let answer = hosts[host].standIn?.received(message, now: now, wallMilliseconds: wall)
+        else { return }
         send(answer, from: host, to: from)
     }
 
-    private func wall(_ host: Int) -> UInt64 {
+    func wall(_ host: Int) -> UInt64 {
         1_800_000_000_000 + UInt64(now / .milliseconds(1)) + hosts[host].clockAhead
     }
 
-    private mutating func act(
+    mutating func act(
         _ host: Int,
         _ body: (
             inout Membership, Duration, UInt64, inout SplitMix64, inout [MembershipDirective]
@@ -249,14 +189,16 @@ struct World {
     private mutating func obey(_ directive: MembershipDirective, _ host: Int) {
         switch directive {
         case .send(let message, let peer):
-            if let target = World.host(peer), target < hosts.count {
-                send(message, from: host, to: target)
-            }
+            guard let target = World.host(peer), target < hosts.count else { return }
+            // Of two hosts with one name, now this one gets it and now that one.
+            let twins = twins[target] ?? []
+            let place = twins.isEmpty ? 0 : draw(twins.count + 1)
+            send(message, from: host, to: place == 0 ? target : twins[place - 1])
             return
         case .changed(let node, _, .dead):
             if let target = World.host(node), hosts.indices.contains(target) {
                 knownDeadBy[target] += 1
-                lastDeathSaid = now
+                lastDeathSaid[target] = now
                 if hosts[target].core != nil { falseDeaths.append((now, host, target)) }
             }
         case .clockSample: return
@@ -269,8 +211,7 @@ struct World {
 
     private mutating func send(_ message: SwimMessage, from: Int, to: Int) {
         sentCount += 1
-        sentBytes += message.byteCount
-        if countsKinds { sentByKind[message.kind, default: 0] += message.byteCount }
+        sentByteCount += message.byteCount
         if checksCoding { checkCoding(message) }
         if !blocked.isEmpty, blocked[from * hosts.count + to] { return }
         guard draw(1000) >= network.lossPerMille else { return }
@@ -315,65 +256,5 @@ struct World {
     private mutating func push(_ time: Duration, _ host: Int, _ message: Int?, _ from: Int) {
         order += 1
         heap.insert(Event(time: time, order: order, host: host, message: message, from: from))
-    }
-
-    // MARK: Questions
-
-    func state(of host: Int, by observer: Int) -> PeerState? {
-        hosts[observer].core?.state(of: World.name(host))
-    }
-
-    var running: [Int] { hosts.indices.filter { hosts[$0].core != nil } }
-
-    /// Whether every running node takes every other one for alive.
-    var isWhole: Bool {
-        let all = running
-        return all.allSatisfy { (hosts[$0].core?.alivePeers.count ?? 0) >= all.count - 1 }
-            && all.allSatisfy { observer in
-                all.allSatisfy { $0 == observer || state(of: $0, by: observer) == .alive }
-            }
-    }
-
-    /// How often any node said that this one is dead.
-    func deaths(of host: Int) -> Int { knownDeadBy[host] }
-}
-
-/// A binary heap by time, then by order of insertion.
-struct EventHeap {
-    private var items: [World.Event] = []
-
-    var first: World.Event? { items.first }
-
-    private static func isBefore(_ a: World.Event, _ b: World.Event) -> Bool {
-        a.time != b.time ? a.time < b.time : a.order < b.order
-    }
-
-    mutating func insert(_ event: World.Event) {
-        items.append(event)
-        var child = items.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard EventHeap.isBefore(event, items[parent]) else { break }
-            items[child] = items[parent]
-            child = parent
-        }
-        items[child] = event
-    }
-
-    mutating func removeFirst() {
-        let last = items.removeLast()
-        guard !items.isEmpty else { return }
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            guard child < items.count else { break }
-            if child + 1 < items.count, EventHeap.isBefore(items[child + 1], items[child]) {
-                child += 1
-            }
-            guard EventHeap.isBefore(items[child], last) else { break }
-            items[parent] = items[child]
-            parent = child
-        }
-        items[parent] = last
     }
 }
