@@ -151,7 +151,7 @@ class Start(NodeCase):
         node.stop()
         os.mkdir(os.path.join(node.data_dir, "another"))
         for name in ("FORMAT", "lock"):
-            with open(os.path.join(node.directory.replace(node.node_id, first), name), "rb") as file:
+            with open(os.path.join(node.data_dir, first, name), "rb") as file:
                 content = file.read()
             with open(os.path.join(node.data_dir, "another", name), "wb") as file:
                 file.write(content)
