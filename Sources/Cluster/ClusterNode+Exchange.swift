@@ -19,18 +19,21 @@ extension ClusterNode {
         startExchanges(&turn)
     }
 
-    func isExchanging(_ partition: Partition, with peer: NodeID) -> Bool {
-        exchanges.values.contains { $0.partition == partition && $0.peer == peer }
-    }
-
     mutating func exchangeTick(_ turn: inout Turn) {
         compareTick(&turn)
         handBackTick(&turn)
         startExchanges(&turn)
-        for id in exchanges.keys.sorted() {
-            guard case .held(let items, let withUnsettled, let until) = exchanges[id]?.step,
-                until <= turn.now.monotonic
-            else { continue }
+        resumeHeld(&turn)
+    }
+
+    /// Those that the throttle held back, and that it may let go by now.
+    private mutating func resumeHeld(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        let due = exchanges.filter { $0.value.heldUntil.map { $0 <= now } ?? false }
+        for id in due.keys.sorted() {
+            guard case .held(let items, let withUnsettled, _) = exchanges[id]?.step else {
+                continue
+            }
             fetch(id, items, withUnsettled: withUnsettled, &turn)
         }
     }

@@ -58,6 +58,12 @@ struct PartitionExchange: Sendable {
     /// The own sum that a hand-back brought over.
     var sum = Fingerprint.zero
 
+    /// Nil where the throttle holds nothing back.
+    var heldUntil: Duration? {
+        guard case .held(_, _, let until) = step else { return nil }
+        return until
+    }
+
     /// What was fetched and the other side has not: content, and a record for each.
     var movedByteCount: Int64 {
         PartitionExchange.byteCount(own, lackedBy: theirs)

@@ -38,9 +38,7 @@ package struct DropRule: Sendable {
         _ partition: Partition, by node: NodeID, disk: DiskID, sum: Fingerprint, now: Duration
     ) {
         let word = Confirmation(node: node, disk: disk, sum: sum, at: now)
-        confirmations[partition.number, default: []].removeAll {
-            $0.node == node && $0.disk == disk
-        }
+        confirmations[partition.number, default: []].removeAll { $0.node == node }
         confirmations[partition.number, default: []].append(word)
     }
 

@@ -50,5 +50,5 @@ package struct Placement: Sendable {
     }
 
     /// Scores computed for this layout and those that it came after.
-    package var scoreCount: Int { table?.scoreCount ?? 0 }
+    var scoreCount: Int { table?.scoreCount ?? 0 }
 }
