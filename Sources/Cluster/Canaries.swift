@@ -28,4 +28,10 @@ package struct Canaries: OptionSet, Sendable {
     package static let dropsLosers = Canaries(rawValue: 1 << 10)
     /// Requests are repeated without end.
     package static let repeatsForever = Canaries(rawValue: 1 << 11)
+    /// A setting that is known here is never replaced by what others say of it.
+    package static let keepsOldSettings = Canaries(rawValue: 1 << 12)
+    /// A suspicion is never over.
+    package static let neverDeclaresDead = Canaries(rawValue: 1 << 13)
+    /// Who misses one probe is dead: nobody has the time to refute.
+    package static let suspectsNobody = Canaries(rawValue: 1 << 14)
 }

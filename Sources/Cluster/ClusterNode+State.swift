@@ -76,8 +76,28 @@ extension ClusterNode {
     ) {
         var directives: [GossipDirective] = []
         if heard.count < ClusterLimits.heardCountMax { heard.insert(peer) }
-        gossip.received(message, from: peer, now: turn.now.monotonic, &directives)
+        gossip.received(
+            configuration.canaries.contains(.keepsOldSettings) ? withoutNews(message) : message,
+            from: peer, now: turn.now.monotonic, &directives)
         obey(directives, &turn)
+    }
+
+    /// Breaks the rule that the newest value of a setting wins.
+    private func withoutNews(_ message: GossipMessage) -> GossipMessage {
+        func rest(_ delta: Delta) -> Delta {
+            Delta(
+                delta.entries.filter { entry in
+                    guard case .setting(let setting) = entry else { return true }
+                    return gossip.state.settings.setting(for: setting.key) == nil
+                })
+        }
+        let body: GossipMessage.Body =
+            switch message.body {
+            case .rumor(let delta, let offers): .rumor(rest(delta), offers: offers)
+            case .repair(let delta, let wants): .repair(rest(delta), wants: wants)
+            default: message.body
+            }
+        return GossipMessage(identity: message.identity, body: body)
     }
 
     mutating func compareState(with peer: NodeID, _ turn: inout Turn) {

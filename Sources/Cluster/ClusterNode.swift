@@ -63,7 +63,7 @@ package struct ClusterNode: Sendable {
         membership = Membership(
             node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
             now: now.monotonic,
-            configuration: MembershipConfiguration(grace: configuration.graceBeforeOut))
+            configuration: MembershipConfiguration(configuration))
         upkeep.remembered = NodeMemory.peers(disk)
         takeOver.declarations = NodeMemory.declarations(disk)
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
@@ -251,5 +251,14 @@ package struct ClusterNode: Sendable {
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
             ("audits", upkeep.auditDue.count + upkeep.wrongEntries.count),
         ]
+    }
+}
+
+extension MembershipConfiguration {
+    fileprivate init(_ configuration: NodeConfiguration) {
+        self.init(grace: configuration.graceBeforeOut)
+        // Longer than any cluster lives; or not at all.
+        if configuration.canaries.contains(.neverDeclaresDead) { suspicionPeriods = 1 << 30 }
+        if configuration.canaries.contains(.suspectsNobody) { suspicionPeriods = 0 }
     }
 }

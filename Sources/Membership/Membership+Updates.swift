@@ -65,7 +65,7 @@ extension Membership {
             power = power * 1259 / 1000
             tenths += 1
         }
-        return MembershipLimits.period * MembershipLimits.suspicionPeriods * tenths / 10
+        return MembershipLimits.period * configuration.suspicionPeriods * tenths / 10
     }
 
     func suspicionIndex(_ index: Int) -> Int? { suspicions.firstIndex { $0.index == index } }

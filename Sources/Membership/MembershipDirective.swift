@@ -25,6 +25,8 @@ package enum MembershipDirective: Sendable {
 package struct MembershipConfiguration: Sendable {
     /// How long a dead node stays in the layout.
     package var grace: Duration
+    /// The shortest suspicion, in periods; see `MembershipLimits.suspicionPeriods`.
+    package var suspicionPeriods = MembershipLimits.suspicionPeriods
 
     package init(grace: Duration = .seconds(600)) { self.grace = grace }
 }

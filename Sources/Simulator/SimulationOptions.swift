@@ -92,6 +92,8 @@ extension Canaries {
         ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),
         ("forgetsEntries", .forgetsEntries), ("movesEverything", .movesEverything),
         ("dropsLosers", .dropsLosers), ("repeatsForever", .repeatsForever),
+        ("keepsOldSettings", .keepsOldSettings), ("neverDeclaresDead", .neverDeclaresDead),
+        ("suspectsNobody", .suspectsNobody),
     ]
 
     static func names(of canaries: Canaries) -> String {

@@ -58,6 +58,10 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "repeatsForever", BoundedMemoryAndMessages.name, [], .available, seconds: 5,
             isQuick: true),
+        CanaryCase(
+            "keepsOldSettings", SettingsReachAll.name, .membership, .available, seconds: 300),
+        CanaryCase("neverDeclaresDead", DeadIsKnown.name, .kills, .available, seconds: 120),
+        CanaryCase("suspectsNobody", DeadIsKnown.name, .drizzle, .available, seconds: 180),
     ]
 
     /// Runs until the checker notices.

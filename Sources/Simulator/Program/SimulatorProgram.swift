@@ -22,7 +22,7 @@ package enum SimulatorProgram {
             print(Arguments.help)
             return 0
         }
-        if arguments.runsCanaries { return runCanaries() }
+        if arguments.runsCanaries { return await runCanaries(arguments) }
         if let file = arguments.keptFile { return await runKept(file, arguments) }
         if arguments.seedCount == 1 { return runOne(arguments) }
         var all: [SimulationOptions] = []
@@ -80,18 +80,33 @@ package enum SimulatorProgram {
 
     // MARK: Canaries
 
-    private static func runCanaries() -> Int32 {
-        var missedCount = 0
-        for canary in CanaryCase.all {
-            if let result = canary.run() {
-                print("\(canary.name): \(canary.checker) at seed \(result.options.seed)")
-            } else {
-                missedCount += 1
-                print("\(canary.name): NOT NOTICED by \(canary.checker)")
+    private static func runCanaries(_ arguments: Arguments) async -> Int32 {
+        let all = CanaryCase.all
+        let next = SharedCounter()
+        let missedCount = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<min(jobCount(arguments), all.count) {
+                group.addTask {
+                    var missedCount = 0
+                    while true {
+                        let index = next.take()
+                        guard index < all.count else { return missedCount }
+                        missedCount += isNoticed(all[index]) ? 0 : 1
+                    }
+                }
             }
+            return await group.reduce(0, +)
         }
-        print("\(CanaryCase.all.count) rules broken, \(missedCount) not noticed")
+        print("\(all.count) rules broken, \(missedCount) not noticed")
         return missedCount == 0 ? 0 : 1
+    }
+
+    private static func isNoticed(_ canary: CanaryCase) -> Bool {
+        guard let result = canary.run() else {
+            print("\(canary.name): NOT NOTICED by \(canary.checker)")
+            return false
+        }
+        print("\(canary.name): \(canary.checker) at seed \(result.options.seed)")
+        return true
     }
 
     // MARK: Many seeds
@@ -115,7 +130,7 @@ package enum SimulatorProgram {
     ) async -> Int32 {
         let clock = ContinuousClock()
         let start = clock.now
-        let jobCount = arguments.jobCount ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let jobCount = jobCount(arguments)
         let next = SharedCounter()
         let limit = arguments.timeLimitSeconds.map { Duration.seconds($0) }
         let summary = await withTaskGroup(of: Summary.self) { group in
@@ -136,6 +151,10 @@ package enum SimulatorProgram {
         }
         print(summary.text(of: all.count, realSeconds: seconds(clock.now - start)))
         return summary.failedCount == 0 ? 0 : 1
+    }
+
+    private static func jobCount(_ arguments: Arguments) -> Int {
+        arguments.jobCount ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     }
 
     private static func seconds(_ duration: Duration) -> Double {
