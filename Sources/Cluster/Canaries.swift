@@ -34,4 +34,6 @@ package struct Canaries: OptionSet, Sendable {
     package static let neverDeclaresDead = Canaries(rawValue: 1 << 13)
     /// Who misses one probe is dead: nobody has the time to refute.
     package static let suspectsNobody = Canaries(rawValue: 1 << 14)
+    /// Whatever ballots decide is called exact, by however few.
+    package static let callsAllExact = Canaries(rawValue: 1 << 20)
 }

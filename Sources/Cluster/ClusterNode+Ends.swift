@@ -77,8 +77,8 @@ extension ClusterNode {
         end(id, answer, &turn)
     }
 
-    mutating func conditionFailed(_ id: UInt64, _ turn: inout Turn) {
-        end(id, .conditionFailed, &turn)
+    mutating func conditionFailed(_ id: UInt64, exact: Bool, _ turn: inout Turn) {
+        end(id, .conditionFailed(exact: exact), &turn)
     }
 }
 

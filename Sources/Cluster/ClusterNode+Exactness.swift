@@ -6,9 +6,15 @@ import Replication
 
 // When a conditional write may say under `available` that it was exact.
 extension ClusterNode {
+    /// Whether what was decided is exact.
+    /// - Parameter byMajority: whether a majority of the holders decided it.
+    func isExact(_ byMajority: Bool) -> Bool {
+        byMajority && isMajorityExact || configuration.canaries.contains(.callsAllExact)
+    }
+
     /// Whether what a majority of the holders decided is exact: nobody else can have decided by
     /// holders of their own, and these holders know what those before them had.
-    var isMajorityExact: Bool { policy == .majority || (isOnMajoritySide && hasAllHistory) }
+    private var isMajorityExact: Bool { policy == .majority || (isOnMajoritySide && hasAllHistory) }
 
     /// Others may have taken the nodes on this side of a cut out and gone on with holders of their
     /// own; but only where this side is no majority of the members.

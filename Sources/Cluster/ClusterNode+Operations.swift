@@ -349,9 +349,10 @@ extension ClusterNode {
                 version,
                 .written(
                     version.version, copies: copies, created: !replacing, listingPending: pending,
-                    exact: exact && isMajorityExact),
+                    exact: isExact(exact)),
                 task, &turn)
-        case .conditionFailed: conditionFailed(task, &turn)
+        case .conditionFailed(let exact):
+            conditionFailed(task, exact: isExact(exact), &turn)
         case .settled(let register): found(register, task, &turn)
         case .failed(let failure): failed(task, failure, &turn)
         }

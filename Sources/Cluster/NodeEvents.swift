@@ -55,7 +55,9 @@ package enum ClientAnswer: Sendable {
     case file(FileRecord)
     case listing([ListedEntry], next: [UInt8]?)
     case notFound
-    case conditionFailed
+    /// The write's condition was not met, and nothing was changed. `exact` is cleared where that was
+    /// decided among the reachable alone: others may know of something newer.
+    case conditionFailed(exact: Bool)
     case directoryNotEmpty
     case notADirectory
     /// 503: nothing is known of the outcome; safe to repeat with the same operation id.

@@ -94,6 +94,7 @@ extension Canaries {
         ("dropsLosers", .dropsLosers), ("repeatsForever", .repeatsForever),
         ("keepsOldSettings", .keepsOldSettings), ("neverDeclaresDead", .neverDeclaresDead),
         ("suspectsNobody", .suspectsNobody),
+        ("callsAllExact", .callsAllExact),
     ]
 
     static func names(of canaries: Canaries) -> String {

@@ -125,7 +125,7 @@ import Testing
         }
         #expect(exact)
         let second = cluster.ask("b", .put(path, cluster.content(2), .absent, cluster.operation()))
-        guard case .conditionFailed? = second else {
+        guard case .conditionFailed(exact: true)? = second else {
             Issue.record("\(String(describing: second))")
             return
         }

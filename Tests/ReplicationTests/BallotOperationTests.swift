@@ -176,12 +176,25 @@ import Testing
             Issue.record("\(alone.outcome)")
             return
         }
+        world.asked = []
+        var refusedAlone = world.start(key, write(3, .absent, id: 3), policy: .available)
+        world.run(&refusedAlone)
+        guard case .conditionFailed(exact: false) = refusedAlone.outcome else {
+            Issue.record("\(refusedAlone.outcome)")
+            return
+        }
         world.silent = []
         world.asked = []
         var again = world.start(key, write(1, .absent, id: 1), policy: .available)
         world.run(&again)
         guard case .written(_, _, _, _, exact: false) = again.outcome else {
             Issue.record("\(again.outcome)")
+            return
+        }
+        var refused = world.start(key, write(3, .absent, id: 3), policy: .available)
+        world.run(&refused)
+        guard case .conditionFailed(exact: true) = refused.outcome else {
+            Issue.record("\(refused.outcome)")
             return
         }
         var other = world.start(key, write(2, .present, id: 2), policy: .available)

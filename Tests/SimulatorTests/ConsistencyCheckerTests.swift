@@ -85,6 +85,62 @@ import Testing
         let explained = History([one, deletion, other])
         #expect(ConditionalWritesAreExact.check(explained, .available, 99).isEmpty)
     }
+
+    private func found(_ records: [OperationRecord], _ policy: WritePolicy = .available) -> Int {
+        ConditionalWritesAreExact.check(History(records), policy, 99).count
+    }
+
+    /// By content: the file was created, exactly, and somebody is told that it is another one.
+    @Test func anExactRefusalOfWhatIsThereNeedsAChange() {
+        let create = Support.record(0, .putIfAbsent, from: 0, to: 10, Support.written(first))
+        let swap = OperationRecord.Kind.putIfMatches(Support.content(0))
+        let refused = Support.record(
+            2, swap, from: 40, to: 50, .conditionFailed(exact: true))
+        #expect(found([create, refused]) == 1)
+        let reachable = Support.record(
+            2, swap, from: 40, to: 50, .conditionFailed(exact: false))
+        #expect(found([create, reachable]) == 0)
+        let beside = Support.record(2, swap, from: 5, to: 50, .conditionFailed(exact: true))
+        #expect(found([create, beside]) == 0)
+        let unknown = Support.record(1, .put, from: 20, to: 0, .unknown)
+        #expect(found([create, unknown, refused]) == 0)
+        let replaced = Support.record(1, .put, from: 20, to: 30, Support.written(second))
+        #expect(found([create, replaced, refused]) == 0)
+        // What the created one knew came before it.
+        let before = Support.record(1, .put, from: 0, to: 5, Support.written(first))
+        let after = Support.record(0, .putIfAbsent, from: 6, to: 10, Support.written(second))
+        #expect(found([before, after, refused]) == 1)
+    }
+
+    @Test func anExactRefusalOfACreationNeedsAFile() {
+        let create = Support.record(0, .putIfAbsent, from: 0, to: 10, Support.written(first))
+        let removal = Support.record(
+            1, .deleteIfMatches(Support.content(0)), from: 20, to: 30, Support.written(second))
+        let refused = Support.record(
+            2, .putIfAbsent, from: 40, to: 50, .conditionFailed(exact: true))
+        #expect(found([create, refused]) == 0)
+        #expect(found([create, removal, refused]) == 1)
+        let put = Support.record(
+            3, .put, from: 35, to: 38, Support.written(Support.version(3)))
+        #expect(found([create, removal, put, refused]) == 0)
+    }
+
+    /// There it is exact or 503; and a refusal takes part in the order of everything.
+    @Test func underMajorityEveryDecisionIsExact() {
+        let create = Support.record(0, .putIfAbsent, from: 0, to: 10, Support.written(first))
+        let refused = { (exact: Bool) in
+            Support.record(2, .putIfAbsent, from: 40, to: 50, .conditionFailed(exact: exact))
+        }
+        #expect(found([create, refused(true)], .majority) == 0)
+        #expect(found([create, refused(false)], .majority) == 1)
+        let reachable = Support.record(
+            0, .putIfAbsent, from: 0, to: 10, .written(first, copies: 1, exact: false))
+        #expect(found([reachable], .majority) == 1)
+        #expect(found([reachable], .available) == 0)
+        let deletion = Support.record(1, .delete, from: 20, to: 30, Support.written(second))
+        // Both find it: nothing explains it, and no order does.
+        #expect(found([create, deletion, refused(true)], .majority) == 2)
+    }
 }
 
 @Suite struct LinearizabilityTests {
@@ -138,8 +194,8 @@ import Testing
     @Test func conditionsAreMetWhereTheyTakeEffect() {
         let swap = OperationRecord.Kind.putIfMatches(Support.content(0))
         let done = Support.record(1, swap, from: 20, to: 30, Support.written(Support.version(2)))
-        let failed = Support.record(2, swap, from: 40, to: 50, .conditionFailed)
-        let failedBefore = Support.record(2, swap, from: 12, to: 15, .conditionFailed)
+        let failed = Support.record(2, swap, from: 40, to: 50, .conditionFailed(exact: true))
+        let failedBefore = Support.record(2, swap, from: 12, to: 15, .conditionFailed(exact: true))
         #expect(Linearizability.check([put(0, 0, 10), done, failed]) == .linearizable)
         #expect(
             Linearizability.check([put(0, 0, 10), failedBefore])

@@ -2,8 +2,8 @@ import Model
 import Replication
 
 /// Conditional writes are decided as if one after the other: of those that say they were exact, no
-/// two replaced the same content; and under `majority` the whole history of each path is that of
-/// one register (linearizable).
+/// two replaced the same content, and none was refused that nothing explains; and under `majority`
+/// each is exact and the whole history of each path is that of one register (linearizable).
 enum ConditionalWritesAreExact {
     static let name = "ConditionalWritesAreExact"
 
@@ -14,6 +14,7 @@ enum ConditionalWritesAreExact {
         for path in KeySpace.plain {
             let records = history.on(path)
             violations += chains(records, time)
+            violations += refusals(records, policy, time)
             if policy == .majority, case .contradiction(let last) = Linearizability.check(records) {
                 violations.append(
                     Violation(

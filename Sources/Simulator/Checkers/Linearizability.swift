@@ -147,7 +147,10 @@ extension OperationRecord {
     /// Refused, but an earlier attempt may have succeeded.
     private var isUncertainRefusal: Bool {
         guard attempts > 1 else { return false }
-        return outcome == .conditionFailed || outcome == .notFound
+        switch outcome {
+        case .conditionFailed, .notFound: return true
+        default: return false
+        }
     }
 
     /// What is there after it took effect; nil where its condition is not met.

@@ -37,6 +37,9 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "skipsBallots", ConditionalWritesAreExact.name, [], .majority, seconds: 60,
             isQuick: true),
+        CanaryCase(
+            "callsAllExact", ConditionalWritesAreExact.name, .partitions, .available,
+            seconds: 180),
         // With versions kept for long, those that are kept tell what was superseded, too.
         CanaryCase(
             "ignoresContexts", NothingResurrects.name, [.kills, .partitions], .available,

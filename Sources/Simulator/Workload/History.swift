@@ -24,7 +24,7 @@ struct OperationRecord: Sendable {
         /// What was read: a put's content, and the version.
         case read(ContentNumber, Version)
         case notFound
-        case conditionFailed
+        case conditionFailed(exact: Bool)
         case listed([ListedName])
         case refused
         /// Nobody knows whether it took effect, or will.
@@ -136,7 +136,8 @@ extension OperationRecord: CustomStringConvertible {
             "written \(version.shortText) on \(copies)\(exact ? "" : ", reachable only")"
         case .read(let content, let version): "\(content) \(version.shortText)"
         case .notFound: "not found"
-        case .conditionFailed: "condition failed"
+        case .conditionFailed(let exact):
+            "condition failed\(exact ? "" : ", reachable only")"
         case .listed(let names):
             "["
                 + names.map {

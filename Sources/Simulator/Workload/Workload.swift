@@ -110,7 +110,7 @@ struct Workload {
         case .listing(let entries, _):
             .listed(entries.map { .init(name: $0.name, isDirectory: $0.isDirectory) })
         case .notFound: .notFound
-        case .conditionFailed: .conditionFailed
+        case .conditionFailed(let exact): .conditionFailed(exact: exact)
         case .directoryNotEmpty, .notADirectory: .refused
         case .unavailable: .unknown
         case .done: .refused
