@@ -49,6 +49,7 @@ struct ClientTask: Sendable {
     /// Of the node's own work on a register: what is prepared there and to be settled.
     var prepared: [RegisterVersion] = []
     var moveStep = MoveStep.source
+    var lockSteps = LockSteps()
     var lastFailure = UnavailableReason.timedOut
 
     /// A forwarded request is not forwarded again: two nodes that each think the other is the
@@ -67,7 +68,10 @@ extension ClientRequest {
         switch self {
         case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _): .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
-        case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: nil
+        case .changeLocks(let path, _, _): .locks(path)
+        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .setSetting,
+            .setReplicationFactor, .leave:
+            nil
         }
     }
 
@@ -75,9 +79,11 @@ extension ClientRequest {
     var operation: OperationID? {
         switch self {
         case .put(_, _, _, let id), .delete(_, _, let id), .makeDirectory(_, let id),
-            .removeDirectory(_, let id), .move(_, _, let id), .place(_, _, let id):
+            .removeDirectory(_, let id), .move(_, _, let id), .place(_, _, let id),
+            .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
+            .changeLocks(_, _, let id):
             id
-        case .get, .list, .setSetting, .setReplicationFactor, .leave: nil
+        case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave: nil
         }
     }
 

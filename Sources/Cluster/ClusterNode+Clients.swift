@@ -32,7 +32,9 @@ extension ClusterNode {
         case .peer(let node, let request):
             turn.send(
                 .reply(PeerReply(id: request, disk: disk, body: .client(answer))), to: node)
-        case .task(let id): resumeMove(id, answer, &turn)
+        case .task(let id):
+            if case .move = tasks[id]?.request { return resumeMove(id, answer, &turn) }
+            resumeLocks(id, answer, &turn)
         case .own: break
         }
     }
@@ -85,7 +87,9 @@ extension ClusterNode {
             }
             return
         case .leave: return leave(id, &turn)
-        case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move: break
+        case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
+            .refreshLock, .unlock, .locks, .lockSet, .changeLocks:
+            break
         }
         guard hasLookedAround(turn) else {
             return again(id, after: ClusterLimits.tick, .notReady, &turn)
@@ -99,6 +103,8 @@ extension ClusterNode {
         case .list(let directory, let after, let limit):
             list(directory, after: after, limit: limit, for: id, &turn)
         case .move: startMove(id, &turn)
+        case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
+        case .lock, .refreshLock, .unlock, .locks: startLocks(id, &turn)
         default:
             guard let key = task.request.coordinatedKey else { return }
             startWrite(id, key, &turn)
@@ -118,6 +124,7 @@ extension ClusterNode {
     ) {
         switch task.request {
         case .get where isFirst: end(id, .notFound, &turn)
+        case .locks where isFirst: end(id, .locks([]), &turn)
         case .move where isFirst: end(id, .notFound, &turn)
         case .list(let directory, _, _) where isFirst:
             end(id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
@@ -213,7 +220,16 @@ extension ClusterNode {
             write(key, .mark, operation, .none, targets, for: id, &turn)
         case .removeDirectory(let path, _):
             list(path, after: nil, limit: 1, for: id, &turn)
-        case .get, .list, .move, .setSetting, .setReplicationFactor, .leave: break
+        case .changeLocks(_, let change, let operation):
+            // Locks are over by the wall clock, which may have been set a moment ago.
+            noteTime(&turn)
+            guard !clock.isInDoubt else {
+                return again(id, after: ClusterLimits.tick, .clockInDoubt, &turn)
+            }
+            self.change(key, change, operation, targets, for: id, &turn)
+        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .setSetting,
+            .setReplicationFactor, .leave:
+            break
         }
     }
 

@@ -9,6 +9,7 @@ extension ClusterNode {
         return switch request {
         case .get(let path, _): .file(path)
         case .move(let path, _, _): .file(path)
+        case .lockSet(let path): .locks(path)
         default: request.coordinatedKey
         }
     }
@@ -35,6 +36,8 @@ extension ClusterNode {
                 .file(path), .deleted, operation, .none,
                 layouts.targets(for: Partition(of: path)), for: id, &turn)
         case .move: moveSourceFound(register, id, &turn)
+        case .lockSet(let path):
+            end(id, .lockSet(path, register.head?.value.locks ?? LockSet()), &turn)
         case .put, .place, .makeDirectory: lookedUp(register, id, &turn)
         default: end(id, .done, &turn)
         }
@@ -74,6 +77,12 @@ extension ClusterNode {
     mutating func written(
         _ version: RegisterVersion, _ answer: ClientAnswer, _ id: UInt64, _ turn: inout Turn
     ) {
+        if case .changeLocks = tasks[id]?.request,
+            case .written(_, let copies, _, _, let exact) = answer
+        {
+            let decision = LockDecision.changed(version.value.locks)
+            return end(id, .lockDecision(decision, copies: copies, exact: exact), &turn)
+        }
         end(id, answer, &turn)
     }
 

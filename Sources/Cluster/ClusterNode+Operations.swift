@@ -11,13 +11,15 @@ extension ClusterNode {
         // A coordinator that stamps nothing needs no clock; one that does is only started with one.
         var clock = clock
         let stamp = clock.stamp(wallMilliseconds: turn.now.wallMilliseconds) ?? clock.last
-        return CoordinatorTime(now: turn.now.monotonic, stamp: stamp)
+        return CoordinatorTime(
+            now: turn.now.monotonic, stamp: stamp, wallMilliseconds: turn.now.wallMilliseconds)
     }
 
     /// A reading for versions: the clock goes on with it.
     private mutating func stampedTime(_ turn: Turn) -> CoordinatorTime {
         let stamp = clock.stamp(wallMilliseconds: turn.now.wallMilliseconds) ?? clock.last
-        return CoordinatorTime(now: turn.now.monotonic, stamp: stamp)
+        return CoordinatorTime(
+            now: turn.now.monotonic, stamp: stamp, wallMilliseconds: turn.now.wallMilliseconds)
     }
 
     private mutating func add(
@@ -53,6 +55,21 @@ extension ClusterNode {
                 isReachable: isReachable, into: &directives)
             add(.ballot(coordinator), for: task, directives, &turn)
         }
+    }
+
+    /// Changes the locks at a path, by ballot.
+    mutating func change(
+        _ key: RegisterKey, _ change: LockChange, _ operation: OperationID, _ targets: Targets,
+        for task: UInt64, _ turn: inout Turn
+    ) {
+        var directives: [CoordinatorDirective] = []
+        let own = Target(node: configuration.node, disk: disk)
+        let membership = membership
+        let coordinator = BallotOperation(
+            key, .change(change, operation), own: own, targets: targets, policy: policy,
+            time: stampedTime(turn), nonce: turn.generator.next(),
+            isReachable: { $0 == own.node || membership.isAlive($0) }, into: &directives)
+        add(.ballot(coordinator), for: task, directives, &turn)
     }
 
     mutating func read(
@@ -353,6 +370,10 @@ extension ClusterNode {
                 task, &turn)
         case .conditionFailed(let exact):
             conditionFailed(task, exact: isExact(exact), &turn)
+        case .locks(let decision, let copies, let exact):
+            // Of what an earlier attempt had made nobody knows how many decided it.
+            let isExact = exact && policy == .majority
+            end(task, .lockDecision(decision, copies: copies, exact: isExact), &turn)
         case .settled(let register): found(register, task, &turn)
         case .failed(let failure): failed(task, failure, &turn)
         }

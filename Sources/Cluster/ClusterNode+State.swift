@@ -181,10 +181,15 @@ extension ClusterNode {
 
     // MARK: The cluster and its layouts
 
-    mutating func stateTick(_ turn: inout Turn) {
+    mutating func noteTime(_ turn: inout Turn) {
         let now = turn.now
         noteDoubt(
             clock.timePassed(now: now.monotonic, wallMilliseconds: now.wallMilliseconds), &turn)
+    }
+
+    mutating func stateTick(_ turn: inout Turn) {
+        let now = turn.now
+        noteTime(&turn)
         var directives: [GossipDirective] = []
         gossip.tick(
             now: now.monotonic, peers: membership.alivePeers, using: &turn.generator, &directives)

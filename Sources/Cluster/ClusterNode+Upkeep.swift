@@ -157,6 +157,11 @@ extension ClusterNode {
             if !aged.kept.isEmpty {
                 for holder in holders { tell(holder.node, .expire(aged.key, aged.kept), &turn) }
             }
+            if aged.isExpired, let id = beginOwn(aged.key, [], &turn) {
+                let operation = OperationID(
+                    wallMilliseconds: turn.now.wallMilliseconds, using: &turn.generator)
+                change(aged.key, .expire, operation, targets, for: id, &turn)
+            }
             if let dot = aged.tombstone, holders.allSatisfy({ isReachable($0.node) }) {
                 upkeep.tombstones[aged.key] = TombstoneCheck(dot: dot, holders: holders)
                 for holder in holders {

@@ -90,6 +90,13 @@ package enum ClusterLimits {
     /// An entry that is wrong for less may be about to follow by itself.
     package static let auditAge = Duration.seconds(10)
 
+    /// Paths looked at for locks below a directory that is to be locked with all that is in it.
+    package static let lockWalkMax = 1024
+
+    /// How long a trace of locks below a directory is good for: it is written once in this time,
+    /// not with each lock.
+    package static let lockTraceAge = Duration.seconds(7200)
+
     /// Client requests that one node has open at a time; more are answered 503.
     package static let clientsMax = 4096
 }

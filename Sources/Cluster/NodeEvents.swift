@@ -30,6 +30,16 @@ package enum ClientRequest: Sendable {
     case move(StorePath, to: StorePath, OperationID)
     /// The destination of a move: content that is stored already.
     case place(StorePath, FileFacts, OperationID)
+    /// Takes a lock; one that is taken already under its token stays as it is.
+    case lock(StorePath, LockRequest, OperationID)
+    /// Lets a lock go on, counted from now.
+    case refreshLock(StorePath, LockToken, seconds: UInt32, OperationID)
+    case unlock(StorePath, LockToken, OperationID)
+    /// The locks that cover a path, those taken above it included.
+    case locks(StorePath)
+    /// A step of these: the locks taken at one path.
+    case lockSet(StorePath)
+    case changeLocks(StorePath, LockChange, OperationID)
     case setSetting(key: String, value: String)
     case setReplicationFactor(Int)
     /// Leaves the cluster: the layout without this node, then quiet when everything is handed over.
@@ -60,6 +70,19 @@ package enum ClientAnswer: Sendable {
     case conditionFailed(exact: Bool)
     case directoryNotEmpty
     case notADirectory
+    /// Held, on `copies` disks. `exact` is cleared where it was decided among the reachable alone.
+    case lockGranted(Lock, copies: Int, exact: Bool)
+    case unlocked(exact: Bool)
+    case locks([PlacedLock])
+    /// 423: these are in the way.
+    case locked([PlacedLock])
+    /// No lock of that token is there, or it is over.
+    case lockNotFound
+    /// One of the bounds of `ReplicationLimits` or `ClusterLimits.lockWalkMax` is reached.
+    case tooManyLocks
+    /// What steps are answered.
+    case lockSet(StorePath, LockSet)
+    case lockDecision(LockDecision, copies: Int, exact: Bool)
     /// 503: nothing is known of the outcome; safe to repeat with the same operation id.
     case unavailable(UnavailableReason)
     case done

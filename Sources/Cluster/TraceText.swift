@@ -73,7 +73,13 @@ extension PeerMessage {
 }
 
 extension RegisterKey {
-    fileprivate var text: String { kind == .mark ? "mark \(path)" : "\(path)" }
+    fileprivate var text: String {
+        switch kind {
+        case .file: "\(path)"
+        case .mark: "mark \(path)"
+        case .locks: "locks \(path)"
+        }
+    }
 }
 
 extension EntryKey {
@@ -99,8 +105,17 @@ extension RegisterValue {
         switch self {
         case .file(let facts): "file of \(facts.byteCount)"
         case .mark: "mark"
+        case .locks(let set): set.text
         case .deleted: "deleted"
         }
+    }
+}
+
+extension LockSet {
+    fileprivate var text: String {
+        let taken = locks.map { "\($0.token.hex.prefix(6)) until \($0.expires)" }
+        let below = traces.map { "below \(String(decoding: $0.name, as: UTF8.self))" }
+        return "locks (\((taken + below).joined(separator: ", ")))"
     }
 }
 

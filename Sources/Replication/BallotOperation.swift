@@ -15,6 +15,8 @@ package import Model
 package struct BallotOperation: Sendable {
     package enum Purpose: Sendable {
         case write(RegisterValue, OperationID, WriteCondition)
+        /// Changes the locks at a path, by what they are now.
+        case change(LockChange, OperationID)
         /// Finds out what the newest version is, and commits it.
         case settle
     }
@@ -25,17 +27,32 @@ package struct BallotOperation: Sendable {
         case written(
             RegisterVersion, copies: Int, replacing: Bool, listingPending: Bool, exact: Bool)
         case conditionFailed(exact: Bool)
+        /// Nothing had to be changed, or nothing may be.
+        case locks(LockDecision, copies: Int, exact: Bool)
         case settled(Register)
         case failed(WriteOperation.Failure)
     }
 
-    private struct Promise: Sendable {
+    struct Promise: Sendable {
         var target: Target
         var register: Register
         var context: PartitionContext
     }
 
-    private enum Phase: Sendable {
+    /// How an operation ends that changes nothing.
+    enum End: Sendable {
+        case conditionFailed
+        case locks(LockDecision)
+
+        func outcome(copies: Int, exact: Bool) -> Outcome {
+            switch self {
+            case .conditionFailed: .conditionFailed(exact: exact)
+            case .locks(let decision): .locks(decision, copies: copies, exact: exact)
+            }
+        }
+    }
+
+    enum Phase: Sendable {
         case promising
         case pausing(until: Duration)
         case minting
@@ -50,42 +67,42 @@ package struct BallotOperation: Sendable {
         case finished(Outcome)
     }
 
-    private let key: RegisterKey
-    private let purpose: Purpose
-    private let own: Target
-    private let targets: Targets
-    private let policy: WritePolicy
-    private let deadline: Duration
-    private var reachable: [Target]
+    let key: RegisterKey
+    let purpose: Purpose
+    let own: Target
+    let targets: Targets
+    let policy: WritePolicy
+    let deadline: Duration
+    var reachable: [Target]
 
-    private var phase = Phase.promising
-    private var ballot: Ballot
+    var phase = Phase.promising
+    var ballot: Ballot
     /// Of the ballots that others promised: the next attempt is above it. What was promised to this
     /// one counts for this one alone.
-    private var roundSeen: UInt64 = 0
+    var roundSeen: UInt64 = 0
     /// The clock above which those who refused a version take one.
-    private var refusedAbove = HybridTime.zero
-    private var round: UInt32 = 0
-    private var attempt = 0
-    private var tally: Tally
-    private var open: [NodeID] = []
-    private var answers: [Promise] = []
-    private var rejected = false
-    private var joined = Register()
-    private var isExact = true
+    var refusedAbove = HybridTime.zero
+    var round: UInt32 = 0
+    var attempt = 0
+    var tally: Tally
+    var open: [NodeID] = []
+    var answers: [Promise] = []
+    var rejected = false
+    var joined = Register()
+    var isExact = true
     /// The versions made here. Of one that an earlier attempt made elsewhere nobody knows how many
     /// had decided it.
-    private var made: [Dot] = []
-    private var isReplacing = false
-    /// What the operation ends with when the version under way is settled.
-    private var endsAsFailedCondition = false
+    var made: [Dot] = []
+    var isReplacing = false
+    /// What the operation ends with when the version under way is settled, if it changes nothing.
+    var end: End?
     /// Whether the version under way is of another operation, and this one begins again after it.
-    private var isAdopted = false
+    var isAdopted = false
     /// An accepted version that did not know the newest one, though it ranks above it: it came just
     /// before that one, which is made again on top of it.
-    private var overtaken: RegisterVersion?
+    var overtaken: RegisterVersion?
     /// What this operation wrote, where the version under way is another one.
-    private var written: RegisterVersion?
+    var written: RegisterVersion?
 
     /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
@@ -192,11 +209,11 @@ package struct BallotOperation: Sendable {
 
     // MARK: Steps
 
-    private mutating func promise(_ directives: inout [CoordinatorDirective]) {
+    mutating func promise(_ directives: inout [CoordinatorDirective]) {
         attempt += 1
         ballot.round = max(ballot.round, roundSeen) + 1
         answers = []
-        endsAsFailedCondition = false
+        end = nil
         overtaken = nil
         written = nil
         isAdopted = false
@@ -205,7 +222,7 @@ package struct BallotOperation: Sendable {
         if open.isEmpty { phase = .finished(.failed(.noQuorum)) }
     }
 
-    private mutating func ask(
+    mutating func ask(
         _ request: ReplicaRequest, _ directives: inout [CoordinatorDirective]
     ) {
         round += 1
@@ -219,12 +236,12 @@ package struct BallotOperation: Sendable {
 
     /// A majority of each layout decides; under `available`, where that cannot be reached, all
     /// that answer.
-    private var isDecided: Bool {
+    var isDecided: Bool {
         if tally.hasMajority { return true }
         return policy == .available && open.isEmpty && !rejected && !tally.counted.isEmpty
     }
 
-    private mutating func progress(
+    mutating func progress(
         _ time: CoordinatorTime, using generator: inout SplitMix64,
         _ entryTargets: (EntryKey) -> Targets, _ isReachable: (NodeID) -> Bool,
         _ directives: inout [CoordinatorDirective]
@@ -250,7 +267,7 @@ package struct BallotOperation: Sendable {
         }
     }
 
-    private mutating func retry(_ time: CoordinatorTime, using generator: inout SplitMix64) {
+    mutating func retry(_ time: CoordinatorTime, using generator: inout SplitMix64) {
         guard attempt < ReplicationLimits.attemptsMax else {
             phase = .finished(.failed(.contended))
             return
@@ -260,240 +277,5 @@ package struct BallotOperation: Sendable {
         phase = .pausing(
             until: time.now
                 + .nanoseconds(Int64.random(in: 0...nanoseconds, using: &generator)))
-    }
-
-    /// With promises of a majority: what is the newest version, and does it meet the condition?
-    private mutating func decide(
-        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
-    ) {
-        let known = Register.joined(answers.map { ($0.register, $0.context) })
-        joined = known.register
-        let context = known.context
-        // Under a ballot lower than one that is settled nothing was chosen that it did not find.
-        let settled = answers.compactMap { $0.register.ballot?.settled }.max()
-        let accepted = answers.compactMap { $0.register.ballot?.accepted }
-            .filter { accepted in
-                !context.contains(accepted.version.dot)
-                    && settled.map { $0 < accepted.ballot } ?? true
-            }
-            .max { $0.ballot < $1.ballot }?.version
-        var unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
-        if let version = unsettled, let head = joined.head, !version.covers(head) {
-            // A holder accepts nothing that does not know all it has, and nothing is prepared below
-            // what it accepted: so at most one of the two is at a majority. The accepted one was
-            // decided when the other one was not there yet.
-            overtaken = version
-            unsettled = nil
-        }
-        if let version = unsettled, joined.head == nil, version.version.time <= refusedAbove {
-            // Where a tombstone was dropped since, nobody accepts it as it is any more.
-            overtaken = version
-            unsettled = nil
-        }
-        commitStranded(context, settled, &directives)
-        switch purpose {
-        case .settle:
-            if overtaken != nil { return renewHead(time, &directives) }
-            if let unsettled { return propose(unsettled, &directives) }
-            if let head = joined.head { return confirm(head, &directives) }
-            phase = .finished(.settled(joined))
-        case .write(let value, let operation, let condition):
-            // Before all else: whatever this ballot ends with takes away what was accepted below it.
-            if let unsettled {
-                isAdopted = unsettled.operation != operation
-                return propose(unsettled, &directives)
-            }
-            let earlier = joined.version(of: operation)
-            if let overtaken, earlier != nil || overtaken.operation == operation {
-                written = earlier ?? overtaken
-                return renewHead(time, &directives)
-            }
-            if let earlier { return confirm(earlier, &directives) }
-            if overtaken != nil, joined.head == nil {
-                isAdopted = true
-                return renewHead(time, &directives)
-            }
-            let newest = joined.head
-            if overtaken == nil, let newest, !isCommitted(newest) {
-                // The condition would be judged by it and the new version come on top of it, where
-                // the others know nothing of its operation: repeated, that would be done again.
-                isAdopted = true
-                return commit(newest, &directives)
-            }
-            isReplacing = newest.map { !$0.value.isDeleted } ?? false
-            guard condition.isMet(by: newest) else {
-                // What the answer goes by must not disappear again.
-                endsAsFailedCondition = true
-                if overtaken != nil { return renewHead(time, &directives) }
-                if let newest { return confirm(newest, &directives) }
-                phase = .finished(.conditionFailed(exact: isExact))
-                return
-            }
-            mint(value, operation, time, &directives)
-        }
-    }
-
-    /// Whether those who promised have `version` committed at a majority, or at all of them where
-    /// they are no majority.
-    private func isCommitted(_ version: RegisterVersion) -> Bool {
-        let having = answers.filter { $0.context.contains(version.dot) }
-        guard having.count < answers.count else { return true }
-        var tally = Tally(targets)
-        for answer in having { tally.count(answer.target) }
-        return tally.hasMajority
-    }
-
-    /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated
-    /// outranks by now: it can only be kept, as the loser of a conflict.
-    private func commitStranded(
-        _ context: PartitionContext, _ settled: Ballot?,
-        _ directives: inout [CoordinatorDirective]
-    ) {
-        for answer in answers {
-            guard let accepted = answer.register.ballot?.accepted,
-                settled.map({ $0 < accepted.ballot }) ?? true
-            else { continue }
-            let version = accepted.version
-            guard !context.contains(version.dot), !version.ranksAbove(joined.head)
-            else { continue }
-            for target in targets.holders {
-                directives.append(.tell(target.node, .commit(key, version, listed: true)))
-            }
-        }
-    }
-
-    /// Makes the newest version again, above and in knowledge of one that was accepted beside it; or
-    /// that one, where there is nothing else.
-    private mutating func renewHead(
-        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
-    ) {
-        guard let source = joined.head ?? overtaken else { return }
-        mint(source.value, source.operation, renewing: true, time, &directives)
-    }
-
-    private mutating func mint(
-        _ value: RegisterValue, _ operation: OperationID, renewing: Bool = false,
-        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
-    ) {
-        var cover = joined.knownContext
-        var above = max(joined.latestTime, refusedAbove)
-        for answer in answers {
-            // Also what was prepared and counts for nothing: a holder accepts what knows all it has.
-            var versions = answer.register.prepared
-            if let accepted = answer.register.ballot?.accepted { versions.append(accepted.version) }
-            for version in versions {
-                cover.merge(version.version.context)
-                cover.insert(version.dot)
-                above = max(above, version.version.time)
-            }
-        }
-        round += 1
-        open = [own.node]
-        phase = .minting
-        var assignment = Assignment(
-            key: key, value: value, operation: operation, cover: cover, above: above,
-            time: time.stamp)
-        assignment.isRenewal = renewing
-        directives.append(.ask(own.node, .mint(assignment, ballot), round: round))
-    }
-
-    private mutating func propose(
-        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
-    ) {
-        phase = .accepting(version)
-        ask(.accept(key, ballot, version), &directives)
-    }
-
-    private mutating func confirm(
-        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
-    ) {
-        // Only a majority settles that nothing else was chosen before.
-        guard isExact else { return commit(version, &directives) }
-        phase = .confirming(version)
-        ask(.confirm(key, ballot, version), &directives)
-    }
-
-    private mutating func commit(
-        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
-    ) {
-        phase = .committing(version)
-        ask(.commit(key, version, listed: false), &directives)
-    }
-
-    private mutating func chosen(
-        _ version: RegisterVersion, _ time: CoordinatorTime,
-        _ entryTargets: (EntryKey) -> Targets, _ isReachable: (NodeID) -> Bool,
-        _ directives: inout [CoordinatorDirective]
-    ) {
-        let isOwn: Bool
-        if case .write(_, let operation, _) = purpose {
-            isOwn = version.operation == operation || written != nil
-        } else {
-            isOwn = false
-        }
-        guard isOwn, !endsAsFailedCondition,
-            let item = KeyedEntry(following: version, of: key)
-        else {
-            return finish(version, copies: tally.counted.count, listed: false, &directives)
-        }
-        round += 1
-        let writer = EntryWriter(
-            item, at: entryTargets(item.key), policy: policy, round: round,
-            isReachable: isReachable, into: &directives)
-        phase = .listing(
-            version, copies: tally.counted.count, writer,
-            until: time.now + ReplicationLimits.listingTimeout)
-        listed(writer.outcome, entryTargets, isReachable, &directives)
-    }
-
-    private mutating func listed(
-        _ outcome: EntryWriter.Outcome, _ entryTargets: (EntryKey) -> Targets,
-        _ isReachable: (NodeID) -> Bool, _ directives: inout [CoordinatorDirective]
-    ) {
-        guard case .listing(let version, let count, let writer, let until) = phase else { return }
-        switch outcome {
-        case .waiting: break
-        case .failed: finish(version, copies: count, listed: false, &directives)
-        case .done:
-            guard let next = writer.next else {
-                return finish(version, copies: count, listed: true, &directives)
-            }
-            round += 1
-            let above = EntryWriter(
-                next, at: entryTargets(next.key), policy: policy, round: round,
-                isReachable: isReachable, into: &directives)
-            phase = .listing(version, copies: count, above, until: until)
-        }
-    }
-
-    private mutating func finish(
-        _ version: RegisterVersion, copies: Int, listed: Bool,
-        _ directives: inout [CoordinatorDirective]
-    ) {
-        for target in targets.holders {
-            directives.append(
-                .tell(
-                    target.node,
-                    .commit(key, version, listed: listed, settled: isExact ? ballot : nil)))
-        }
-        if let overtaken {
-            // Now that nobody can take it for the newest: it is kept.
-            for target in targets.holders {
-                directives.append(.tell(target.node, .commit(key, overtaken, listed: true)))
-            }
-        }
-        if endsAsFailedCondition {
-            phase = .finished(.conditionFailed(exact: isExact))
-        } else if case .settle = purpose {
-            var context = PartitionContext()
-            joined.commit(version, in: &context)
-            phase = .finished(.settled(joined))
-        } else {
-            let result = written ?? version
-            phase = .finished(
-                .written(
-                    result, copies: copies, replacing: isReplacing, listingPending: !listed,
-                    exact: isExact && (policy == .majority || made.contains(result.dot))))
-        }
     }
 }

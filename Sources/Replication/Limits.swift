@@ -38,4 +38,22 @@ package enum ReplicationLimits {
 
     /// Registers settled in one round: each is a read of its holders.
     package static let settleCountMax = 64
+
+    /// How long a lock counts after its time by one node's clock: two clocks that are not in doubt
+    /// are each at most 60 s off the median (`HybridClock`).
+    package static let lockDoubt = Duration.seconds(120)
+
+    /// The longest time of a lock without a refresh: clients refresh, and a file whose client died
+    /// is free again within the hour.
+    package static let lockSecondsMax: UInt32 = 3600
+
+    /// Shared locks of one path: each travels with every change of the others.
+    package static let locksPerPathMax = 32
+
+    /// The owner that a client names: a name, an address; programs send some 100 bytes.
+    package static let lockOwnerByteCountMax = 1024
+
+    /// Names of a directory below which there may be locks. Where there are more, the directory is
+    /// locked with all below it only when their time is over.
+    package static let lockTracesMax = 256
 }

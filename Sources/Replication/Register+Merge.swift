@@ -143,6 +143,9 @@ extension Register {
         if old.operation == winner.operation { return }
         // Marks carry nothing that could be lost.
         if old.value == .mark { return }
+        // Nor do locks that somebody who knew them let go. Those that lost a conflict are kept, since
+        // they must not be acknowledged (`lost`).
+        if winner.covers(old), old.value.isLocks || winner.value.isLocks { return }
         insertKept(
             KeptVersion(
                 version: old, since: winner.version.time, isConflict: !winner.covers(old)))

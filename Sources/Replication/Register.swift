@@ -6,6 +6,8 @@ package enum RegisterKind: UInt8, Sendable {
     case file = 1
     /// The explicit existence of the directory at a path.
     case mark = 2
+    /// The locks that clients took at a path.
+    case locks = 3
 }
 
 package struct RegisterKey: Hashable, Comparable, Sendable {
@@ -23,6 +25,10 @@ package struct RegisterKey: Hashable, Comparable, Sendable {
 
     package static func mark(_ path: StorePath) -> RegisterKey {
         RegisterKey(kind: .mark, path: path)
+    }
+
+    package static func locks(_ path: StorePath) -> RegisterKey {
+        RegisterKey(kind: .locks, path: path)
     }
 
     package var partition: Partition { Partition(of: path) }

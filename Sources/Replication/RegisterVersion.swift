@@ -29,6 +29,7 @@ package enum RegisterValue: Hashable, Sendable {
     indirect case file(FileFacts)
     /// A directory's explicit existence.
     case mark
+    indirect case locks(LockSet)
     /// The tombstone of whichever it was.
     case deleted
 

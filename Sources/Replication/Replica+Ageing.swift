@@ -103,8 +103,11 @@ extension Replica {
                 let tombstone = head.flatMap { head in
                     head.value.isDeleted && head.version.time < tombstonesBefore ? head.dot : nil
                 }
-                guard !kept.isEmpty || tombstone != nil else { continue }
-                found.append(AgedRegister(key: item.key, kept: kept, tombstone: tombstone))
+                let isExpired = head?.value.isExpired(at: tombstonesBefore) ?? false
+                guard !kept.isEmpty || tombstone != nil || isExpired else { continue }
+                found.append(
+                    AgedRegister(
+                        key: item.key, kept: kept, tombstone: tombstone, isExpired: isExpired))
                 if found.count >= limit { return .aged(found, next: partition) }
             }
         }

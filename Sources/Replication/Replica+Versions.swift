@@ -81,8 +81,8 @@ extension Replica {
         let floor = max(register.latestTime, assignment.above, dropped)
         let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
-            version: Version(dot: dot, time: time, context: context), value: assignment.value,
-            operation: assignment.operation)
+            version: Version(dot: dot, time: time, context: context),
+            value: assignment.value.stamped(time), operation: assignment.operation)
     }
 
     static func prepare(
@@ -201,6 +201,7 @@ extension Replica {
             noteExistence(
                 of: key.path, from: before.isMarked || liveCount > 0,
                 rank: after.head?.rank, &tables, &outcome)
+        case .locks: break
         }
     }
 }

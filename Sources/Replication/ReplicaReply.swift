@@ -99,11 +99,14 @@ package struct AgedRegister: Hashable, Sendable {
     package var key: RegisterKey
     package var kept: [Dot]
     package var tombstone: Dot?
+    /// Locks, and all of them are over.
+    package var isExpired: Bool
 
-    package init(key: RegisterKey, kept: [Dot], tombstone: Dot?) {
+    package init(key: RegisterKey, kept: [Dot], tombstone: Dot?, isExpired: Bool = false) {
         self.key = key
         self.kept = kept
         self.tombstone = tombstone
+        self.isExpired = isExpired
     }
 }
 

@@ -82,9 +82,13 @@ package struct CoordinatorTime: Sendable {
     package var now: Duration
     /// The hybrid clock's reading.
     package var stamp: HybridTime
+    /// The wall clock, in milliseconds since 1970, by which locks expire: the hybrid clock may be
+    /// ahead of it by what others stamped.
+    package var wallMilliseconds: UInt64
 
-    package init(now: Duration, stamp: HybridTime) {
+    package init(now: Duration, stamp: HybridTime, wallMilliseconds: UInt64? = nil) {
         self.now = now
         self.stamp = stamp
+        self.wallMilliseconds = wallMilliseconds ?? stamp.wallMilliseconds
     }
 }

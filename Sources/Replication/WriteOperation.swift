@@ -301,7 +301,7 @@ extension KeyedEntry {
             self.init(
                 key: entryKey,
                 entry: DirectoryEntry(directory: .init(rank: version.rank, exists: true)))
-        case (.mark, _): return nil
+        case (.mark, _), (.locks, _): return nil
         }
     }
 }

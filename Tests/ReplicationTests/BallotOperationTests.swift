@@ -8,11 +8,12 @@ import Testing
     private let key = RegisterKey.file(path("/a"))
 
     /// Three holders, of which those in `silent` answer nothing.
-    private struct World {
+    struct World {
         var disks = (0..<3).map { MemoryTables(disk: disk($0)) }
         var targets: Targets
         var silent: Set<Int> = []
         var generator = SplitMix64(seed: 1)
+        var wall: UInt64 = 0
         var asked: [(index: Int, request: ReplicaRequest, round: UInt32)] = []
         var requests: [ReplicaRequest] = []
 
@@ -51,7 +52,8 @@ import Testing
         }
 
         var time: CoordinatorTime {
-            CoordinatorTime(now: .seconds(1), stamp: HybridTime(value: 100))
+            CoordinatorTime(
+                now: .seconds(1), stamp: HybridTime(value: 100), wallMilliseconds: wall)
         }
 
         /// Answers what was asked first.

@@ -48,6 +48,9 @@ import Testing
             let mayBeGone =
                 world.expired.contains(version.dot) || world.dropped.contains(version.dot)
                 || version.value == .mark || isOlderAttempt
+                // Locks are kept only where they lost a conflict.
+                || key.kind == .locks
+                    && seen.contains { $0.dot != version.dot && $0.covers(version) }
             if !mayBeGone { return "lost \(name(version))" }
         }
         for kept in register.kept {

@@ -15,14 +15,14 @@ struct DiskWorld {
         var version: RegisterVersion
     }
 
-    /// Two file registers and a mark, all of one partition.
+    /// Two file registers, a mark and locks, all of one partition.
     static let keys: [RegisterKey] = {
         let first = path("/a")
         let partition = Partition(of: first)
         for number in 0..<2_000_000 {
             let other = path("/\(number)")
             if Partition(of: other) == partition {
-                return [.file(first), .file(other), .mark(first)]
+                return [.file(first), .file(other), .mark(first), .locks(first)]
             }
         }
         preconditionFailure("no two paths of one partition")
@@ -106,10 +106,15 @@ struct DiskWorld {
         if repeatsOperations, roll(4) == 0, let old = writes.randomElement(using: &generator) {
             return assign(old.key, old.value, old.operation, on: home)
         }
-        let key = DiskWorld.keys[roll(3)]
+        let key = DiskWorld.keys[roll(DiskWorld.keys.count)]
         operations += 1
         let isDeletion = roll(3) == 0
-        let live: RegisterValue = key.kind == .mark ? .mark : file(operations)
+        let live: RegisterValue =
+            switch key.kind {
+            case .file: file(operations)
+            case .mark: .mark
+            case .locks: .locks(LockSet(locks: [lock(operations)]))
+            }
         assign(key, isDeletion ? .deleted : live, operation(operations), on: home)
     }
 
@@ -187,7 +192,7 @@ struct DiskWorld {
 
     private mutating func expire() {
         let index = randomDisk()
-        let key = DiskWorld.keys[roll(3)]
+        let key = DiskWorld.keys[roll(DiskWorld.keys.count)]
         guard let kept = disks[index].register(key)?.kept.randomElement(using: &generator) else {
             return
         }
@@ -199,7 +204,7 @@ struct DiskWorld {
 
     /// Only where every disk has it and nothing is under way.
     private mutating func dropTombstone() {
-        let key = DiskWorld.keys[roll(3)]
+        let key = DiskWorld.keys[roll(DiskWorld.keys.count)]
         guard let head = disks[0].register(key)?.head, head.value.isDeleted else { return }
         for disk in disks {
             guard let register = disk.register(key), register.head == head,

@@ -35,6 +35,24 @@ func file(_ number: UInt64) -> RegisterValue {
             home: Partition(number: 0)))
 }
 
+func token(_ number: UInt64) -> LockToken { LockToken(bits: Bits128(high: 2, low: number)) }
+
+/// An exclusive lock until `expires`, in milliseconds.
+func lock(_ number: UInt64, expires: UInt64 = 60_000) -> Lock {
+    Lock(
+        token: token(number), owner: [], scope: .exclusive, depth: .zero, seconds: 60,
+        expires: expires, fence: .zero)
+}
+
+func request(
+    _ number: UInt64, _ scope: LockScope = .exclusive, _ depth: LockDepth = .zero,
+    seconds: UInt32 = 60
+) -> LockRequest {
+    LockRequest(
+        token: token(number), owner: Array("me".utf8), scope: scope, depth: depth,
+        seconds: seconds)
+}
+
 func node(_ name: String) -> NodeID {
     guard let node = NodeID(name) else { preconditionFailure("no node's name: \(name)") }
     return node

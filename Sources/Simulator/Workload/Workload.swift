@@ -111,7 +111,9 @@ struct Workload {
             .listed(entries.map { .init(name: $0.name, isDirectory: $0.isDirectory) })
         case .notFound: .notFound
         case .conditionFailed(let exact): .conditionFailed(exact: exact)
-        case .directoryNotEmpty, .notADirectory: .refused
+        case .directoryNotEmpty, .notADirectory, .lockGranted, .unlocked, .locks, .locked,
+            .lockNotFound, .tooManyLocks, .lockSet, .lockDecision:
+            .refused
         case .unavailable: .unknown
         case .done: .refused
         }

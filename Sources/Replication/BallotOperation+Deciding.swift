@@ -1,0 +1,180 @@
+import Model
+
+// What the promises of the holders amount to, and what is proposed to them.
+extension BallotOperation {
+    /// With promises of a majority: what is the newest version, and does it meet the condition?
+    mutating func decide(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        let known = Register.joined(answers.map { ($0.register, $0.context) })
+        joined = known.register
+        let context = known.context
+        // Under a ballot lower than one that is settled nothing was chosen that it did not find.
+        let settled = answers.compactMap { $0.register.ballot?.settled }.max()
+        let accepted = answers.compactMap { $0.register.ballot?.accepted }
+            .filter { accepted in
+                !context.contains(accepted.version.dot)
+                    && settled.map { $0 < accepted.ballot } ?? true
+            }
+            .max { $0.ballot < $1.ballot }?.version
+        var unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
+        if let version = unsettled, let head = joined.head, !version.covers(head) {
+            // A holder accepts nothing that does not know all it has, and nothing is prepared below
+            // what it accepted: so at most one of the two is at a majority. The accepted one was
+            // decided when the other one was not there yet.
+            overtaken = version
+            unsettled = nil
+        }
+        if let version = unsettled, joined.head == nil, version.version.time <= refusedAbove {
+            // Where a tombstone was dropped since, nobody accepts it as it is any more.
+            overtaken = version
+            unsettled = nil
+        }
+        commitStranded(context, settled, &directives)
+        switch purpose {
+        case .settle:
+            if overtaken != nil { return renewHead(time, &directives) }
+            if let unsettled { return propose(unsettled, &directives) }
+            if let head = joined.head { return confirm(head, &directives) }
+            phase = .finished(.settled(joined))
+        case .write(_, let operation, _), .change(_, let operation):
+            // Before all else: whatever this ballot ends with takes away what was accepted below it.
+            if let unsettled {
+                isAdopted = unsettled.operation != operation
+                return propose(unsettled, &directives)
+            }
+            let earlier = joined.version(of: operation)
+            if let overtaken, earlier != nil || overtaken.operation == operation {
+                written = earlier ?? overtaken
+                return renewHead(time, &directives)
+            }
+            if let earlier { return confirm(earlier, &directives) }
+            if overtaken != nil, joined.head == nil {
+                isAdopted = true
+                return renewHead(time, &directives)
+            }
+            let newest = joined.head
+            if overtaken == nil, let newest, !isCommitted(newest) {
+                // The condition would be judged by it and the new version come on top of it, where
+                // the others know nothing of its operation: repeated, that would be done again.
+                isAdopted = true
+                return commit(newest, &directives)
+            }
+            isReplacing = newest.map { !$0.value.isDeleted } ?? false
+            switch verdict(on: newest, time) {
+            case .write(let value): mint(value, operation, time, &directives)
+            case .end(let end):
+                // What the answer goes by must not disappear again.
+                self.end = end
+                if overtaken != nil { return renewHead(time, &directives) }
+                if let newest { return confirm(newest, &directives) }
+                phase = .finished(end.outcome(copies: 0, exact: isExact))
+            }
+        }
+    }
+
+    private enum Verdict {
+        case write(RegisterValue)
+        case end(End)
+    }
+
+    private func verdict(on newest: RegisterVersion?, _ time: CoordinatorTime) -> Verdict {
+        switch purpose {
+        case .write(let value, _, let condition):
+            return condition.isMet(by: newest) ? .write(value) : .end(.conditionFailed)
+        case .change(let change, _):
+            let locks = newest?.value.locks ?? LockSet()
+            let decision = change.applied(to: locks, at: time.wallMilliseconds)
+            if case .changed(let set) = decision { return .write(set.value) }
+            return .end(.locks(decision))
+        case .settle: preconditionFailure("a settlement writes nothing of its own")
+        }
+    }
+
+    /// Whether those who promised have `version` committed at a majority, or at all of them where
+    /// they are no majority.
+    private func isCommitted(_ version: RegisterVersion) -> Bool {
+        let having = answers.filter { $0.context.contains(version.dot) }
+        guard having.count < answers.count else { return true }
+        var tally = Tally(targets)
+        for answer in having { tally.count(answer.target) }
+        return tally.hasMajority
+    }
+
+    /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated
+    /// outranks by now: it can only be kept, as the loser of a conflict.
+    private func commitStranded(
+        _ context: PartitionContext, _ settled: Ballot?,
+        _ directives: inout [CoordinatorDirective]
+    ) {
+        for answer in answers {
+            guard let accepted = answer.register.ballot?.accepted,
+                settled.map({ $0 < accepted.ballot }) ?? true
+            else { continue }
+            let version = accepted.version
+            guard !context.contains(version.dot), !version.ranksAbove(joined.head)
+            else { continue }
+            for target in targets.holders {
+                directives.append(.tell(target.node, .commit(key, version, listed: true)))
+            }
+        }
+    }
+
+    /// Makes the newest version again, above and in knowledge of one that was accepted beside it; or
+    /// that one, where there is nothing else.
+    mutating func renewHead(
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        guard let source = joined.head ?? overtaken else { return }
+        mint(source.value, source.operation, renewing: true, time, &directives)
+    }
+
+    mutating func mint(
+        _ value: RegisterValue, _ operation: OperationID, renewing: Bool = false,
+        _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
+    ) {
+        var cover = joined.knownContext
+        var above = max(joined.latestTime, refusedAbove)
+        for answer in answers {
+            // Also what was prepared and counts for nothing: a holder accepts what knows all it has.
+            var versions = answer.register.prepared
+            if let accepted = answer.register.ballot?.accepted { versions.append(accepted.version) }
+            for version in versions {
+                cover.merge(version.version.context)
+                cover.insert(version.dot)
+                above = max(above, version.version.time)
+            }
+        }
+        round += 1
+        open = [own.node]
+        phase = .minting
+        var assignment = Assignment(
+            key: key, value: value, operation: operation, cover: cover, above: above,
+            time: time.stamp)
+        assignment.isRenewal = renewing
+        directives.append(.ask(own.node, .mint(assignment, ballot), round: round))
+    }
+
+    mutating func propose(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        phase = .accepting(version)
+        ask(.accept(key, ballot, version), &directives)
+    }
+
+    mutating func confirm(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        // Only a majority settles that nothing else was chosen before.
+        guard isExact else { return commit(version, &directives) }
+        phase = .confirming(version)
+        ask(.confirm(key, ballot, version), &directives)
+    }
+
+    mutating func commit(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        phase = .committing(version)
+        ask(.commit(key, version, listed: false), &directives)
+    }
+}

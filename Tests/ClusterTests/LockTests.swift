@@ -1,0 +1,151 @@
+import Cluster
+import Model
+import Replication
+import Testing
+
+/// Locks as clients see them, on a few nodes without faults.
+@Suite struct LockTests {
+    private func path(_ text: String) throws -> StorePath {
+        try StorePath(validating: Array(text.utf8))
+    }
+
+    private func three() -> TinyCluster {
+        let cluster = TinyCluster(seed: 1)
+        cluster.add("a")
+        cluster.add("b", seeds: ["a"])
+        cluster.add("c", seeds: ["a"])
+        cluster.run(for: .seconds(5))
+        return cluster
+    }
+
+    private func token(_ number: UInt64) -> LockToken {
+        LockToken(bits: Bits128(high: 0, low: number))
+    }
+
+    private func lock(
+        _ cluster: TinyCluster, _ node: String, _ path: StorePath, _ number: UInt64,
+        _ scope: LockScope = .exclusive, _ depth: LockDepth = .zero, seconds: UInt32 = 60
+    ) -> ClientAnswer? {
+        let request = LockRequest(
+            token: token(number), owner: Array(node.utf8), scope: scope, depth: depth,
+            seconds: seconds)
+        return cluster.ask(node, .lock(path, request, cluster.operation()))
+    }
+
+    private func isGranted(_ answer: ClientAnswer?) -> Bool {
+        if case .lockGranted = answer { return true }
+        return false
+    }
+
+    /// The tokens of the locks that are in the way; nil where the answer was another.
+    private func inTheWay(_ answer: ClientAnswer?) -> [LockToken]? {
+        if case .locked(let locks) = answer { return locks.map(\.lock.token) }
+        return nil
+    }
+
+    private func discovered(
+        _ cluster: TinyCluster, _ node: String, _ path: StorePath
+    ) -> [LockToken]? {
+        guard case .locks(let locks)? = cluster.ask(node, .locks(path)) else { return nil }
+        return locks.map(\.lock.token)
+    }
+
+    @Test func aLockIsSeenOnAllNodesAndLetsNobodyElseIn() throws {
+        let cluster = three()
+        let path = try path("/docs/a")
+        #expect(discovered(cluster, "b", path) == [])
+        #expect(isGranted(lock(cluster, "a", path, 1)))
+        for node in ["a", "b", "c"] {
+            #expect(discovered(cluster, node, path) == [token(1)])
+            #expect(inTheWay(lock(cluster, node, path, 2)) == [token(1)])
+        }
+        guard
+            case .lockNotFound? = cluster.ask("b", .unlock(path, token(2), cluster.operation())),
+            case .unlocked? = cluster.ask("b", .unlock(path, token(1), cluster.operation()))
+        else {
+            Issue.record("unlocking takes the token, and no more")
+            return
+        }
+        #expect(isGranted(lock(cluster, "c", path, 2)))
+    }
+
+    @Test func aLockSurvivesTheRestartOfEveryNode() throws {
+        let cluster = three()
+        let path = try path("/a")
+        #expect(isGranted(lock(cluster, "a", path, 1, seconds: 600)))
+        for node in ["a", "b", "c"] { cluster.kill(node) }
+        cluster.run(for: .seconds(5))
+        cluster.add("a")
+        for node in ["b", "c"] { cluster.add(node, seeds: ["a"]) }
+        cluster.run(for: .seconds(10))
+        #expect(discovered(cluster, "c", path) == [token(1)])
+        #expect(inTheWay(lock(cluster, "b", path, 2)) == [token(1)])
+    }
+
+    @Test func aLockThatNobodyRefreshesExpires() throws {
+        let cluster = three()
+        let path = try path("/a")
+        #expect(isGranted(lock(cluster, "a", path, 1, seconds: 100)))
+        cluster.run(for: .seconds(90))
+        let refresh = ClientRequest.refreshLock(
+            path, token(1), seconds: 100, cluster.operation())
+        #expect(isGranted(cluster.ask("b", refresh)))
+        cluster.run(for: .seconds(180))
+        #expect(inTheWay(lock(cluster, "b", path, 2)) == [token(1)])
+        cluster.run(for: .seconds(60))
+        #expect(discovered(cluster, "c", path) == [])
+        #expect(isGranted(lock(cluster, "b", path, 2)))
+        guard
+            case .lockNotFound? = cluster.ask(
+                "a", .refreshLock(path, token(1), seconds: 9, cluster.operation()))
+        else {
+            Issue.record("the lock of before goes on")
+            return
+        }
+    }
+
+    @Test func aLockOfADirectoryCoversWhatIsBelow() throws {
+        let cluster = three()
+        let directory = try path("/a/b")
+        let below = try path("/a/b/c/d")
+        #expect(isGranted(lock(cluster, "a", directory, 1, .exclusive, .infinity)))
+        #expect(discovered(cluster, "b", below) == [token(1)])
+        #expect(inTheWay(lock(cluster, "b", below, 2)) == [token(1)])
+        #expect(discovered(cluster, "b", try path("/a")) == [])
+        #expect(isGranted(lock(cluster, "c", try path("/a/x"), 3)))
+        // With depth 0 it covers the directory alone.
+        #expect(isGranted(lock(cluster, "c", try path("/e"), 4)))
+        #expect(isGranted(lock(cluster, "a", try path("/e/f"), 5)))
+    }
+
+    @Test func aDirectoryIsNotLockedOverTheLocksBelow() throws {
+        let cluster = three()
+        let below = try path("/a/b/c/d")
+        #expect(isGranted(lock(cluster, "a", below, 1)))
+        let answer = lock(cluster, "b", try path("/a"), 2, .exclusive, .infinity)
+        #expect(inTheWay(answer) == [token(1)])
+        // What was taken for the look around is given back.
+        #expect(discovered(cluster, "c", try path("/a")) == [])
+        #expect(isGranted(lock(cluster, "c", try path("/a"), 3, .exclusive, .zero)))
+        #expect(isGranted(lock(cluster, "c", try path("/a/b"), 4, .shared, .zero)))
+        guard case .unlocked? = cluster.ask("c", .unlock(below, token(1), cluster.operation()))
+        else {
+            Issue.record("not unlocked")
+            return
+        }
+        #expect(isGranted(lock(cluster, "b", try path("/a/b/c"), 5, .exclusive, .infinity)))
+        #expect(inTheWay(lock(cluster, "b", .root, 6, .exclusive, .infinity))?.count == 3)
+    }
+
+    /// The register of a lock goes like that of a deleted file, once it is over.
+    @Test func nothingIsLeftOfLocksThatAreOver() throws {
+        let cluster = three()
+        let path = try path("/a")
+        #expect(isGranted(lock(cluster, "a", path, 1, seconds: 5)))
+        cluster.run(for: .seconds(300))
+        for node in ["a", "b", "c"] {
+            let disk = cluster.disks[cluster.id(node)]
+            #expect(disk?.tables.register(.locks(path)) == nil)
+        }
+    }
+}
