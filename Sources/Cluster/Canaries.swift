@@ -36,4 +36,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let suspectsNobody = Canaries(rawValue: 1 << 14)
     /// Whatever ballots decide is called exact, by however few.
     package static let callsAllExact = Canaries(rawValue: 1 << 20)
+    /// A lock is granted without a look at those that are there.
+    package static let forgetsLocks = Canaries(rawValue: 1 << 24)
+    /// Guarded writes look at no locks.
+    package static let ignoresLocks = Canaries(rawValue: 1 << 25)
 }

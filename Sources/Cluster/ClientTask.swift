@@ -63,13 +63,26 @@ struct ClientTask: Sendable {
 }
 
 extension ClientRequest {
+    /// What is to be done, whatever is shown of locks with it.
+    var plain: ClientRequest {
+        if case .showing(let request, _) = self { return request }
+        return self
+    }
+
+    var lockGuard: LockGuard? {
+        if case .showing(_, let guarding) = self { return guarding }
+        return nil
+    }
+
     /// The register whose holders coordinate the request; nil where any node does.
     var coordinatedKey: RegisterKey? {
         switch self {
         case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _): .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .changeLocks(let path, _, _): .locks(path)
-        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .setSetting,
+        case .showing(let request, _): request.coordinatedKey
+        case .get, .list, .move, .guarded, .lock, .refreshLock, .unlock, .locks, .lockSet,
+            .setSetting,
             .setReplicationFactor, .leave:
             nil
         }
@@ -83,6 +96,7 @@ extension ClientRequest {
             .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
             .changeLocks(_, _, let id):
             id
+        case .guarded(let request, _), .showing(let request, _): request.operation
         case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave: nil
         }
     }
@@ -92,6 +106,7 @@ extension ClientRequest {
         switch self {
         case .put(_, _, let condition, _): condition == .none
         case .place, .makeDirectory: true
+        case .showing(let request, _): request.isUnconditionalWrite
         default: false
         }
     }

@@ -33,7 +33,7 @@ extension ClusterNode {
             turn.send(
                 .reply(PeerReply(id: request, disk: disk, body: .client(answer))), to: node)
         case .task(let id):
-            if case .move = tasks[id]?.request { return resumeMove(id, answer, &turn) }
+            if case .move = tasks[id]?.request.plain { return resumeMove(id, answer, &turn) }
             resumeLocks(id, answer, &turn)
         case .own: break
         }
@@ -74,7 +74,7 @@ extension ClusterNode {
 
     private mutating func start(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
-        switch task.request {
+        switch task.request.plain {
         case .setSetting(let key, let value):
             changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
                 try state.set(key, to: value, clock: &clock, wallMilliseconds: wall)
@@ -88,7 +88,7 @@ extension ClusterNode {
             return
         case .leave: return leave(id, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
-            .refreshLock, .unlock, .locks, .lockSet, .changeLocks:
+            .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
             break
         }
         guard hasLookedAround(turn) else {
@@ -97,14 +97,14 @@ extension ClusterNode {
         guard isEstablished, gossip.isInformed, layouts.newest != nil else {
             return startWithoutLayout(id, task, &turn)
         }
-        switch task.request {
+        switch task.request.plain {
         case .get(let path, let consistency):
             read(.file(path), consistency, for: id, &turn)
         case .list(let directory, let after, let limit):
             list(directory, after: after, limit: limit, for: id, &turn)
         case .move: startMove(id, &turn)
         case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
-        case .lock, .refreshLock, .unlock, .locks: startLocks(id, &turn)
+        case .lock, .refreshLock, .unlock, .locks, .guarded: startLocks(id, &turn)
         default:
             guard let key = task.request.coordinatedKey else { return }
             startWrite(id, key, &turn)
@@ -122,7 +122,7 @@ extension ClusterNode {
     private mutating func startWithoutLayout(
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
-        switch task.request {
+        switch task.request.plain {
         case .get where isFirst: end(id, .notFound, &turn)
         case .locks where isFirst: end(id, .locks([]), &turn)
         case .move where isFirst: end(id, .notFound, &turn)
@@ -205,7 +205,7 @@ extension ClusterNode {
             tasks[id]?.lookedUp = task.attempts
             return look(key, targets, for: id, &turn)
         }
-        switch task.request {
+        switch task.request.plain {
         case .put(let path, let content, let condition, let operation):
             let value = fileValue(path, content, turn)
             write(key, value, operation, condition, targets, for: id, &turn)
@@ -227,8 +227,8 @@ extension ClusterNode {
                 return again(id, after: ClusterLimits.tick, .clockInDoubt, &turn)
             }
             self.change(key, change, operation, targets, for: id, &turn)
-        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .setSetting,
-            .setReplicationFactor, .leave:
+        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .guarded,
+            .showing, .setSetting, .setReplicationFactor, .leave:
             break
         }
     }
@@ -316,6 +316,9 @@ extension ClusterNode {
             tasks[id] = task
             again(id, after: .zero, reason, &turn)
             tasksTick(&turn)
+        // Earlier attempts may still take effect.
+        case .client(.locked) where task.attempts > 0:
+            end(id, .unavailable(.contended), &turn)
         case .client(let answer): end(id, answer, &turn)
         default:
             task.tried.append(node)

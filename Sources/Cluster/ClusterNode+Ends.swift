@@ -6,7 +6,7 @@ extension ClusterNode {
     /// The register that a read was about.
     func readKey(of request: ClientRequest, _ task: UInt64) -> RegisterKey? {
         if case .own(let key) = tasks[task]?.origin { return key }
-        return switch request {
+        return switch request.plain {
         case .get(let path, _): .file(path)
         case .move(let path, _, _): .file(path)
         case .lockSet(let path): .locks(path)
@@ -20,7 +20,7 @@ extension ClusterNode {
             resolve(task.prepared, of: key, knowing: register, &turn)
             return end(id, .done, &turn)
         }
-        switch task.request {
+        switch task.request.plain {
         case .get:
             let record = register.head?.record
             end(id, record.map { .file($0) } ?? .notFound, &turn)
@@ -59,7 +59,7 @@ extension ClusterNode {
         _ entries: [KeyedEntry], exists: Bool, next: [UInt8]?, _ id: UInt64, _ turn: inout Turn
     ) {
         guard let task = tasks[id] else { return }
-        switch task.request {
+        switch task.request.plain {
         case .list(let directory, _, _):
             guard exists || directory.isRoot else { return end(id, .notFound, &turn) }
             let names = entries.flatMap { $0.listed }

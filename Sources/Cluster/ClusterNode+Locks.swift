@@ -14,6 +14,10 @@ struct LockSteps: Sendable {
         case checking
         /// Giving it back.
         case undoing
+        /// Whether there is a file that a guarded write would make.
+        case looking
+        /// The guarded write itself.
+        case writing
     }
 
     var stage = Stage.above
@@ -31,6 +35,7 @@ extension ClusterNode {
         switch tasks[id]?.request {
         case .unlock(let path, let token, let operation):
             begin([.changeLocks(path, .release(token), operation)], .changing, of: id, &turn)
+        case .guarded(let request, let tokens): startGuarded(request, tokens, of: id, &turn)
         case .lock(let path, _, _), .refreshLock(let path, _, _, _):
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)
         case .locks(let path):
@@ -40,7 +45,7 @@ extension ClusterNode {
     }
 
     /// Begins steps, all at one time; with none the next stage begins at once.
-    private mutating func begin(
+    mutating func begin(
         _ requests: [ClientRequest], _ stage: LockSteps.Stage, of id: UInt64, _ turn: inout Turn
     ) {
         tasks[id]?.stage = .waiting
@@ -54,6 +59,9 @@ extension ClusterNode {
     mutating func resumeLocks(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
         guard let stage = tasks[id]?.lockSteps.stage else { return }
         switch (stage, answer) {
+        case (.looking, .file), (.looking, .notFound):
+            return memberFound(answer, of: id, &turn)
+        case (.looking, _), (.writing, _): return end(id, answer, &turn)
         case (.above, .lockSet(let path, let set)), (.checking, .lockSet(let path, let set)):
             tasks[id]?.lockSteps.found[path] = set
             guard let below = below(path, set, of: id, turn) else {
@@ -79,6 +87,8 @@ extension ClusterNode {
         switch (task.lockSteps.stage, task.request) {
         case (.above, .locks(let path)):
             end(id, .locks(task.lockSteps.covering(path, at: wall)), &turn)
+        case (.above, .guarded(let request, let tokens)):
+            lookedAround(request, tokens, of: id, &turn)
         case (.above, .lock(let path, let request, _)):
             let others = task.lockSteps.conflicts(with: request, at: path, wall)
             guard others.isEmpty else { return end(id, .locked(others), &turn) }

@@ -5,36 +5,49 @@ import Replication
 // again. A move keeps the content's home, so that none is sent.
 extension ClusterNode {
     mutating func startMove(_ id: UInt64, _ turn: inout Turn) {
-        guard case .move(let path, _, _) = tasks[id]?.request else { return }
+        guard case .move(let path, _, _) = tasks[id]?.request.plain else { return }
         read(.file(path), .checked, for: id, &turn)
     }
 
     mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        guard case .move(_, let destination, let operation) = tasks[id]?.request else { return }
+        guard case .move(_, let destination, let operation) = tasks[id]?.request.plain else {
+            return
+        }
         guard let source = register.head, case .file(let facts) = source.value else {
             return repeatMove(register, id, &turn)
         }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        begin(.place(destination, facts, operation), for: .task(id), &turn)
+        beginStep(.place(destination, facts, operation), of: id, &turn)
     }
 
     /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
     /// the same operation then finds the version that was made.
     private mutating func repeatMove(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        guard case .move(_, let destination, let operation) = tasks[id]?.request,
+        guard case .move(_, let destination, let operation) = tasks[id]?.request.plain,
             let removal = register.version(of: operation.second),
             let source = register.kept.last(where: { removal.covers($0.version) })?.version,
             let facts = source.value.facts
         else { return end(id, .notFound, &turn) }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        begin(.place(destination, facts, operation), for: .task(id), &turn)
+        beginStep(.place(destination, facts, operation), of: id, &turn)
+    }
+
+    /// Each step looks for locks in its way, if the move does.
+    private mutating func beginStep(
+        _ request: ClientRequest, of id: UInt64, _ turn: inout Turn
+    ) {
+        let guarding = tasks[id]?.request.lockGuard
+        begin(
+            guarding.map { .guarded(request, tokens: $0.tokens) } ?? request, for: .task(id),
+            &turn)
     }
 
     /// A step of a move ended.
     mutating func resumeMove(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
-        guard let task = tasks[id], case .move(let path, _, let operation) = task.request else {
+        guard let task = tasks[id], case .move(let path, _, let operation) = task.request.plain
+        else {
             return
         }
         switch task.moveStep {
@@ -42,8 +55,8 @@ extension ClusterNode {
         case .destination(let source):
             guard case .written = answer else { return end(id, answer, &turn) }
             tasks[id]?.moveStep = .removal(answer)
-            begin(
-                .delete(path, .version(source.dot), operation.second), for: .task(id), &turn)
+            beginStep(
+                .delete(path, .version(source.dot), operation.second), of: id, &turn)
         case .removal(let result):
             switch answer {
             // A source that changed meanwhile stays as it is now: what was moved is moved.

@@ -43,15 +43,17 @@ extension ClusterNode {
         let time = stampedTime(turn)
         let membership = membership
         let isReachable = { (node: NodeID) in node == own.node || membership.isAlive(node) }
+        let guarding = tasks[task]?.request.lockGuard
         if condition == .none || configuration.canaries.contains(.skipsBallots) {
             let coordinator = WriteOperation(
                 key, value, operation, own: own, targets: targets, policy: policy,
-                applied: applied, time: time, isReachable: isReachable, into: &directives)
+                applied: applied, guarding: guarding, time: time, isReachable: isReachable,
+                into: &directives)
             add(.write(coordinator), for: task, directives, &turn)
         } else {
             let coordinator = BallotOperation(
                 key, .write(value, operation, condition), own: own, targets: targets,
-                policy: policy, time: time, nonce: turn.generator.next(),
+                policy: policy, guarding: guarding, time: time, nonce: turn.generator.next(),
                 isReachable: isReachable, into: &directives)
             add(.ballot(coordinator), for: task, directives, &turn)
         }
@@ -65,8 +67,14 @@ extension ClusterNode {
         var directives: [CoordinatorDirective] = []
         let own = Target(node: configuration.node, disk: disk)
         let membership = membership
+        var purpose = BallotOperation.Purpose.change(change, operation)
+        if configuration.canaries.contains(.forgetsLocks), case .take = change,
+            case .changed(let set) = change.applied(to: LockSet(), at: turn.now.wallMilliseconds)
+        {
+            purpose = .write(set.value, operation, .none)
+        }
         let coordinator = BallotOperation(
-            key, .change(change, operation), own: own, targets: targets, policy: policy,
+            key, purpose, own: own, targets: targets, policy: policy,
             time: stampedTime(turn), nonce: turn.generator.next(),
             isReachable: { $0 == own.node || membership.isAlive($0) }, into: &directives)
         add(.ballot(coordinator), for: task, directives, &turn)
@@ -184,7 +192,7 @@ extension ClusterNode {
         _ request: ReplicaRequest, by node: NodeID, of id: UInt64, _ round: UInt32,
         _ turn: inout Turn
     ) {
-        guard case .prepare(let key, _, _) = request else { return }
+        guard case .prepare(let key, _, _) = request.plain else { return }
         let holders = layouts.targets(for: key.partition).holders
         guard let target = holders.first(where: { $0.node == node }) else { return }
         feed(id, .prepared, by: target, round, &turn)
@@ -418,9 +426,14 @@ extension ClusterNode {
             switch failure {
             case .noQuorum: .noQuorum
             case .full: .full
-            case .contended: .contended
+            case .contended, .locked: .contended
             }
         guard var running = tasks[task] else { return }
+        if case .locked(let mayTakeEffect) = failure {
+            // What it had begun may be settled by others, before or after it is withdrawn.
+            let isCertain = !mayTakeEffect && running.attempts == 0
+            return end(task, isCertain ? .locked([]) : .unavailable(reason), &turn)
+        }
         if failure == .full { running.tried.append(configuration.node) }
         tasks[task] = running
         // A coordinator that was forwarded to leaves it to the forwarder to try others.

@@ -82,7 +82,7 @@ extension ClusterNode {
 
     /// The clock follows what peers stamped.
     private mutating func observe(_ request: ReplicaRequest, _ turn: Turn) {
-        switch request {
+        switch request.plain {
         case .prepare(_, let version, _), .commit(_, let version, _, _), .accept(_, _, let version):
             clock.observe(
                 version.version.time, wallMilliseconds: turn.now.wallMilliseconds)

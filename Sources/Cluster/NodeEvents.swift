@@ -37,6 +37,12 @@ package enum ClientRequest: Sendable {
     case unlock(StorePath, LockToken, OperationID)
     /// The locks that cover a path, those taken above it included.
     case locks(StorePath)
+    /// A write (put, delete, makeDirectory, removeDirectory, move) that is refused where a lock
+    /// covers what it changes, of which its client shows no token; and where it shows tokens, and
+    /// none of them is of such a lock: then it counts on one that is over.
+    indirect case guarded(ClientRequest, tokens: [LockToken])
+    /// A step of that: looked after by the holders, too.
+    indirect case showing(ClientRequest, LockGuard)
     /// A step of these: the locks taken at one path.
     case lockSet(StorePath)
     case changeLocks(StorePath, LockChange, OperationID)
@@ -74,7 +80,7 @@ package enum ClientAnswer: Sendable {
     case lockGranted(Lock, copies: Int, exact: Bool)
     case unlocked(exact: Bool)
     case locks([PlacedLock])
-    /// 423: these are in the way.
+    /// 423: these are in the way; empty where the holders found them in the decision of a write.
     case locked([PlacedLock])
     /// No lock of that token is there, or it is over.
     case lockNotFound

@@ -149,6 +149,7 @@ extension ReplicaRequest {
         case .accept: "accept"
         case .confirm: "confirm"
         case .mint: "mint"
+        case .guarded(let request, _): request.kind
         case .putEntry: "put-entry"
         case .readEntry: "read-entry"
         case .list: "list"
@@ -171,6 +172,8 @@ extension ReplicaRequest {
     /// About as many bytes as it takes on the wire.
     var byteCount: Int {
         switch self {
+        case .guarded(let request, let guarding):
+            16 + 16 * guarding.tokens.count + request.byteCount
         case .prepare, .commit, .accept, .confirm, .assign, .mint, .putEntry: 400
         case .merge(_, let registers, let entries, _, _): 400 * (registers.count + entries.count)
         case .fetch(_, let keys, _): 16 + 8 * keys.count
@@ -185,6 +188,7 @@ extension ReplicaRequest {
             .putEntry,
             .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
             true
+        case .guarded(let request, _): request.isForPeers
         case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,
             .aged, .audit:
             false
@@ -201,6 +205,7 @@ extension ReplicaReply {
         case .prepared: "prepared"
         case .refused: "refused"
         case .full: "full"
+        case .locked: "locked"
         case .committed: "committed"
         case .register: "register"
         case .promised: "promised"

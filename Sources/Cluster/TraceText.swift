@@ -6,6 +6,9 @@ extension ReplicaRequest {
     package var traceText: String {
         let detail: String
         switch self {
+        case .guarded(let request, let guarding):
+            let tokens = guarding.tokens.map { String($0.hex.suffix(6)) }
+            return "guarded (\(tokens.joined(separator: " "))) \(request.traceText)"
         case .assign(let assignment):
             detail = "\(assignment.key.text) \(assignment.value.text)"
         case .mint(let assignment, let ballot):

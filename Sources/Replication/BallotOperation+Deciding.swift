@@ -152,14 +152,18 @@ extension BallotOperation {
             key: key, value: value, operation: operation, cover: cover, above: above,
             time: time.stamp)
         assignment.isRenewal = renewing
-        directives.append(.ask(own.node, .mint(assignment, ballot), round: round))
+        let request = ReplicaRequest.mint(assignment, ballot)
+        directives.append(
+            .ask(own.node, renewing ? request : request.guarded(guarding), round: round))
     }
 
     mutating func propose(
         _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
     ) {
         phase = .accepting(version)
-        ask(.accept(key, ballot, version), &directives)
+        let request = ReplicaRequest.accept(key, ballot, version)
+        let isOwn = made.contains(version.dot) && overtaken == nil
+        ask(isOwn ? request.guarded(guarding) : request, &directives)
     }
 
     mutating func confirm(

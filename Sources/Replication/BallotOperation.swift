@@ -69,6 +69,8 @@ package struct BallotOperation: Sendable {
 
     let key: RegisterKey
     let purpose: Purpose
+    /// For what this operation writes itself; what others left is settled whoever holds a lock.
+    let guarding: LockGuard?
     let own: Target
     let targets: Targets
     let policy: WritePolicy
@@ -88,6 +90,8 @@ package struct BallotOperation: Sendable {
     var open: [NodeID] = []
     var answers: [Promise] = []
     var rejected = false
+    /// Whether a holder knows of a lock in the way of the version under way.
+    var isBarred = false
     var joined = Register()
     var isExact = true
     /// The versions made here. Of one that an earlier attempt made elsewhere nobody knows how many
@@ -107,11 +111,13 @@ package struct BallotOperation: Sendable {
     /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
         _ key: RegisterKey, _ purpose: Purpose, own: Target, targets: Targets, policy: WritePolicy,
-        time: CoordinatorTime, nonce: UInt64, isReachable: (NodeID) -> Bool,
+        guarding: LockGuard? = nil, time: CoordinatorTime, nonce: UInt64,
+        isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
         self.purpose = purpose
+        self.guarding = guarding
         self.own = own
         self.targets = targets
         self.policy = policy
@@ -161,6 +167,9 @@ package struct BallotOperation: Sendable {
         case (.minting, .ballotTooLow(let promised)):
             roundSeen = max(roundSeen, promised.round)
             return retry(time, using: &generator)
+        case (.minting, .locked):
+            phase = .finished(.failed(.locked(mayTakeEffect: !made.isEmpty)))
+            return
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
@@ -168,6 +177,9 @@ package struct BallotOperation: Sendable {
             tally.count(target)
         case (_, .ballotTooLow(let promised)):
             roundSeen = max(roundSeen, promised.round)
+            rejected = true
+        case (.accepting, .locked):
+            isBarred = true
             rejected = true
         case (_, .refused(_, let above)):
             refusedAbove = max(refusedAbove, above)
@@ -252,6 +264,10 @@ package struct BallotOperation: Sendable {
         }
         guard isDecided else {
             if !open.isEmpty { return }
+            if isBarred {
+                phase = .finished(.failed(.locked(mayTakeEffect: true)))
+                return
+            }
             return rejected
                 ? retry(time, using: &generator)
                 : (phase = .finished(.failed(.noQuorum)))

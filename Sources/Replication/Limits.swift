@@ -53,6 +53,9 @@ package enum ReplicationLimits {
     /// The owner that a client names: a name, an address; programs send some 100 bytes.
     package static let lockOwnerByteCountMax = 1024
 
+    /// Tokens that one write shows: of its path, where it goes, and the directories above.
+    package static let lockTokensMax = 64
+
     /// Names of a directory below which there may be locks. Where there are more, the directory is
     /// locked with all below it only when their time is over.
     package static let lockTracesMax = 256

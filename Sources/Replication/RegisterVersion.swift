@@ -141,7 +141,7 @@ package struct BallotSlot: Hashable, Sendable {
         self.settled = settled
     }
 
-    /// Nothing is left to be settled, or to be forgotten with time.
+    /// Nothing is left to be settled.
     var isDone: Bool { accepted == nil && settled != nil }
 
     /// The outcome of `ballot` is known: what was accepted under it or a lower one is done with.

@@ -57,7 +57,8 @@ extension Replica {
     }
 
     static func dropTombstone(
-        _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables
+        _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables, _ now: Duration,
+        _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         guard var register = tables.register(key), let head = register.head,
             head.dot == dot, head.value.isDeleted
@@ -69,6 +70,10 @@ extension Replica {
         // disk, and the ones between belong to other paths.
         for known in head.version.context.entries { context.insert(known) }
         store(register, context, for: key, &tables)
+        if !register.isAtRest {
+            tables.setUnsettled(now, for: key)
+            outcome.isUnsettled = true
+        }
         var state = tables.state(of: key.partition)
         state.floor = max(state.floor, head.version.time)
         tables.setState(state, of: key.partition)
@@ -116,6 +121,13 @@ extension Replica {
 }
 
 extension Register {
+    /// Nothing is left to be settled, nor a ballot to be forgotten with time, of which there is
+    /// nothing else.
+    var isAtRest: Bool {
+        guard prepared.isEmpty, let ballot else { return prepared.isEmpty }
+        return ballot.isDone && (head != nil || !kept.isEmpty)
+    }
+
     /// What was settled is remembered for as long as there is anything of the register: a disk may
     /// come back after days with a version that a lower ballot accepted.
     fileprivate var mayForgetBallot: Bool {

@@ -17,7 +17,7 @@ extension Replica {
             register.ballot?.promised = ballot
         }
         store(register, context, for: key, &tables)
-        if register.ballot?.isDone == false {
+        if !register.isAtRest {
             // Its age counts from now: an older promise's would let this one be forgotten too soon,
             // and a lower ballot be accepted after it.
             tables.setUnsettled(nil, for: key)

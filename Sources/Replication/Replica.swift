@@ -29,6 +29,9 @@ package enum Replica {
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         switch request {
+        case .guarded(let inner, _):
+            if request.isBarred(tables) { return .locked }
+            return perform(inner, on: &tables, at: now, &outcome)
         case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
         case .mint(let assignment, let ballot):
             return mint(assignment, ballot, &tables, now, &outcome)
@@ -76,7 +79,9 @@ package enum Replica {
             for row in rows { tables.removeOutbox(row) }
             return .done
         case .expire(let key, let dots): return expire(key, dots, &tables)
-        case .dropTombstone(let key, let dot): return dropTombstone(key, dot, &tables)
+        case .dropTombstone(let key, let dot):
+            return dropTombstone(
+                key, dot, &tables, now, &outcome)
         case .dropEntry(let key, let entry): return dropEntry(key, entry, &tables)
         case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables)
         case .partitions: return partitions(tables)
@@ -92,7 +97,7 @@ package enum Replica {
         _ tables: inout some ReplicaTables
     ) {
         tables.setRegister(register.isEmpty ? nil : register, for: key)
-        if register.prepared.isEmpty, register.ballot.map(\.isDone) ?? true {
+        if register.isAtRest {
             tables.setUnsettled(nil, for: key)
         }
         var state = tables.state(of: key.partition)
@@ -106,6 +111,7 @@ extension ReplicaRequest {
     /// The one partition that the request is about; nil where it is about none or many.
     package var partition: Partition? {
         switch self {
+        case .guarded(let request, _): request.partition
         case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
         case .prepare(let key, _, _), .commit(let key, _, _, _), .read(let key),
             .promise(let key, _),

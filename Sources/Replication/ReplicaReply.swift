@@ -12,6 +12,8 @@ package enum ReplicaReply: Sendable {
     /// `context` and whose clock is above `above`.
     case refused(context: CausalContext, above: HybridTime)
     case full
+    /// A lock is in the way of the write.
+    case locked
     case committed
     case register(Register, PartitionContext)
     case promised(Register, PartitionContext)

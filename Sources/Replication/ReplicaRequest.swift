@@ -27,6 +27,8 @@ package enum ReplicaRequest: Sendable {
     case confirm(RegisterKey, Ballot, RegisterVersion)
     /// Makes the version of a conditional write, accepted here under its ballot.
     case mint(Assignment, Ballot)
+    /// A write (`assign`, `prepare`, `mint`, `accept`), unless a lock of its path is in its way.
+    indirect case guarded(ReplicaRequest, LockGuard)
     case putEntry(EntryKey, DirectoryEntry)
     case readEntry(EntryKey)
     /// Names after `after`, in order, and whether the directory exists. With those that are gone,
@@ -66,6 +68,7 @@ package enum ReplicaRequest: Sendable {
     /// Whether an answer must wait for a sync.
     package var changes: Bool {
         switch self {
+        case .guarded(let request, _): request.changes
         case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit: false
         case .assign, .prepare, .commit, .withdraw, .merge, .joinContext, .promise, .accept,
             .confirm, .mint,

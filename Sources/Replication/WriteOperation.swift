@@ -15,7 +15,11 @@ package struct WriteOperation: Sendable {
         case failed(Failure)
     }
 
-    package enum Failure: Equatable, Sendable { case noQuorum, full, contended }
+    package enum Failure: Equatable, Sendable {
+        case noQuorum, full, contended
+        /// A lock was in the way. `mayTakeEffect`: the write had begun, as the lock was granted.
+        case locked(mayTakeEffect: Bool)
+    }
 
     private enum Phase: Sendable {
         case assigning
@@ -31,6 +35,7 @@ package struct WriteOperation: Sendable {
     private let key: RegisterKey
     private let value: RegisterValue
     private let operation: OperationID
+    private let guarding: LockGuard?
     private let own: Target
     private let targets: Targets
     private let policy: WritePolicy
@@ -53,12 +58,13 @@ package struct WriteOperation: Sendable {
     package init(
         _ key: RegisterKey, _ value: RegisterValue, _ operation: OperationID, own: Target,
         targets: Targets, policy: WritePolicy, applied earlier: RegisterVersion? = nil,
-        time: CoordinatorTime, isReachable: (NodeID) -> Bool,
+        guarding: LockGuard? = nil, time: CoordinatorTime, isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
         self.value = value
         self.operation = operation
+        self.guarding = guarding
         self.own = own
         self.targets = targets
         self.policy = policy
@@ -108,6 +114,15 @@ package struct WriteOperation: Sendable {
         case (.assigning, .alreadyApplied(let version)),
             (.preparing, .alreadyApplied(let version)):
             return adopt(version, &directives)
+        case (.assigning, .locked):
+            // An earlier attempt may be settled by others before it is withdrawn.
+            phase = .finished(.failed(.locked(mayTakeEffect: !made.isEmpty)))
+            withdraw(made, &directives)
+            return
+        case (.preparing, .locked):
+            phase = .finished(.failed(.locked(mayTakeEffect: true)))
+            withdraw(made, &directives)
+            return
         case (.assigning, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
@@ -164,7 +179,8 @@ package struct WriteOperation: Sendable {
         let assignment = Assignment(
             key: key, value: value, operation: operation, cover: cover, above: above,
             time: time.stamp)
-        directives.append(.ask(own.node, .assign(assignment), round: round))
+        directives.append(
+            .ask(own.node, ReplicaRequest.assign(assignment).guarded(guarding), round: round))
     }
 
     /// Asks whoever has not been asked in this round; the own disk is done by then.
@@ -172,7 +188,8 @@ package struct WriteOperation: Sendable {
         let request: ReplicaRequest
         switch phase {
         case .preparing(let version):
-            request = .prepare(key, version, earlier: made.filter { $0.dot != version.dot })
+            let earlier = made.filter { $0.dot != version.dot }
+            request = ReplicaRequest.prepare(key, version, earlier: earlier).guarded(guarding)
         case .adopting(let version): request = .commit(key, version, listed: false)
         default: return
         }
@@ -188,12 +205,18 @@ package struct WriteOperation: Sendable {
         copies.restart(targets)
         phase = .adopting(version)
         askRest(&directives)
-        for attempt in made where attempt.dot != version.dot {
+        withdraw(made.filter { $0.dot != version.dot }, &directives)
+        made = []
+    }
+
+    private func withdraw(
+        _ versions: [RegisterVersion], _ directives: inout [CoordinatorDirective]
+    ) {
+        for version in versions {
             for member in copies.members {
-                directives.append(.tell(member.target.node, .withdraw(key, attempt.dot)))
+                directives.append(.tell(member.target.node, .withdraw(key, version.dot)))
             }
         }
-        made = []
     }
 
     private mutating func progress(

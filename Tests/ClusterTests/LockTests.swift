@@ -142,10 +142,107 @@ import Testing
         let cluster = three()
         let path = try path("/a")
         #expect(isGranted(lock(cluster, "a", path, 1, seconds: 5)))
-        cluster.run(for: .seconds(300))
+        cluster.run(for: .seconds(320))
         for node in ["a", "b", "c"] {
             let disk = cluster.disks[cluster.id(node)]
             #expect(disk?.tables.register(.locks(path)) == nil)
+        }
+    }
+
+    // MARK: Guarded writes
+
+    private func put(
+        _ cluster: TinyCluster, _ node: String, _ path: StorePath, _ tokens: [UInt64]
+    ) -> ClientAnswer? {
+        cluster.ask(
+            node,
+            .guarded(
+                .put(path, cluster.content(7), .none, cluster.operation()),
+                tokens: tokens.map { token($0) }))
+    }
+
+    private func isWritten(_ answer: ClientAnswer?) -> Bool {
+        if case .written = answer { return true }
+        return false
+    }
+
+    private func isConditionFailed(_ answer: ClientAnswer?) -> Bool {
+        if case .conditionFailed = answer { return true }
+        return false
+    }
+
+    @Test func aGuardedWriteTakesTheTokenOfTheLock() throws {
+        let cluster = three()
+        let path = try path("/docs/a")
+        #expect(isWritten(put(cluster, "a", path, [])))
+        #expect(isGranted(lock(cluster, "a", path, 1)))
+        for node in ["a", "b", "c"] {
+            #expect(inTheWay(put(cluster, node, path, [])) == [token(1)])
+            #expect(inTheWay(put(cluster, node, path, [2])) == [token(1)])
+            #expect(isWritten(put(cluster, node, path, [1])))
+        }
+        let delete = ClientRequest.delete(path, .none, cluster.operation())
+        #expect(inTheWay(cluster.ask("b", .guarded(delete, tokens: []))) == [token(1)])
+        _ = cluster.ask("a", .unlock(path, token(1), cluster.operation()))
+        // A client that counts on a lock which is gone writes nothing.
+        #expect(isConditionFailed(put(cluster, "b", path, [1])))
+        #expect(isWritten(put(cluster, "b", path, [])))
+    }
+
+    @Test func oneOfThoseWhoShareALockMayWrite() throws {
+        let cluster = three()
+        let path = try path("/a")
+        #expect(isGranted(lock(cluster, "a", path, 1, .shared)))
+        #expect(isGranted(lock(cluster, "b", path, 2, .shared)))
+        #expect(inTheWay(put(cluster, "c", path, []))?.count == 2)
+        #expect(isWritten(put(cluster, "c", path, [2])))
+    }
+
+    @Test func newFilesBelowALockedDirectoryAreCovered() throws {
+        let cluster = three()
+        let new = try path("/d/e/new")
+        #expect(isGranted(lock(cluster, "a", try path("/d"), 1, .exclusive, .infinity)))
+        #expect(inTheWay(put(cluster, "b", new, [])) == [token(1)])
+        let make = ClientRequest.makeDirectory(try path("/d/x"), cluster.operation())
+        #expect(inTheWay(cluster.ask("b", .guarded(make, tokens: []))) == [token(1)])
+        #expect(isWritten(put(cluster, "b", new, [1])))
+    }
+
+    @Test func aLockOfDepthZeroKeepsNamesFromComingAndGoing() throws {
+        let cluster = three()
+        let old = try path("/d/old")
+        #expect(isWritten(put(cluster, "a", old, [])))
+        #expect(isGranted(lock(cluster, "a", try path("/d"), 1)))
+        #expect(isWritten(put(cluster, "b", old, [])))
+        #expect(inTheWay(put(cluster, "b", try path("/d/new"), [])) == [token(1)])
+        #expect(isWritten(put(cluster, "b", try path("/d/new"), [1])))
+        let delete = ClientRequest.delete(old, .none, cluster.operation())
+        #expect(inTheWay(cluster.ask("b", .guarded(delete, tokens: []))) == [token(1)])
+    }
+
+    @Test func aMoveTakesTheTokensOfBothItsEnds() throws {
+        let cluster = three()
+        let source = try path("/s/a")
+        let destination = try path("/t/b")
+        #expect(isWritten(put(cluster, "a", source, [])))
+        #expect(isGranted(lock(cluster, "a", source, 1)))
+        #expect(isGranted(lock(cluster, "b", destination, 2)))
+        func move(_ tokens: [UInt64]) -> ClientAnswer? {
+            cluster.ask(
+                "c",
+                .guarded(
+                    .move(source, to: destination, cluster.operation()),
+                    tokens: tokens.map { token($0) }))
+        }
+        #expect(inTheWay(move([])) == [token(1), token(2)])
+        #expect(inTheWay(move([1])) == [token(2)])
+        #expect(inTheWay(move([2])) == [token(1)])
+        #expect(isWritten(move([1, 2])))
+        guard case .file? = cluster.ask("a", .get(destination, .checked)),
+            case .notFound? = cluster.ask("a", .get(source, .checked))
+        else {
+            Issue.record("not moved")
+            return
         }
     }
 }

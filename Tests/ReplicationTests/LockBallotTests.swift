@@ -69,7 +69,7 @@ import Testing
         #expect(granted(run(.take(request(1)), 1, in: &world), 1) == first)
         // Under another operation's name: by its token.
         guard
-            case .locks(.unchanged(let set), copies: 3, exact: true) =
+            case .locks(.unchanged(let set), copies: 2, exact: true) =
                 run(.take(request(1)), 5, in: &world)
         else {
             Issue.record("taken again")

@@ -105,9 +105,10 @@ extension World {
     private mutating func noteMade(_ request: StorageRequest, _ answer: StorageAnswer) {
         guard case .replica(let outcome) = answer, case .assigned(let version, _) = outcome.reply
         else { return }
-        switch request {
-        case .replica(.assign(let assignment)) where assignment.key.kind == .file,
-            .replica(.mint(let assignment, _)) where assignment.key.kind == .file:
+        guard case .replica(let asked) = request else { return }
+        switch asked.plain {
+        case .assign(let assignment) where assignment.key.kind == .file,
+            .mint(let assignment, _) where assignment.key.kind == .file:
             history.noteMade(version.version, of: assignment.key.path)
         default: break
         }

@@ -1,0 +1,120 @@
+import Model
+import Replication
+
+// Writes that respect locks. Those at the path itself are looked at twice: before, and by each
+// holder in the decision of the write, so that none that is granted meanwhile is missed. Those of
+// directories above lie in other partitions and are looked at before alone.
+extension ClusterNode {
+    mutating func startGuarded(
+        _ request: ClientRequest, _ tokens: [LockToken], of id: UInt64, _ turn: inout Turn
+    ) {
+        let paths = request.changedPaths
+        guard !paths.isEmpty, !configuration.canaries.contains(.ignoresLocks) else {
+            return begin([request], .writing, of: id, &turn)
+        }
+        guard tokens.count <= ReplicationLimits.lockTokensMax else {
+            return end(id, .tooManyLocks, &turn)
+        }
+        let places = Set(paths + paths.flatMap(\.ancestors)).sorted()
+        begin(places.map { .lockSet($0) }, .above, of: id, &turn)
+    }
+
+    /// All locks that may be in the way are known.
+    mutating func lookedAround(
+        _ request: ClientRequest, _ tokens: [LockToken], of id: UInt64, _ turn: inout Turn
+    ) {
+        guard let task = tasks[id] else { return }
+        let wall = turn.now.wallMilliseconds
+        let paths = request.changedPaths
+        var barring: [PlacedLock] = []
+        var all: [PlacedLock] = []
+        for path in paths {
+            let covering = task.lockSteps.covering(path, at: wall)
+            let members = task.lockSteps.ofMembers(path, at: wall)
+            barring += covering.barring(tokens)
+            if request.changesMembers { barring += members.barring(tokens) }
+            all += covering + members
+        }
+        guard barring.isEmpty else { return end(id, .locked(barring), &turn) }
+        // The steps of a move show the tokens of both its ends.
+        let isStep = if case .task = task.origin { true } else { false }
+        if !isStep, !tokens.isEmpty, !all.contains(where: { tokens.contains($0.lock.token) }) {
+            return end(id, .conditionFailed(exact: policy == .majority), &turn)
+        }
+        if case .put(let path, _, _, _) = request,
+            !task.lockSteps.ofMembers(path, at: wall).barring(tokens).isEmpty
+        {
+            return begin([.get(path, .checked)], .looking, of: id, &turn)
+        }
+        writeGuarded(of: id, &turn)
+    }
+
+    /// A directory's lock of depth zero lets files in it change, but none come or go.
+    mutating func memberFound(_ answer: ClientAnswer, of id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id],
+            case .guarded(.put(let path, _, _, _), let tokens) = task.request
+        else { return }
+        if case .file = answer { return writeGuarded(of: id, &turn) }
+        let wall = turn.now.wallMilliseconds
+        end(id, .locked(task.lockSteps.ofMembers(path, at: wall).barring(tokens)), &turn)
+    }
+
+    private mutating func writeGuarded(of id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id], case .guarded(let request, let tokens) = task.request else {
+            return
+        }
+        let wall = turn.now.wallMilliseconds
+        let holdsShared = request.changedPaths.contains { path in
+            task.lockSteps.covering(path, at: wall).contains {
+                $0.lock.scope == .shared && tokens.contains($0.lock.token)
+            }
+        }
+        let guarding = LockGuard(tokens: tokens, holdsShared: holdsShared, wallMilliseconds: wall)
+        begin([.showing(request, guarding)], .writing, of: id, &turn)
+    }
+}
+
+extension LockSteps {
+    /// The locks of the directory that `path` is in which guard its members alone: they come and
+    /// go by its lock (RFC 4918 section 7.4).
+    func ofMembers(_ path: StorePath, at wall: UInt64) -> [PlacedLock] {
+        guard let parent = path.parent else { return [] }
+        return (found[parent]?.live(at: wall).locks ?? [])
+            .filter { $0.depth == .zero }
+            .map { PlacedLock(path: parent, lock: $0) }
+    }
+}
+
+extension [PlacedLock] {
+    /// Those in the way of who shows `tokens`: an exclusive lock without its token, and shared ones
+    /// where it shows the token of none.
+    func barring(_ tokens: [LockToken]) -> [PlacedLock] {
+        let holdsShared = contains {
+            $0.lock.scope == .shared && tokens.contains($0.lock.token)
+        }
+        return filter {
+            !tokens.contains($0.lock.token) && !($0.lock.scope == .shared && holdsShared)
+        }
+    }
+}
+
+extension ClientRequest {
+    /// What a write changes; empty where it is none that locks guard.
+    fileprivate var changedPaths: [StorePath] {
+        switch self {
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _),
+            .makeDirectory(let path, _), .removeDirectory(let path, _):
+            [path]
+        case .move(let path, let destination, _): [path, destination]
+        default: []
+        }
+    }
+
+    /// Whether it makes or removes names, whatever is there now.
+    fileprivate var changesMembers: Bool {
+        switch self {
+        case .delete, .place, .makeDirectory, .removeDirectory, .move: true
+        default: false
+        }
+    }
+}
