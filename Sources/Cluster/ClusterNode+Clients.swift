@@ -18,8 +18,13 @@ extension ClusterNode {
         // must not take effect after the client was told something else.
         let isForwarded = if case .peer = origin { true } else { false }
         let time = isForwarded ? ClusterLimits.coordinationTimeout : ClusterLimits.clientTimeout
+        var deadline = turn.now.monotonic + time
+        // A step is over with its task: what it undoes may be done again by then.
+        if case .task(let parent) = origin, let task = tasks[parent] {
+            deadline = min(deadline, task.deadline)
+        }
         tasks[id] = ClientTask(
-            origin: origin, request: request, deadline: turn.now.monotonic + time,
+            origin: origin, request: request, deadline: deadline,
             stage: .due(at: turn.now.monotonic))
         let mayBeRepeat = isRepeat || isOld(request, turn)
         tasks[id]?.isRepeat = mayBeRepeat

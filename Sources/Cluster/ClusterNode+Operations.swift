@@ -74,7 +74,10 @@ extension ClusterNode {
             purpose = .write(set.value, operation, .none)
         }
         let coordinator = BallotOperation(
-            key, purpose, own: own, targets: targets, policy: policy,
+            key, purpose, own: own, targets: targets,
+            // What is over is in nobody's way: it goes when a majority says so, lest a minority's
+            // word takes the place of a lock that was granted meanwhile.
+            policy: change == .expire ? .majority : policy,
             time: stampedTime(turn), nonce: turn.generator.next(),
             isReachable: { $0 == own.node || membership.isAlive($0) }, into: &directives)
         add(.ballot(coordinator), for: task, directives, &turn)

@@ -82,6 +82,11 @@ package struct SimulationOptions: Sendable {
     package var stopsAtViolation = true
 
     package init() {}
+
+    /// Clients that take locks, beside the others: in one run of three.
+    var lockClientCount: Int {
+        clientCount > 0 && seed % LockWorkload.period == 0 ? LockWorkload.clientCount : 0
+    }
 }
 
 extension Canaries {
@@ -92,6 +97,7 @@ extension Canaries {
         ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),
         ("forgetsEntries", .forgetsEntries), ("movesEverything", .movesEverything),
         ("dropsLosers", .dropsLosers), ("repeatsForever", .repeatsForever),
+        ("forgetsLocks", .forgetsLocks), ("ignoresLocks", .ignoresLocks),
         ("keepsOldSettings", .keepsOldSettings), ("neverDeclaresDead", .neverDeclaresDead),
         ("suspectsNobody", .suspectsNobody),
         ("callsAllExact", .callsAllExact),

@@ -91,7 +91,7 @@ extension OperationRecord {
 
     func writesContent(to path: StorePath) -> Bool {
         switch kind {
-        case .put, .putIfAbsent, .putIfMatches: self.path == path
+        case .put, .putIfAbsent, .putIfMatches, .guardedPut: self.path == path
         case .move(let destination): destination == path
         default: false
         }

@@ -16,7 +16,8 @@ struct Checkers {
     /// All names, in the order of a report.
     static let names = [
         AcknowledgedWritesAreDurable.name, NoStaleReads.name, ConditionalWritesAreExact.name,
-        NothingResurrects.name, NothingNewIsThrownAway.name, ReplicasConverge.name,
+        LocksAreExclusive.name, NothingResurrects.name, NothingNewIsThrownAway.name,
+        ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
         MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
         DeadIsKnown.name,

@@ -70,8 +70,10 @@ extension OperationRecord.Outcome {
     /// Whether a condition was decided by a majority; nil where none was decided.
     var isExact: Bool? {
         switch self {
-        case .written(_, _, let exact), .conditionFailed(let exact): exact
-        case .open, .read, .notFound, .listed, .refused, .unknown: nil
+        case .written(_, _, let exact), .conditionFailed(let exact),
+            .granted(_, _, let exact), .unlocked(let exact):
+            exact
+        case .open, .read, .notFound, .listed, .refused, .unknown, .locked, .lockNotFound: nil
         }
     }
 }

@@ -61,6 +61,8 @@ struct FinalState {
     var marks: [File] = []
     var partitions: [PartitionState] = []
     var reads: [Read] = []
+    /// When some node's clock was further off than locks allow for.
+    var clockFaults: [ClosedRange<Nanoseconds>] = []
     /// Old disks came back: contexts prove nothing.
     var contextsMayGo = false
 
@@ -81,6 +83,8 @@ enum FinalChecks {
         violations += ReplicationFactorMet.check(final)
         violations += ListingsEqualRecords.check(final)
         violations += ConditionalWritesAreExact.check(history, options.policy, final.time)
+        violations += LocksAreExclusive.check(
+            history, options.policy, final.time, clockFaults: final.clockFaults)
         if let violation = BoundedMemoryAndMessages.idle(statistics, final.time) {
             violations.append(violation)
         }

@@ -116,7 +116,10 @@ extension OperationRecord {
             // taken effect.
             true
         case .get: answered != .max
-        case .getLocal, .list, .makeDirectory, .removeDirectory, .move: false
+        case .getLocal, .list, .makeDirectory, .removeDirectory, .move, .lock, .refreshLock,
+            .unlock,
+            .guardedPut, .guardedDelete:
+            false
         }
     }
 

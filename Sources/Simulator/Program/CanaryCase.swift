@@ -58,6 +58,8 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "movesEverything", MovedBytesNearOptimal.name, .membership, .available, seconds: 300),
         CanaryCase("dropsLosers", NothingNewIsThrownAway.name, [], .available, seconds: 120),
+        CanaryCase("forgetsLocks", LocksAreExclusive.name, [], .majority, seconds: 60),
+        CanaryCase("ignoresLocks", LocksAreExclusive.name, [], .majority, seconds: 60),
         CanaryCase(
             "repeatsForever", BoundedMemoryAndMessages.name, [], .available, seconds: 5,
             isQuick: true),

@@ -60,7 +60,9 @@ struct Shrinker {
     }
 
     private mutating func shrinkClients() {
-        let all = (0..<best.options.clientCount).filter { !best.omissions.clients.contains($0) }
+        let all = (0..<best.options.clientCount + best.options.lockClientCount).filter {
+            !best.omissions.clients.contains($0)
+        }
         minimize(all) { omissions, left in omissions.clients.formUnion(left) }
     }
 

@@ -68,6 +68,8 @@ extension OperationRecord {
         case .putIfAbsent, .putIfMatches, .deleteIfMatches: "conditional"
         case .makeDirectory, .removeDirectory: "directory"
         case .move: "move"
+        case .lock, .refreshLock, .unlock: "lock"
+        case .guardedPut, .guardedDelete: "guarded"
         }
     }
 }
@@ -82,6 +84,10 @@ extension OperationRecord.Outcome {
         case .conditionFailed: "condition failed"
         case .listed: "listed"
         case .refused: "refused"
+        case .granted: "granted"
+        case .unlocked: "unlocked"
+        case .lockNotFound: "no such lock"
+        case .locked: "locked"
         case .unknown: "unknown"
         }
     }

@@ -16,6 +16,12 @@ struct OperationRecord: Sendable {
         case removeDirectory
         /// To another path.
         case move(to: StorePath)
+        case lock(LockFacts, seconds: UInt32)
+        case refreshLock(ContentNumber, seconds: UInt32)
+        case unlock(ContentNumber)
+        /// Showing the token of a lock, or none.
+        case guardedPut(ContentNumber?)
+        case guardedDelete(ContentNumber?)
     }
 
     enum Outcome: Sendable, Equatable {
@@ -27,6 +33,11 @@ struct OperationRecord: Sendable {
         case conditionFailed(exact: Bool)
         case listed([ListedName])
         case refused
+        case granted(fence: HybridTime, seconds: UInt32, exact: Bool)
+        case unlocked(exact: Bool)
+        case lockNotFound
+        /// By a lock that is in the way.
+        case locked
         /// Nobody knows whether it took effect, or will.
         case unknown
     }
@@ -63,10 +74,10 @@ struct OperationRecord: Sendable {
     var hadNoEffect: Bool {
         guard changes else { return true }
         switch outcome {
-        case .notFound, .conditionFailed, .refused:
+        case .notFound, .conditionFailed, .refused, .locked, .lockNotFound:
             return attempts == 1 && answered - invoked < Self.forwardedAgainAfter
         case .read, .listed: return true
-        case .open, .unknown, .written: return false
+        case .open, .unknown, .written, .granted, .unlocked: return false
         }
     }
 
@@ -83,7 +94,7 @@ struct OperationRecord: Sendable {
     /// Whether it puts content at its path.
     var isPut: Bool {
         switch kind {
-        case .put, .putIfAbsent, .putIfMatches: true
+        case .put, .putIfAbsent, .putIfMatches, .guardedPut: true
         default: false
         }
     }
@@ -91,7 +102,7 @@ struct OperationRecord: Sendable {
     /// Whether it takes content away from its path.
     var isRemoval: Bool {
         switch kind {
-        case .delete, .deleteIfMatches, .move: true
+        case .delete, .deleteIfMatches, .move, .guardedDelete: true
         default: false
         }
     }
@@ -126,6 +137,13 @@ extension OperationRecord: CustomStringConvertible {
         case .makeDirectory: "make-directory"
         case .removeDirectory: "remove-directory"
         case .move(let destination): "move to \(destination)"
+        case .lock(let lock, let seconds):
+            "lock\(lock.isShared ? "-shared" : "")\(lock.isDeep ? "-deep" : "")"
+                + "(\(lock.token), \(seconds) s)"
+        case .refreshLock(let token, let seconds): "refresh-lock(\(token), \(seconds) s)"
+        case .unlock(let token): "unlock(\(token))"
+        case .guardedPut(let token): "guarded-put(\(token.map(\.description) ?? ""))"
+        case .guardedDelete(let token): "guarded-delete(\(token.map(\.description) ?? ""))"
         }
     }
 
@@ -145,6 +163,12 @@ extension OperationRecord: CustomStringConvertible {
                 }
                 .joined(separator: " ") + "]"
         case .refused: "refused"
+        case .granted(let fence, let seconds, let exact):
+            "granted \(String(fence.value, radix: 16)) for \(seconds) s"
+                + (exact ? "" : ", reachable only")
+        case .unlocked(let exact): "unlocked\(exact ? "" : ", reachable only")"
+        case .lockNotFound: "no such lock"
+        case .locked: "locked"
         case .unknown: "unknown"
         }
     }

@@ -12,14 +12,19 @@ enum KeySpace {
     /// Made and removed by clients.
     static let marked = paths(["/a", "/c", "/e0", "/e1", "/a/e", "/e0/deep"])
 
-    static let files = plain + moved
+    /// Locked, and written by guarded writes alone.
+    static let locked = paths(["/k/d/a", "/k/b", "/l/a", "/l/b"])
+    /// Locked with all below it.
+    static let lockedDirectory = paths(["/k"])[0]
+
+    static let files = plain + moved + locked
     static let plainCount = plain.count
 
-    /// Every directory that may exist, the root first.
+    /// Every directory that may exist beside those of locked files, the root first.
     static let directories: [StorePath] = {
         var all: Set<StorePath> = [.root]
         for path in marked { all.insert(path) }
-        for path in files + marked {
+        for path in plain + moved + marked {
             var parent = path.parent
             while let directory = parent {
                 all.insert(directory)
@@ -28,6 +33,18 @@ enum KeySpace {
         }
         return all.sorted()
     }()
+
+    /// With those of locked files, which clients do not list.
+    static let allDirectories: [StorePath] = {
+        let others = locked.flatMap { path -> [StorePath] in
+            [path.parent, path.parent?.parent].compactMap { $0 }
+        }
+        return Set(directories + others).sorted()
+    }()
+
+    static func isLocked(_ path: StorePath) -> Bool {
+        path == lockedDirectory || locked.contains(path)
+    }
 
     static func number(of path: StorePath) -> Int? { files.firstIndex(of: path) }
 

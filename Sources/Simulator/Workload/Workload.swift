@@ -23,17 +23,29 @@ struct Workload {
         var path: StorePath
         /// Before the next one.
         var thinkTime: Nanoseconds
+        /// See `LockWorkload.Choice`.
+        var dies = false
     }
 
     /// - Parameters:
     ///   - time: since clients began.
+    ///   - held: the lock that it has, as far as it knows.
     ///   - seen: what the client saw at a path last.
     func operation(
-        client: Int, index: Int, at time: Nanoseconds, seen: (StorePath) -> ContentNumber?
+        client: Int, index: Int, at time: Nanoseconds, held: HeldLock? = nil,
+        seen: (StorePath) -> ContentNumber?
     ) -> Choice {
         var generator = SplitMix64(
             seed: options.seed, purpose: 0x6F70_0000_0000 &+ UInt64(client), number: UInt64(index))
         let think = generator.exponential(mean: options.thinkTime)
+        if client >= options.clientCount {
+            let choice = LockWorkload.choice(
+                &generator, number: ContentNumber(client: client, index: index), held: held)
+            return Choice(
+                kind: time > writingEnd ? .get : choice.kind,
+                path: time > writingEnd ? KeySpace.locked[0] : choice.path,
+                thinkTime: think + .milliseconds(1), dies: choice.dies)
+        }
         let roll = generator.draw(below: 100)
         // Half of all goes to three files: contention finds more than breadth.
         let plain =
@@ -99,11 +111,17 @@ struct Workload {
         case .removeDirectory: return .removeDirectory(record.path, record.operation)
         case .move(let destination):
             return .move(record.path, to: destination, record.operation)
+        case .lock, .refreshLock, .unlock, .guardedPut, .guardedDelete:
+            guard let request = LockWorkload.request(for: record, content) else {
+                preconditionFailure("no request about locks: \(record)")
+            }
+            return request
         }
     }
 
     static func outcome(_ answer: ClientAnswer) -> OperationRecord.Outcome {
-        switch answer {
+        if let outcome = LockWorkload.outcome(answer) { return outcome }
+        return switch answer {
         case .written(let version, let copies, _, _, let exact):
             .written(version, copies: copies, exact: exact)
         case .file(let record): .read(ContentNumber(record.digest), record.version)
@@ -136,6 +154,7 @@ struct Client {
     var thinkTime: Nanoseconds = 0
     /// For what depends on answers: whether and where to repeat.
     var generator: SplitMix64
+    var held: HeldLock?
     /// By path, what was seen there last.
     var seen: [StorePath: ContentNumber] = [:]
 

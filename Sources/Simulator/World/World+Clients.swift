@@ -34,9 +34,11 @@ extension World {
         }
         let index = clients[client].nextIndex
         let seen = clients[client].seen
+        if let held = clients[client].held, held.until <= now { clients[client].held = nil }
         let choice = workload.operation(
-            client: client, index: index, at: now - runningSince
+            client: client, index: index, at: now - runningSince, held: clients[client].held
         ) { seen[$0] }
+        if choice.dies { clients[client].held = nil }
         clients[client].thinkTime = choice.thinkTime
         clients[client].nextIndex += 1
         if omissions.operations.contains(Omissions.operation(client, index)) {
@@ -123,7 +125,8 @@ extension World {
         case .notFound, .conditionFailed: clients[client].seen[path] = nil
         case .written:
             clients[client].seen[path] = history[number].isPut ? history[number].content : nil
-        case .open, .listed, .refused, .unknown: break
+        case .open, .listed, .refused, .unknown, .granted, .unlocked, .lockNotFound, .locked:
+            break
         }
     }
 
@@ -151,6 +154,7 @@ extension World {
         trace.add(now, UInt64(record.outcome.number) << 32 | UInt64(number))
         statistics.ended(record, at: now)
         checkAnswer(number, record)
+        clients[client].noteLock(record)
         clients[client].stage = .thinking
         schedule(client, after: clients[client].thinkTime)
     }
@@ -212,6 +216,10 @@ extension OperationRecord.Outcome {
         case .listed: 5
         case .refused: 6
         case .unknown: 7
+        case .granted: 8
+        case .unlocked: 9
+        case .lockNotFound: 10
+        case .locked: 11
         }
     }
 }

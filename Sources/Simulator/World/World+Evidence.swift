@@ -6,6 +6,18 @@ import Replication
 
 // What the world knows and no node does, for checkers.
 extension World {
+    /// When some node's clock was off by nearly as much as makes it doubt, or more, and a while
+    /// after: it may decide by it before it doubts.
+    private var clockFaults: [ClosedRange<Nanoseconds>] {
+        faults.compactMap { fault in
+            guard case .clockJump(_, let by) = fault.action, by.magnitude > 50_000_000_000,
+                !omissions.faults.contains(fault.number)
+            else { return nil }
+            let start = runningSince + fault.start
+            return start...(start + fault.length + .seconds(10))
+        }
+    }
+
     var currentFactor: Int {
         hosts.lazy.compactMap { brains[$0.number]?.activeLayouts.last?.replicationFactor }.first
             ?? options.replicationFactor
@@ -123,7 +135,7 @@ extension World {
             for path in KeySpace.files {
                 wanted.append(FinalRead(host: host, path: path, isListing: false))
             }
-            for path in KeySpace.directories {
+            for path in KeySpace.allDirectories {
                 wanted.append(FinalRead(host: host, path: path, isListing: true))
             }
         }
@@ -176,10 +188,11 @@ extension World {
         final.contextsMayGo = options.faults.contains(.rollback)
         let placement = newestPlacement()
         final.layout = placement?.layout
+        final.clockFaults = clockFaults
         for path in KeySpace.files {
             final.files.append(fileState(path, .file(path), placement))
         }
-        for path in KeySpace.directories {
+        for path in KeySpace.allDirectories {
             final.marks.append(fileState(path, .mark(path), placement))
         }
         for partition in partitionsInUse() {

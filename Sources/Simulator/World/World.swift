@@ -181,7 +181,7 @@ struct World {
                 at: generator.draw(
                     0...max(.seconds(1), .milliseconds(20) * Int64(options.nodeCount))))
         }
-        for number in 0..<options.clientCount {
+        for number in 0..<options.clientCount + options.lockClientCount {
             clients.append(
                 Client(
                     number: number,
