@@ -80,18 +80,8 @@ extension ClusterNode {
     private mutating func start(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
         switch task.request.plain {
-        case .setSetting(let key, let value):
-            changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
-                try state.set(key, to: value, clock: &clock, wallMilliseconds: wall)
-            }
-            return
-        case .setReplicationFactor(let factor):
-            changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
-                try state.setReplicationFactor(
-                    UInt8(clamping: factor), clock: &clock, wallMilliseconds: wall)
-            }
-            return
-        case .leave: return leave(id, &turn)
+        case .setSetting, .setReplicationFactor, .leave:
+            return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
             .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
             break
@@ -139,7 +129,7 @@ extension ClusterNode {
         }
     }
 
-    private mutating func askToEstablish(_ turn: inout Turn) {
+    mutating func askToEstablish(_ turn: inout Turn) {
         guard !isEstablished else { return }
         let first = (membership.alivePeers + [configuration.node]).min() ?? configuration.node
         if first == configuration.node {
@@ -256,56 +246,6 @@ extension ClusterNode {
                 contentType: content.contentType, created: now,
                 modified: content.modified ?? now, object: content.object,
                 home: Partition(of: path)))
-    }
-
-    // MARK: State
-
-    private mutating func changeState(
-        _ id: UInt64, _ turn: inout Turn,
-        _ event: (inout ClusterState, inout HybridClock, UInt64) throws(ChangeError) -> Delta
-    ) {
-        guard isEstablished, gossip.isInformed else {
-            askToEstablish(&turn)
-            return again(id, after: ClusterLimits.tick, .notReady, &turn)
-        }
-        let wall = turn.now.wallMilliseconds
-        let failure = change(&turn) { (state, clock) throws(ChangeError) in
-            try event(&state, &clock, wall)
-        }
-        guard let task = tasks.removeValue(forKey: id) else { return }
-        guard failure == nil else {
-            return finish(
-                task.origin, .unavailable(failure == .clockInDoubt ? .clockInDoubt : .notReady),
-                &turn)
-        }
-        answerWhenSaved(task.origin, .done, &turn)
-    }
-
-    private mutating func answerWhenSaved(
-        _ origin: TaskOrigin, _ answer: ClientAnswer, _ turn: inout Turn
-    ) {
-        if upkeep.savesUnderWay == 0 {
-            finish(origin, answer, &turn)
-        } else {
-            upkeep.waitingForState.append((origin, answer))
-        }
-    }
-
-    /// A planned leave: the layout goes on without this node, which hands over what it has.
-    private mutating func leave(_ id: UInt64, _ turn: inout Turn) {
-        let wall = turn.now.wallMilliseconds
-        let own = configuration.node
-        let failure = change(&turn) { (state, clock) throws(ChangeError) in
-            try state.removeMember(own, clock: &clock, wallMilliseconds: wall)
-        }
-        if failure == nil {
-            upkeep.isLeaving = true
-            announce(&turn)
-        }
-        guard let task = tasks.removeValue(forKey: id) else { return }
-        failure == nil
-            ? answerWhenSaved(task.origin, .done, &turn)
-            : finish(task.origin, .unavailable(.clockInDoubt), &turn)
     }
 
     // MARK: Answers

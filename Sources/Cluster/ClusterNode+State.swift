@@ -136,7 +136,10 @@ extension ClusterNode {
 
     private mutating func stateChanged(_ change: GossipChange, _ turn: inout Turn) {
         switch change {
-        case .settings, .registers, .draft, .layouts, .refused: break
+        case .settings:
+            settings = ClusterSettings(gossip.state.settings)
+            membership.graceChanged(settings.graceBeforeOut)
+        case .registers, .draft, .layouts, .refused: break
         case .identity:
             if !gossip.isInformed { store(.save([MetaRow(.informed, nil)]), .nothing, &turn) }
         case .informed: store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
@@ -306,8 +309,5 @@ extension ClusterNode {
         announce(&turn)
     }
 
-    var policy: WritePolicy {
-        gossip.state.settings.value(for: "write_policy").flatMap(WritePolicy.init)
-            ?? .available
-    }
+    var policy: WritePolicy { settings.policy }
 }

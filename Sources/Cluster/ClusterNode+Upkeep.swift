@@ -140,8 +140,9 @@ extension ClusterNode {
         ask(
             self: .aged(
                 keptBefore: before(
-                    configuration.canaries.contains(.dropsLosers) ? .zero : configuration.retention),
-                tombstonesBefore: before(ClusterLimits.tombstoneAge),
+                    configuration.canaries.contains(.dropsLosers)
+                        ? .zero : settings.versionRetention),
+                tombstonesBefore: before(settings.tombstoneRetention),
                 after: upkeep.agedAfter, limit: ClusterLimits.agedCountMax),
             .upkeep(.aged), &turn)
     }

@@ -22,6 +22,8 @@ package struct ClusterNode: Sendable {
     var gossip: Gossip
     var clock: HybridClock
     var layouts = LayoutView()
+    /// As the cluster's state has them.
+    var settings: ClusterSettings
 
     var requests = Requests()
     var operations: [UInt64: Operation] = [:]
@@ -59,11 +61,12 @@ package struct ClusterNode: Sendable {
         state.start(incarnationAtLeast: life)
         gossip = Gossip(state)
         if NodeMemory.isInformed(disk, state) { gossip.becomeInformed() }
+        settings = ClusterSettings(state.settings)
         clock = HybridClock(restored: NodeMemory.clock(disk))
         membership = Membership(
             node: configuration.node, disk: disk.id, life: UInt32(truncatingIfNeeded: life),
             now: now.monotonic,
-            configuration: MembershipConfiguration(configuration))
+            configuration: MembershipConfiguration(settings, configuration.canaries))
         upkeep.remembered = NodeMemory.peers(disk)
         takeOver.declarations = NodeMemory.declarations(disk)
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
@@ -255,10 +258,10 @@ package struct ClusterNode: Sendable {
 }
 
 extension MembershipConfiguration {
-    fileprivate init(_ configuration: NodeConfiguration) {
-        self.init(grace: configuration.graceBeforeOut)
+    fileprivate init(_ settings: ClusterSettings, _ canaries: Canaries) {
+        self.init(grace: settings.graceBeforeOut)
         // Longer than any cluster lives; or not at all.
-        if configuration.canaries.contains(.neverDeclaresDead) { suspicionPeriods = 1 << 30 }
-        if configuration.canaries.contains(.suspectsNobody) { suspicionPeriods = 0 }
+        if canaries.contains(.neverDeclaresDead) { suspicionPeriods = 1 << 30 }
+        if canaries.contains(.suspectsNobody) { suspicionPeriods = 0 }
     }
 }

@@ -74,9 +74,6 @@ package enum ClusterLimits {
     /// Aged registers and entries looked at in one round.
     package static let agedCountMax = 64
 
-    /// A tombstone stays at least this long, so that what is under way can arrive.
-    package static let tombstoneAge = Duration.seconds(30)
-
     /// Between two audits of a partition's entries: a node with files in every partition comes
     /// round in nine hours, and asks some hundred questions a second while it does.
     package static let auditInterval = Duration.milliseconds(500)

@@ -11,10 +11,6 @@ package struct NodeConfiguration: Sendable {
     package var clusterName: String
     /// Nodes to say hello to at the start, beside those remembered.
     package var seeds: [NodeID]
-    /// How long a dead node stays in the layout. 10 minutes unless the settings say otherwise.
-    package var graceBeforeOut: Duration
-    /// How long superseded versions are kept; 7 days unless the settings say otherwise.
-    package var retention: Duration
     /// Rules that a test breaks on purpose, to prove that a checker can fail. Empty in production.
     package var canaries: Canaries
 
@@ -25,8 +21,6 @@ package struct NodeConfiguration: Sendable {
         weight = 100
         clusterName = "default"
         seeds = []
-        graceBeforeOut = .seconds(600)
-        retention = .seconds(7 * 86_400)
         canaries = []
     }
 }

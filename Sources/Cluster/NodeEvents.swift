@@ -92,6 +92,15 @@ package enum ClientAnswer: Sendable {
     /// 503: nothing is known of the outcome; safe to repeat with the same operation id.
     case unavailable(UnavailableReason)
     case done
+    /// An operator asked for what cannot be; nothing changed.
+    case refused(RefusalReason)
+}
+
+package enum RefusalReason: Hashable, Sendable {
+    /// Outside the range of the setting.
+    case invalidValue
+    /// There are as many settings, or members, as there may be.
+    case limitReached
 }
 
 package enum UnavailableReason: Hashable, Sendable {

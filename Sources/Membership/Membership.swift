@@ -18,7 +18,7 @@ package import Model
 /// that it refutes at once); tables are compared with a random peer every 30 s; dead nodes are
 /// pinged now and then, so that a healed cut is found.
 package struct Membership: Sendable {
-    let configuration: MembershipConfiguration
+    package private(set) var configuration: MembershipConfiguration
     var table = PeerTable()
     var queue = UpdateQueue()
     var own: PeerUpdate
@@ -174,6 +174,9 @@ package struct Membership: Sendable {
     }
 
     var members: Set<NodeID> = []
+
+    /// Of those that are dead already, too.
+    package mutating func graceChanged(_ grace: Duration) { configuration.grace = grace }
 
     /// A planned leave: told to everybody, and never taken back in this life.
     package mutating func leave(

@@ -87,6 +87,17 @@ package struct SimulationOptions: Sendable {
     var lockClientCount: Int {
         clientCount > 0 && seed % LockWorkload.period == 0 ? LockWorkload.clientCount : 0
     }
+
+    /// What an operator sets when the cluster has formed.
+    var settings: [(key: String, value: String)] {
+        func time(_ key: ClusterSettings.Key, _ value: Nanoseconds) -> (String, String) {
+            (key.rawValue, String(value / .seconds(1)))
+        }
+        return [
+            (ClusterSettings.policyKey, policy.rawValue),
+            time(.graceBeforeOut, graceBeforeOut), time(.versionRetention, retention),
+        ]
+    }
 }
 
 extension Canaries {

@@ -32,7 +32,6 @@ final class TinyCluster {
         let node = id(name)
         var configuration = NodeConfiguration(node: node)
         configuration.seeds = seeds.map { id($0) }
-        configuration.graceBeforeOut = .seconds(30)
         change(&configuration)
         let disk = disks[node] ?? NodeDisk(id: DiskID(using: &generator))
         disks[node] = disk

@@ -133,7 +133,7 @@ struct Workload {
             .lockNotFound, .tooManyLocks, .lockSet, .lockDecision:
             .refused
         case .unavailable: .unknown
-        case .done: .refused
+        case .done, .refused: .refused
         }
     }
 }

@@ -96,7 +96,7 @@ extension World {
             return false
         }
         let age = suspicion.read.invoked - suspicion.newer.known
-        return age >= Nanoseconds(ClusterLimits.tombstoneAge)
+        return age >= Nanoseconds(ClusterSettings().tombstoneRetention)
             && !suspicion.newer.version.context.contains(version.dot)
     }
 

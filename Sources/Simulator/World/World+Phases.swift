@@ -50,16 +50,14 @@ extension World {
         }
         switch formingStep {
         case .starting:
-            formingStep = .policy
-            _ = ask(
-                0, .setSetting(key: "write_policy", value: options.policy.rawValue),
-                .administrator)
-        case .policy, .factor: break
+            formingStep = .settings(0)
+            askToSet(0)
+        case .settings, .factor: break
         case .waiting:
             guard hasFormed(),
                 hosts.allSatisfy({ host in
                     host.state != .up
-                        || host.synced.setting("write_policy") == options.policy.rawValue
+                        || options.settings.allSatisfy { host.synced.setting($0.key) == $0.value }
                 })
             else { return }
             runningSince = now
@@ -84,12 +82,20 @@ extension World {
             return
         }
         switch formingStep {
-        case .policy:
+        case .settings(let number) where number + 1 < options.settings.count:
+            formingStep = .settings(number + 1)
+            askToSet(number + 1)
+        case .settings:
             formingStep = .factor
             _ = ask(0, .setReplicationFactor(options.replicationFactor), .administrator)
         case .factor: formingStep = .waiting
         case .starting, .waiting: break
         }
+    }
+
+    private mutating func askToSet(_ number: Int) {
+        let (key, value) = options.settings[number]
+        _ = ask(0, .setSetting(key: key, value: value), .administrator)
     }
 
     mutating func settingAnswered(_ value: Int, _ answer: ClientAnswer) {

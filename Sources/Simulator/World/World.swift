@@ -129,7 +129,8 @@ struct World {
 
     enum FormingStep {
         case starting
-        case policy
+        /// The settings of the run, one after the other: the number of the one under way.
+        case settings(Int)
         case factor
         case waiting
     }
@@ -198,9 +199,7 @@ struct World {
     private mutating func addHost(_ number: Int) {
         var own = SplitMix64(seed: options.seed, purpose: 0x686F_7374_00, number: UInt64(number))
         var configuration = NodeConfiguration(node: HostName.node(number))
-        configuration.graceBeforeOut = .nanoseconds(options.graceBeforeOut)
         configuration.canaries = options.canaries
-        configuration.retention = .nanoseconds(options.retention)
         var seeds: Set<Int> = [0, 1, 2]
         while seeds.count < min(6, options.nodeCount) {
             seeds.insert(own.draw(below: options.nodeCount))

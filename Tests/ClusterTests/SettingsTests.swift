@@ -1,0 +1,86 @@
+import Membership
+import Model
+import Replication
+import Testing
+
+@testable import Cluster
+
+@Suite struct SettingsTests {
+    private func four() -> TinyCluster {
+        let cluster = TinyCluster(seed: 5)
+        cluster.add("a")
+        for name in ["b", "c", "d"] { cluster.add(name, seeds: ["a"]) }
+        cluster.run(for: .seconds(5))
+        return cluster
+    }
+
+    private func set(_ cluster: TinyCluster, _ key: ClusterSettings.Key, _ value: String) -> Bool {
+        guard case .done? = cluster.ask("b", .setSetting(key: key.rawValue, value: value)) else {
+            return false
+        }
+        return true
+    }
+
+    private func outs(_ cluster: TinyCluster) -> Int {
+        cluster.notices.count { if case .tookOut = $0.1 { true } else { false } }
+    }
+
+    @Test func settingsReachAllNodesAndOutliveThem() {
+        let cluster = four()
+        #expect(set(cluster, .graceBeforeOut, "30"))
+        #expect(set(cluster, .tombstoneRetention, "3600"))
+        #expect(set(cluster, .versionRetention, "86400"))
+        cluster.run(for: .seconds(5))
+        var wanted = ClusterSettings()
+        wanted.graceBeforeOut = .seconds(30)
+        wanted.tombstoneRetention = .seconds(3600)
+        wanted.versionRetention = .seconds(86_400)
+        for name in ["a", "b", "c", "d"] {
+            #expect(cluster.node(name)?.settings == wanted, "\(name)")
+            #expect(cluster.node(name)?.membership.configuration.grace == .seconds(30), "\(name)")
+        }
+        cluster.kill("d")
+        cluster.add("d", seeds: ["a"])
+        #expect(cluster.node("d")?.settings == wanted)
+        #expect(cluster.node("d")?.membership.configuration.grace == .seconds(30))
+        #expect(set(cluster, .graceBeforeOut, ""))
+        cluster.run(for: .seconds(5))
+        #expect(cluster.node("c")?.membership.configuration.grace == .seconds(600))
+    }
+
+    @Test func aGraceThatIsShortenedCountsForWhoIsDeadAlready() {
+        let cluster = four()
+        #expect(set(cluster, .versionRetention, "86400"))
+        cluster.run(for: .seconds(10))
+        cluster.kill("d")
+        cluster.run(for: .seconds(120))
+        #expect(outs(cluster) == 0)
+        #expect(set(cluster, .graceBeforeOut, "60"))
+        cluster.run(for: .seconds(15))
+        #expect(outs(cluster) > 0)
+        #expect(cluster.node("a")?.activeLayouts.last?.members.count == 3)
+    }
+
+    @Test func valuesOutsideTheirRangeAreRefused() {
+        let cluster = four()
+        for value in ["9", "2592001", "-1", "ten", "30s", "99999999999"] {
+            let answer = cluster.ask(
+                "a", .setSetting(key: "grace_before_out", value: value))
+            guard case .refused(.invalidValue)? = answer else {
+                Issue.record("\(value): \(String(describing: answer))")
+                continue
+            }
+        }
+        guard
+            case .refused(.invalidValue)? = cluster.ask(
+                "a", .setSetting(key: "write_policy", value: "some")),
+            case .refused(.invalidValue)? = cluster.ask("a", .setReplicationFactor(0)),
+            case .refused(.invalidValue)? = cluster.ask("a", .setReplicationFactor(256)),
+            case .done? = cluster.ask("a", .setSetting(key: "of.another.version", value: "any"))
+        else {
+            Issue.record("taken or refused")
+            return
+        }
+        #expect(cluster.node("a")?.settings == ClusterSettings())
+    }
+}
