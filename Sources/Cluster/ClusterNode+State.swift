@@ -43,7 +43,9 @@ extension ClusterNode {
                 turn.directives.append(.notice(.peerChanged(node, state: state.name)))
                 if state == .alive { peerReturned(node, &turn) }
             case .rejoined(let node, _): peerReturned(node, &turn)
-            case .restarting: break
+            case .restarting(let node, let isRestarting):
+                turn.directives.append(.notice(.peerRestarting(node, isRestarting)))
+                if membership.isAlive(node) { peerReturned(node, &turn) }
             case .clockSample(let node, let offset):
                 noteDoubt(
                     clock.clockOffset(
@@ -232,7 +234,8 @@ extension ClusterNode {
     }
 
     private mutating func takeOut(_ node: NodeID, _ turn: inout Turn) {
-        let alive = (membership.alivePeers + [configuration.node]).sorted()
+        // A store that restarts is alive, and counts for nothing until it is back.
+        let alive = (membership.alivePeers.filter(isReachable) + [configuration.node]).sorted()
         guard gossip.isInformed, OutRule.mayTakeOut(node, from: gossip.state.layouts, alive: alive)
         else { return }
         let wall = turn.now.wallMilliseconds

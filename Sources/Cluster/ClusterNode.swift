@@ -1,5 +1,5 @@
 import CRDT
-import Membership
+package import Membership
 package import Model
 import Placement
 import Reconciliation
@@ -188,6 +188,25 @@ package struct ClusterNode: Sendable {
         }
         generator = turn.generator
         directives += turn.directives
+    }
+
+    /// The store is about to be stopped and started again on purpose. Peers are told, and go on
+    /// without it: it is asked for nothing and counts in no quorum.
+    /// - Returns: what answers their probes meanwhile, for `MembershipLimits.restartMax` at most, so
+    ///   that nobody takes it for dead; nil where there is nothing to answer for yet.
+    package mutating func restart(
+        _ now: Now, into directives: inout [NodeDirective]
+    ) -> StoreStandIn? {
+        guard phase == .running, !configuration.canaries.contains(.restartsUnsaid) else {
+            return nil
+        }
+        var farewell: [MembershipDirective] = []
+        let standIn = membership.restart(
+            now: now.monotonic, wallMilliseconds: now.wallMilliseconds, into: &farewell)
+        for case .send(let message, let peer) in farewell {
+            directives.append(.send(.membership(message), to: peer))
+        }
+        return standIn
     }
 
     // MARK: Steps

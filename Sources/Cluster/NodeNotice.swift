@@ -3,6 +3,8 @@ package import Model
 /// What a node has to say to people; the shell logs it and shows it.
 package enum NodeNotice: Hashable, Sendable {
     case peerChanged(NodeID, state: String)
+    /// Its store restarts on purpose, and counts in no quorum; or that is over.
+    case peerRestarting(NodeID, Bool)
     case duplicateNode(NodeID)
     /// Another established cluster of the same name is on the network.
     case foreignCluster(NodeID)

@@ -78,7 +78,8 @@ extension Membership {
         for _ in 0..<(3 * MembershipLimits.helpersCount) where !table.alive.isEmpty {
             guard helpers.count < MembershipLimits.helpersCount else { break }
             let node = table.alive[Int.random(in: table.alive.indices, using: &generator)]
-            if node != target, !helpers.contains(node) { helpers.append(node) }
+            // A stand-in answers for its store alone.
+            if node != target, !helpers.contains(node), isAlive(node) { helpers.append(node) }
         }
         self.probe?.silent = helpers
         for helper in helpers {

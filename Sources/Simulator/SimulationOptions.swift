@@ -103,6 +103,7 @@ package struct SimulationOptions: Sendable {
 extension Canaries {
     package static let names: [(String, Canaries)] = [
         ("acknowledgesEarly", .acknowledgesEarly), ("skipsReadCheck", .skipsReadCheck),
+        ("restartsUnsaid", .restartsUnsaid),
         ("skipsBallots", .skipsBallots), ("ignoresContexts", .ignoresContexts),
         ("distrustsReturning", .distrustsReturning), ("neverReconciles", .neverReconciles),
         ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),

@@ -1,4 +1,5 @@
 import Cluster
+import Membership
 import Model
 import Replication
 
@@ -17,6 +18,7 @@ final class TinyCluster {
     private(set) var answers: [ClientTicket: ClientAnswer] = [:]
     private(set) var notices: [(NodeID, NodeNotice)] = []
     private(set) var kinds: [String: Int] = [:]
+    private var standIns: [NodeID: StoreStandIn] = [:]
     private var queue: [(time: Duration, number: Int, event: Event)] = []
     private var number = 0
     private var tickets: UInt64 = 0
@@ -35,6 +37,7 @@ final class TinyCluster {
         change(&configuration)
         let disk = disks[node] ?? NodeDisk(id: DiskID(using: &generator))
         disks[node] = disk
+        standIns[node] = nil
         var directives: [NodeDirective] = []
         nodes[node] = ClusterNode(
             configuration, disk: disk, now: time(node), using: &generator, into: &directives)
@@ -43,6 +46,15 @@ final class TinyCluster {
     }
 
     func kill(_ name: String) { nodes[id(name)] = nil }
+
+    /// The store goes on purpose, and its gateway answers for it until `add`.
+    func restart(_ name: String) {
+        let node = id(name)
+        var directives: [NodeDirective] = []
+        standIns[node] = nodes[node]?.restart(time(node), into: &directives)
+        perform(directives, of: node)
+        kill(name)
+    }
 
     func id(_ name: String) -> NodeID {
         guard let node = NodeID(name) else { preconditionFailure("no name: \(name)") }
@@ -125,6 +137,12 @@ final class TinyCluster {
             }
         case .message(let message, let from, let to):
             guard !isCut(from, to) else { return }
+            if nodes[to] == nil, case .membership(let message) = message {
+                let wall = time(to).wallMilliseconds
+                let answer = standIns[to]?.received(message, now: now, wallMilliseconds: wall)
+                return perform(
+                    answer.map { [.send(.membership($0), to: from)] } ?? [], of: to)
+            }
             nodes[to]?.received(
                 message, from: from, time(to), using: &generator, into: &directives)
             perform(directives, of: to)

@@ -164,4 +164,21 @@ import Testing
         wrong.heard(by: 0, of: 1, state: "dead", at: 5, isUp: true)
         #expect(wrong.look(up: [0, 1, 2], at: 6) != nil)
     }
+
+    @Test func aPlannedRestartIsNotCalledDeadWhileItsStandInAnswers() {
+        var options = Support.options()
+        options.faults = .kills
+        var checker = DeadIsKnown(options)
+        checker.heard(by: 0, of: 1, state: "suspect", at: 5, isUp: false, isRestarting: true)
+        // Its time is over.
+        checker.died(1, at: 30)
+        checker.heard(by: 0, of: 1, state: "dead", at: 35, isUp: false)
+        #expect(checker.look(up: [0, 2], at: 36) == nil)
+        checker.heard(by: 0, of: 1, state: "dead", at: 5, isUp: false, isRestarting: true)
+        #expect(checker.look(up: [0, 2], at: 36) != nil)
+        options.faults = .all
+        var disturbed = DeadIsKnown(options)
+        disturbed.heard(by: 0, of: 1, state: "dead", at: 5, isUp: false, isRestarting: true)
+        #expect(disturbed.look(up: [0, 2], at: 6) == nil)
+    }
 }

@@ -1,5 +1,6 @@
 /// A node that dies is known dead by all others in bounded time, and one that lives is not called
-/// dead on a network that loses at most the usual few datagrams.
+/// dead on a network that loses at most the usual few datagrams; nor is one whose store restarts on
+/// purpose, for as long as its stand-in answers.
 struct DeadIsKnown {
     static let name = "DeadIsKnown"
 
@@ -25,10 +26,12 @@ struct DeadIsKnown {
     private let timeMax: Nanoseconds
     private let isDeathBounded: Bool
     private let isFalseDeathForbidden: Bool
+    private let isRestartDeathForbidden: Bool
     private var deaths: [Death] = []
     private(set) var detectionTimes: [Nanoseconds] = []
     private(set) var falseDeathCount = 0
     private var falseDeath: (of: Int, by: Int, at: Nanoseconds)?
+    private var restartDeath: (of: Int, by: Int, at: Nanoseconds)?
 
     init(_ options: SimulationOptions) {
         capacity = options.nodeCount + FaultSchedule.joinersMax
@@ -36,6 +39,7 @@ struct DeadIsKnown {
         timeMax = options.nodeCount <= 100 ? .seconds(20) : .seconds(40)
         isDeathBounded = options.faults.isSubset(of: .kills)
         isFalseDeathForbidden = options.faults.isSubset(of: .drizzle)
+        isRestartDeathForbidden = options.faults.isSubset(of: [.drizzle, .kills, .membership])
     }
 
     mutating func died(_ host: Int, at time: Nanoseconds) {
@@ -62,8 +66,12 @@ struct DeadIsKnown {
     }
 
     mutating func heard(
-        by witness: Int, of host: Int, state: String, at time: Nanoseconds, isUp: Bool
+        by witness: Int, of host: Int, state: String, at time: Nanoseconds, isUp: Bool,
+        isRestarting: Bool = false
     ) {
+        if isRestarting, state == "dead", restartDeath == nil {
+            restartDeath = (host, witness, time)
+        }
         if isUp {
             guard state == "dead" else { return }
             falseDeathCount += 1
@@ -85,6 +93,12 @@ struct DeadIsKnown {
                 Self.name, at: falseDeath.at,
                 "\(HostName.text(falseDeath.by)) calls \(HostName.text(falseDeath.of)) dead,"
                     + " which is well")
+        }
+        if isRestartDeathForbidden, let restartDeath {
+            return Violation(
+                Self.name, at: restartDeath.at,
+                "\(HostName.text(restartDeath.by)) calls \(HostName.text(restartDeath.of)) dead,"
+                    + " whose store restarts as planned")
         }
         for index in deaths.indices {
             if deaths[index].known == nil, up.allSatisfy({ deaths[index].heard[$0] }) {

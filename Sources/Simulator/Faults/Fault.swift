@@ -9,6 +9,9 @@ struct Fault: Sendable {
         case slow(Int, period: Nanoseconds, awake: Nanoseconds)
         /// Killed, and started again at the fault's end.
         case kill([Int])
+        /// The store is restarted on purpose, while its gateway answers probes; it is back at the
+        /// fault's end.
+        case restart(Int)
         case wipe(Int)
         case vanish(Int)
         case full(Int)
@@ -37,6 +40,7 @@ struct Fault: Sendable {
         case .weather: "bad network"
         case .slow: "slow node"
         case .kill(let hosts): hosts.count > 1 ? "power cut" : "kill"
+        case .restart: "planned restart"
         case .wipe: "wiped disk"
         case .vanish: "node gone for good"
         case .full: "full disk"
@@ -91,7 +95,7 @@ extension Fault: CustomStringConvertible {
         case .replicationFactor(let factor, let host): return " \(factor) at\(name(host))"
         case .setting(let value, let host): return " \(value) at\(name(host))"
         case .wipe(let host), .vanish(let host), .full(let host), .failingSync(let host),
-            .rollback(let host), .join(let host), .leave(let host):
+            .rollback(let host), .join(let host), .leave(let host), .restart(let host):
             return name(host)
         }
     }

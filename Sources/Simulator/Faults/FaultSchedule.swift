@@ -41,7 +41,7 @@ enum FaultSchedule {
         if kinds.contains(.loss) { sources.append(weather()) }
         if kinds.contains(.partitions) { sources += [cuts(count), flaps(count)] }
         if kinds.contains(.slow) { sources += [slowness(count), pauses(count)] }
-        if kinds.contains(.kills) { sources += [kills(count), powerCuts(count)] }
+        if kinds.contains(.kills) { sources += [kills(count), powerCuts(count), restarts(count)] }
         if kinds.contains(.disks) { sources += disks(count) }
         if kinds.contains(.clocks) { sources.append(clocks(count)) }
         if kinds.contains(.membership) { sources += rearrangements(options) }
@@ -153,6 +153,19 @@ enum FaultSchedule {
                 hosts.append(host)
             }
             return (downTime(&generator), .kill(hosts))
+        }
+    }
+
+    /// Most within the time that a stand-in answers for; some do not come back in time.
+    private static func restarts(_ count: Int) -> Source {
+        Source(interval: .seconds(70)) { generator, _ in
+            let host = generator.draw(below: count)
+            let isInTime = generator.chance(perMille: 850)
+            let length =
+                isInTime
+                ? generator.draw(.milliseconds(500) ... .seconds(10))
+                : generator.draw(.seconds(25) ... .seconds(90))
+            return (length, .restart(host))
         }
     }
 

@@ -34,6 +34,7 @@ struct CanaryCase: Sendable {
             "acknowledgesEarly", AcknowledgedWritesAreDurable.name, [], .available, seconds: 20,
             isQuick: true),
         CanaryCase("skipsReadCheck", NoStaleReads.name, .partitions, .majority, seconds: 180),
+        CanaryCase("restartsUnsaid", DeadIsKnown.name, .kills, .available, seconds: 120),
         CanaryCase(
             "skipsBallots", ConditionalWritesAreExact.name, [], .majority, seconds: 60,
             isQuick: true),

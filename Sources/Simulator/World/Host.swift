@@ -1,4 +1,5 @@
 import Cluster
+import Membership
 import Model
 import Replication
 
@@ -32,6 +33,16 @@ struct Host {
     /// Counts the node's deaths and starts: what belongs to an earlier life is dropped.
     var life: UInt32 = 0
     var startedAt: Nanoseconds = 0
+
+    /// What the gateway answers while the store restarts on purpose.
+    var restart: PlannedRestart?
+
+    struct PlannedRestart {
+        var standIn: StoreStandIn?
+        let end: Nanoseconds
+        /// Everybody knew of the life that ended.
+        let isLifeKnown: Bool
+    }
 
     // MARK: Disk
 

@@ -48,6 +48,9 @@ extension World {
                 disturb(number, .host(host))
                 kill(host)
             }
+        case .restart(let host):
+            disturb(number, .host(host))
+            restart(host)
         case .wipe, .vanish: break
         case .full(let host):
             hosts[host].isFull = true
@@ -116,6 +119,7 @@ extension World {
             if hosts[host].slowness?.number == number { hosts[host].slowness = nil }
         case .kill(let victims):
             for host in victims where hosts[host].state == .down { start(host) }
+        case .restart(let host): if hosts[host].state == .down { start(host) }
         case .full(let host): hosts[host].isFull = false
         case .failingSync(let host):
             hosts[host].failsNextSync = false

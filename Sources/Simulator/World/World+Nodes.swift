@@ -1,4 +1,5 @@
 import Cluster
+import Membership
 import Model
 
 // Lives of nodes, and what they want done.
@@ -6,6 +7,7 @@ extension World {
     mutating func start(_ host: Int) {
         guard hosts[host].state == .absent || hosts[host].state == .down else { return }
         hosts[host].state = .up
+        hosts[host].restart = nil
         hosts[host].life += 1
         hosts[host].startedAt = now
         statistics.startCount += 1
@@ -24,19 +26,60 @@ extension World {
 
     /// The process is gone. What was written and not synced survives up to a random point.
     mutating func kill(_ host: Int, losingAll: Bool = false) {
+        endRestart(host)
         guard hosts[host].state == .up else { return }
         let pendingCount = hosts[host].pending.count
         let survivors =
             losingAll || pendingCount == 0 ? 0 : Int(generator.draw(0...Int64(pendingCount)))
         trace.add(
             now, "\(HostName.text(host)) is killed, \(survivors) of \(pendingCount) writes survive")
+        stop(host, keeping: survivors)
+        statistics.killCount += 1
+        checkers.deadIsKnown.died(host, at: now)
+    }
+
+    private mutating func stop(_ host: Int, keeping survivors: Int) {
         brains[host] = nil
         hosts[host].state = .down
         hosts[host].crash(keeping: survivors)
         network.hostDied(host)
-        statistics.killCount += 1
         connectionsLost(to: host)
+    }
+
+    // MARK: Planned restarts
+
+    /// The store stops when what it wrote is durable; its gateway answers for it.
+    mutating func restart(_ host: Int) {
+        guard hosts[host].state == .up else { return }
+        let standIn = brains[host]?.restart(hosts[host].time(now), into: &directives)
+        perform(host)
+        trace.add(now, "\(HostName.text(host)) restarts its store")
+        hosts[host].restart = .init(
+            standIn: standIn, end: now + Nanoseconds(MembershipLimits.restartMax),
+            isLifeKnown: now - hosts[host].startedAt >= .seconds(15))
+        stop(host, keeping: hosts[host].pending.count)
+    }
+
+    /// The gateway goes too, or its time is over: from now on the node is as dead as any.
+    mutating func endRestart(_ host: Int) {
+        guard hosts[host].restart != nil else { return }
+        hosts[host].restart = nil
         checkers.deadIsKnown.died(host, at: now)
+    }
+
+    mutating func endRestarts() {
+        for host in hosts.indices {
+            if let restart = hosts[host].restart, restart.end <= now { endRestart(host) }
+        }
+    }
+
+    private mutating func deliverToStandIn(_ envelope: Envelope, _ host: Int) {
+        guard case .membership(let message) = envelope.message else { return }
+        let time = hosts[host].time(now)
+        let answer = hosts[host].restart?.standIn?.received(
+            message, now: time.monotonic, wallMilliseconds: time.wallMilliseconds)
+        guard let answer else { return }
+        send(.membership(answer), from: host, to: hosts[Int(envelope.from)].configuration.node)
     }
 
     mutating func wake(_ host: Int) {
@@ -50,7 +93,7 @@ extension World {
     mutating func deliver(_ envelope: Envelope, _ sequence: UInt64) {
         let from = Int(envelope.from)
         let to = Int(envelope.to)
-        guard brains[to] != nil,
+        guard brains[to] != nil || hosts[to].restart != nil,
             network.arrives(
                 from: from, to: to, isDatagram: envelope.isDatagram, breaks: envelope.breaks,
                 now: now)
@@ -62,6 +105,7 @@ extension World {
         trace.add(now, sequence << 8 | 1)
         trace.add(
             now, "\(HostName.text(to)) <- \(HostName.text(from)) \(envelope.message.traceText)")
+        if brains[to] == nil { return deliverToStandIn(envelope, to) }
         brains[to]?.received(
             envelope.message, from: hosts[from].configuration.node, hosts[to].time(now),
             using: &generators[to], into: &directives)
@@ -129,9 +173,10 @@ extension World {
     private mutating func noticed(_ notice: NodeNotice, by host: Int) {
         trace.add(now, "\(HostName.text(host)) says \(notice)")
         if case .peerChanged(let node, let state) = notice {
+            let other = hosts[HostName.host(node)]
             checkers.deadIsKnown.heard(
-                by: host, of: HostName.host(node), state: state, at: now,
-                isUp: hosts[HostName.host(node)].state == .up)
+                by: host, of: other.number, state: state, at: now, isUp: other.state == .up,
+                isRestarting: other.restart?.isLifeKnown ?? false)
         }
     }
 }

@@ -107,6 +107,7 @@ extension World {
     private mutating func watch() {
         tryWaitingFaults()
         letLeaversGo()
+        endRestarts()
         if lossesOpen > 0, isSettledNow() { lossesOpen = 0 }
         watchMoves()
         let end = min(options.length, omissions.end ?? .max)
