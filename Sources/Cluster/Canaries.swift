@@ -10,6 +10,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let skipsReadCheck = Canaries(rawValue: 1 << 1)
     /// A planned restart of the store is told to nobody.
     package static let restartsUnsaid = Canaries(rawValue: 1 << 28)
+    /// A node leaves without handing anything over.
+    package static let leavesAtOnce = Canaries(rawValue: 1 << 29)
     /// A conditional write is decided by what its coordinator knows.
     package static let skipsBallots = Canaries(rawValue: 1 << 2)
     /// What a disk lacks is always taken in, though its context says that it went.

@@ -83,7 +83,7 @@ extension ClientRequest {
         case .showing(let request, _): request.coordinatedKey
         case .get, .list, .move, .guarded, .lock, .refreshLock, .unlock, .locks, .lockSet,
             .setSetting,
-            .setReplicationFactor, .leave:
+            .setReplicationFactor, .leave, .cancelLeave:
             nil
         }
     }
@@ -97,7 +97,9 @@ extension ClientRequest {
             .changeLocks(_, _, let id):
             id
         case .guarded(let request, _), .showing(let request, _): request.operation
-        case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave: nil
+        case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave,
+            .cancelLeave:
+            nil
         }
     }
 

@@ -20,13 +20,16 @@ extension ClusterNode {
             changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
                 try state.setReplicationFactor(factor, clock: &clock, wallMilliseconds: wall)
             }
+        case .cancelLeave: cancelLeave(id, &turn)
         default: leave(id, &turn)
         }
     }
 
-    private mutating func changeState(
+    /// - Parameter then: what follows from it, before the answer; not where it failed.
+    mutating func changeState(
         _ id: UInt64, _ turn: inout Turn,
-        _ event: (inout ClusterState, inout HybridClock, UInt64) throws(ChangeError) -> Delta
+        _ event: (inout ClusterState, inout HybridClock, UInt64) throws(ChangeError) -> Delta,
+        then: (inout ClusterNode, inout Turn) -> Void = { _, _ in }
     ) {
         guard isEstablished, gossip.isInformed else {
             askToEstablish(&turn)
@@ -37,11 +40,12 @@ extension ClusterNode {
             try event(&state, &clock, wall)
         }
         guard let task = tasks.removeValue(forKey: id) else { return }
-        guard let failure else { return answerWhenSaved(task.origin, .done, &turn) }
-        finish(task.origin, failure.answer, &turn)
+        if let failure { return finish(task.origin, failure.answer, &turn) }
+        then(&self, &turn)
+        answerWhenSaved(task.origin, .done, &turn)
     }
 
-    private mutating func answerWhenSaved(
+    mutating func answerWhenSaved(
         _ origin: TaskOrigin, _ answer: ClientAnswer, _ turn: inout Turn
     ) {
         if upkeep.savesUnderWay == 0 {
@@ -49,22 +53,6 @@ extension ClusterNode {
         } else {
             upkeep.waitingForState.append((origin, answer))
         }
-    }
-
-    /// A planned leave: the layout goes on without this node, which hands over what it has.
-    private mutating func leave(_ id: UInt64, _ turn: inout Turn) {
-        let wall = turn.now.wallMilliseconds
-        let own = configuration.node
-        let failure = change(&turn) { (state, clock) throws(ChangeError) in
-            try state.removeMember(own, clock: &clock, wallMilliseconds: wall)
-        }
-        if failure == nil {
-            upkeep.isLeaving = true
-            announce(&turn)
-        }
-        guard let task = tasks.removeValue(forKey: id) else { return }
-        guard let failure else { return answerWhenSaved(task.origin, .done, &turn) }
-        finish(task.origin, failure.answer, &turn)
     }
 }
 

@@ -9,7 +9,9 @@ extension ClusterNode {
         _ request: ClientRequest, for origin: TaskOrigin, isRepeat: Bool = false,
         _ turn: inout Turn
     ) {
-        guard isRunning else { return finish(origin, .unavailable(.notReady), &turn) }
+        guard isRunning, serves(request) else {
+            return finish(origin, .unavailable(.notReady), &turn)
+        }
         guard tasks.count < ClusterLimits.clientsMax else {
             return finish(origin, .unavailable(.contended), &turn)
         }
@@ -29,6 +31,12 @@ extension ClusterNode {
         let mayBeRepeat = isRepeat || isOld(request, turn)
         tasks[id]?.isRepeat = mayBeRepeat
         start(id, &turn)
+    }
+
+    /// Who has said goodbye is no part of the cluster any more.
+    private func serves(_ request: ClientRequest) -> Bool {
+        if case .cancelLeave = request { return true }
+        return !upkeep.departure.isOver
     }
 
     mutating func finish(_ origin: TaskOrigin, _ answer: ClientAnswer, _ turn: inout Turn) {
@@ -80,7 +88,7 @@ extension ClusterNode {
     private mutating func start(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
         switch task.request.plain {
-        case .setSetting, .setReplicationFactor, .leave:
+        case .setSetting, .setReplicationFactor, .leave, .cancelLeave:
             return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
             .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
@@ -173,7 +181,9 @@ extension ClusterNode {
     ) -> NodeID? {
         let own = Target(node: configuration.node, disk: disk)
         let holders = targets.holders
-        let canOwn = configuration.isStorage && !clock.isInDoubt && !tried.contains(own.node)
+        let canOwn =
+            configuration.isStorage && !clock.isInDoubt && !tried.contains(own.node)
+            && !upkeep.departure.takesNothing
         if canOwn, holders.contains(own) { return own.node }
         if !task.mayForward { return canOwn && policy == .available ? own.node : nil }
         func isFit(_ target: Target) -> Bool {
@@ -223,7 +233,7 @@ extension ClusterNode {
             }
             self.change(key, change, operation, targets, for: id, &turn)
         case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .guarded,
-            .showing, .setSetting, .setReplicationFactor, .leave:
+            .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave:
             break
         }
     }

@@ -15,9 +15,12 @@ extension ClusterNode {
         }
         switch request.body {
         case .replica(let body):
-            guard body.isForPeers, configuration.isStorage else { return reply(.notReady, &turn) }
+            guard body.isForPeers, configuration.isStorage, !upkeep.departure.takesNothing else {
+                return reply(.notReady, &turn)
+            }
             observe(body, turn)
             ask(self: weakened(body), .peer(peer, request: request.id), &turn)
+        case .forward where upkeep.departure.takesNothing: reply(.notReady, &turn)
         case .forward(let body, let isRepeat, let sentAt):
             guard isFresh(sentAt, from: peer, turn) else {
                 return ask(
@@ -75,7 +78,9 @@ extension ClusterNode {
     }
 
     mutating func serve(told request: ReplicaRequest, _ turn: inout Turn) {
-        guard request.isForPeers, configuration.isStorage else { return }
+        guard request.isForPeers, configuration.isStorage, !upkeep.departure.takesNothing else {
+            return
+        }
         observe(request, turn)
         ask(self: weakened(request), .nothing, &turn)
     }

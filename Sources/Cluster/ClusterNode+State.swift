@@ -219,7 +219,7 @@ extension ClusterNode {
     /// This node becomes a member of the layout: at its start, after it was taken out while it was
     /// away, and with a new disk.
     private mutating func joinLayout(_ turn: inout Turn) {
-        guard configuration.isStorage, !upkeep.isLeaving, !isEstablished || gossip.isInformed
+        guard configuration.isStorage, !isLeaving, !isEstablished || gossip.isInformed
         else { return }
         let waited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
         guard hasHeard || waited else { return }
@@ -291,7 +291,11 @@ extension ClusterNode {
     mutating func announce(_ turn: inout Turn) {
         var flags: NodeFlags = configuration.isStorage ? [.isStorage] : []
         if clock.isInDoubt { flags.insert(.clockInDoubt) }
-        if upkeep.isLeaving { flags.insert(.isLeaving) }
+        switch upkeep.departure {
+        case .none: break
+        case .handingOver: flags.insert(.isLeaving)
+        case .telling, .goodbye, .gone: flags.formUnion([.isLeaving, .hasLeft])
+        }
         if upkeep.lacksHolders { flags.insert(.lacksHolders) }
         var facts = NodeFacts(
             disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)

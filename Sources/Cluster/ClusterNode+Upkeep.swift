@@ -39,7 +39,11 @@ extension ClusterNode {
         switch (step, answer) {
         case (.stateSaved, _): stateSaved(&turn)
         case (.declared(let layout), _): declarationSaved(layout, &turn)
-        case (.sums, .replica(.partitions(let list))): sums.restore(list)
+        case (.sums, .replica(.partitions(let list))):
+            sums.restore(list)
+            upkeep.areSumsKnown = true
+        case (.emptied, .replica(.partitions(let list))): emptied(list, &turn)
+        case (.departed, _): turn.directives.append(.notice(.mayStop))
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }
             // In turn: those whose holders are away hold up no others.

@@ -71,8 +71,7 @@ package struct ClusterNode: Sendable {
         takeOver.declarations = NodeMemory.declarations(disk)
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
         // A planned leave goes on in the next life.
-        let own = gossip.state.register(of: configuration.node)
-        upkeep.isLeaving = own?.disk == disk.id && own?.facts.flags.contains(.isLeaving) == true
+        upkeep.departure = Self.departure(disk, gossip.state.register(of: configuration.node))
         var turn = Turn(now: now, generator: generator, directives: [])
         _ = layouts.update(gossip.state.layouts)
         // Nothing is said under a life that a crash could make forgotten.
@@ -240,12 +239,13 @@ package struct ClusterNode: Sendable {
         takeOverTick(&turn)
         exchangeTick(&turn)
         upkeepTick(&turn)
+        leaveTick(&turn)
     }
 
     var isRunning: Bool { phase == .running }
 
     /// Whether the node was asked to leave, in this life or one before.
-    package var isLeaving: Bool { upkeep.isLeaving }
+    package var isLeaving: Bool { upkeep.departure != .none }
 
     // For checkers and status; never for decisions of other nodes.
 

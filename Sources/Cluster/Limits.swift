@@ -43,6 +43,15 @@ package enum ClusterLimits {
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
 
+    /// A node that has handed over everything waits at most so long until gossip has told that it
+    /// leaves: twice what a change takes to reach 1,000 nodes, where others' changes never end.
+    package static let tellingMax = Duration.seconds(6)
+
+    /// For how long goodbyes are said, and how often: with one datagram in twenty lost, a peer of
+    /// 1,000,000 hears none of five (and takes the node for dead then).
+    package static let goodbyeTime = Duration.milliseconds(2400)
+    package static let goodbyeInterval = Duration.milliseconds(500)
+
     /// Between two comparisons with fellow holders.
     package static let compareInterval = Duration.seconds(2)
 

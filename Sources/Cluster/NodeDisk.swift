@@ -14,6 +14,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
     case informed
     /// Layouts that the disk declared synced.
     case declared
+    /// The incarnation in which the node left the cluster.
+    case departed
     /// One entry of the cluster's state, as an encoded delta, under the entry's name.
     case state([UInt8])
 
@@ -31,7 +33,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
         case .peers: 2
         case .informed: 3
         case .declared: 4
-        case .state: 5
+        case .departed: 5
+        case .state: 6
         }
     }
 }

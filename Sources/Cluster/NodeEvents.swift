@@ -48,8 +48,11 @@ package enum ClientRequest: Sendable {
     case changeLocks(StorePath, LockChange, OperationID)
     case setSetting(key: String, value: String)
     case setReplicationFactor(Int)
-    /// Leaves the cluster: the layout without this node, then quiet when everything is handed over.
+    /// Leaves the cluster: the layout goes on without this node, which serves until everything is
+    /// handed over. It says when it may be stopped (`NodeNotice.mayStop`).
     case leave
+    /// Stays after all, as long as it has not said goodbye.
+    case cancelLeave
 }
 
 /// How a checked read decides (setting `write_policy`, or the request's `consistency=local`).
@@ -101,6 +104,11 @@ package enum RefusalReason: Hashable, Sendable {
     case invalidValue
     /// There are as many settings, or members, as there may be.
     case limitReached
+    /// The last member cannot leave: nobody would have the data.
+    case lastMember
+    case notLeaving
+    /// The goodbye is said; the node comes back by being started again.
+    case hasLeft
 }
 
 package enum UnavailableReason: Hashable, Sendable {

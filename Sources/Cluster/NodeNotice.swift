@@ -12,4 +12,9 @@ package enum NodeNotice: Hashable, Sendable {
     case layoutChanged(LayoutID)
     case layoutSynced(LayoutID)
     case tookOut(NodeID)
+    /// The node has left, and nothing of the cluster's is on its disk: it may be stopped. Started
+    /// again, it joins again.
+    case mayStop
+    /// All members asked to leave: this one stays.
+    case stays
 }

@@ -12,6 +12,10 @@ enum UpkeepStep: Sendable {
     case outbox
     case aged
     case audit
+    /// A node that leaves asks whether its disk is empty.
+    case emptied
+    /// That this node has left is durable.
+    case departed
 }
 
 /// What the node's background work has to remember.
@@ -60,7 +64,10 @@ struct Upkeep: Sendable {
     var returned: Set<NodeID> = []
     private var lastCompared: NodeID?
 
-    var isLeaving = false
+    var departure = Departure.none
+    var nextGoodbye = Duration.zero
+    /// The disk said in this life what it has.
+    var areSumsKnown = false
     var isForeignDue = false
     /// The last partition that was worked on to be handed back: the next round goes on behind it.
     var handedBack: Partition?

@@ -15,12 +15,12 @@ extension Membership {
         }
         let isNew = table[peer]?.isForgotten ?? true
         let incarnation = own.incarnation
-        take(message.sender, now: now, wallMilliseconds, &directives)
+        take(message.sender, from: peer, now: now, wallMilliseconds, &directives)
         var isPage = false
         if case .page = message.body { isPage = true }
         let knownCount = table.alive.count
         for update in message.updates {
-            take(update, now: now, isPage: isPage, wallMilliseconds, &directives)
+            take(update, from: peer, now: now, isPage: isPage, wallMilliseconds, &directives)
         }
         if own.incarnation != incarnation {
             tellRefutation(wallMilliseconds, using: &generator, &directives)

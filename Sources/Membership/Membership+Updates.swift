@@ -2,12 +2,21 @@ import Model
 
 // What is said of peers, and of this node.
 extension Membership {
+    /// A goodbye is believed of who says it alone, in the life that it is in. Said by others it is
+    /// a claim as that of a death is: it has time to refute.
     /// - Parameter isPage: a table told of it.
     mutating func take(
-        _ update: PeerUpdate, now: Duration, isPage: Bool = false, _ wallMilliseconds: UInt64,
-        _ directives: inout [MembershipDirective]
+        _ update: PeerUpdate, from peer: NodeID, now: Duration, isPage: Bool = false,
+        _ wallMilliseconds: UInt64, _ directives: inout [MembershipDirective]
     ) {
         if update.node == own.node { return takeOwn(update, now: now, &directives) }
+        var update = update
+        if update.state == .left, update.node != peer {
+            guard let known = table[update.node], !known.isForgotten, known.disk == update.disk,
+                known.incarnation == update.incarnation, known.state != .left
+            else { return }
+            update.state = .dead
+        }
         guard let index = table.index(of: update.node) else {
             return meet(update, now: now, isPage: isPage, &directives)
         }

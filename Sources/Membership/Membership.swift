@@ -178,7 +178,8 @@ package struct Membership: Sendable {
     /// Of those that are dead already, too.
     package mutating func graceChanged(_ grace: Duration) { configuration.grace = grace }
 
-    /// A planned leave: told to everybody, and never taken back in this life.
+    /// A planned leave: told to everybody at once, again with each call, and never taken back in
+    /// this life.
     package mutating func leave(
         now: Duration, wallMilliseconds: UInt64, into directives: inout [MembershipDirective]
     ) {

@@ -104,6 +104,7 @@ extension Canaries {
     package static let names: [(String, Canaries)] = [
         ("acknowledgesEarly", .acknowledgesEarly), ("skipsReadCheck", .skipsReadCheck),
         ("restartsUnsaid", .restartsUnsaid),
+        ("leavesAtOnce", .leavesAtOnce),
         ("skipsBallots", .skipsBallots), ("ignoresContexts", .ignoresContexts),
         ("distrustsReturning", .distrustsReturning), ("neverReconciles", .neverReconciles),
         ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),

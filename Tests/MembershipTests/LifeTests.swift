@@ -152,6 +152,24 @@ import Testing
         #expect(said <= 6 * 11)
     }
 
+    @Test func aGoodbyeIsBelievedOfWhoSaysItAlone() {
+        var lone = Lone()
+        lone.receive(from: Lone.update("x"))
+        lone.receive(from: Lone.update("t"), [Lone.update("x", .left)])
+        #expect(lone.state("x") == .suspect)
+        // It refutes.
+        lone.receive(from: Lone.update("x", refutations: 1))
+        #expect(lone.state("x") == .alive)
+        // Of a life that nobody knows, of a node that nobody knows, and of what it was before.
+        lone.receive(
+            from: Lone.update("t"),
+            [Lone.update("x", .left, life: 9), Lone.update("y", .left), Lone.update("x", .left)])
+        #expect(lone.state("x") == .alive)
+        #expect(lone.state("y") == nil)
+        lone.receive(from: Lone.update("x", .left, refutations: 1))
+        #expect(lone.state("x") == .left)
+    }
+
     @Test func whoLeavesHasLeftForAllAndIsNeverCalledDead() {
         for seed in 1...10 as ClosedRange<UInt64> {
             var world = World(count: 8, seed: seed, configuration: .init(grace: .seconds(10)))
@@ -159,8 +177,10 @@ import Testing
             world.startAll()
             for host in 0..<8 { world.tellMembers(host, Array(0..<8)) }
             world.forgetFindings()
-            world.leave(2)
-            world.run(for: .seconds(2))
+            for _ in 0..<5 {
+                world.leave(2)
+                world.run(for: .milliseconds(400))
+            }
             world.kill(2)
             world.run(for: .seconds(60))
             for other in world.running {

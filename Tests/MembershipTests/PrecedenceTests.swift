@@ -50,7 +50,12 @@ import Testing
     /// it, which depends on what was known when; a suspect and a dead one are one outcome here.
     private func outcome(_ updates: [PeerUpdate]) -> [UInt64] {
         var lone = Lone()
-        for update in updates { lone.receive(from: Lone.update("teller"), [update]) }
+        for update in updates {
+            // A goodbye is believed of who says it alone.
+            let isGoodbye = update.state == .left
+            lone.receive(
+                from: isGoodbye ? update : Lone.update("teller"), isGoodbye ? [] : [update])
+        }
         guard let peer = lone.core.table[Lone.id("x")] else { return [] }
         let state = peer.state == .dead ? .suspect : peer.state
         return [peer.incarnation, UInt64(state.rawValue)]

@@ -20,7 +20,7 @@ struct Checkers {
         ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
         MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
-        DeadIsKnown.name,
+        DeadIsKnown.name, LeaversHandOver.name,
     ]
 
     init(_ options: SimulationOptions) {

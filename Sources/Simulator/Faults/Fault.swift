@@ -21,6 +21,7 @@ struct Fault: Sendable {
         case rollback(Int)
         case clockJump(Int, by: Nanoseconds)
         case join(Int)
+        /// Taken back at the fault's end, where it has a length.
         case leave(Int)
         case replicationFactor(Int, at: Int)
         case setting(Int, at: Int)

@@ -211,7 +211,10 @@ enum FaultSchedule {
                 (0, .join(count + generator.draw(below: capacity - count)))
             },
             Source(interval: .seconds(200)) { generator, capacity in
-                (0, .leave(generator.draw(below: capacity)))
+                let isTakenBack = generator.chance(perMille: 250)
+                let length =
+                    isTakenBack ? generator.draw(.milliseconds(100) ... .seconds(20)) : 0
+                return (length, .leave(generator.draw(below: capacity)))
             },
             Source(interval: .seconds(150)) { generator, _ in
                 let factor = factors[generator.draw(below: factors.count)]

@@ -36,6 +36,8 @@ struct CanaryCase: Sendable {
         CanaryCase("skipsReadCheck", NoStaleReads.name, .partitions, .majority, seconds: 180),
         CanaryCase("restartsUnsaid", DeadIsKnown.name, .kills, .available, seconds: 120),
         CanaryCase(
+            "leavesAtOnce", LeaversHandOver.name, .membership, .available, seconds: 240),
+        CanaryCase(
             "skipsBallots", ConditionalWritesAreExact.name, [], .majority, seconds: 60,
             isQuick: true),
         CanaryCase(

@@ -100,6 +100,7 @@ extension World {
             // Refused (its clock is in doubt): it stays.
             if case .done = answer { break }
             hosts[host].isLeaving = false
+        case .stayer(let host): if case .done = answer { hosts[host].isLeaving = false }
         case .finalRead(let number):
             openFinalReads -= 1
             finalReads[number].answer = answer

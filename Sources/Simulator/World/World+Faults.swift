@@ -74,9 +74,12 @@ extension World {
     private mutating func rearrange(_ fault: Fault) {
         switch fault.action {
         case .join(let host):
-            guard hosts[host].state == .absent else { return }
+            // Where it is there already, one that left comes back.
+            let isNew = hosts[host].state == .absent
+            guard let joiner = isNew ? host : hosts.firstIndex(where: { $0.state == .left })
+            else { return }
             beginMoving()
-            start(host)
+            start(joiner)
         case .leave(let host):
             let members = hosts.filter { $0.isMember && !$0.isLeaving }.count
             guard hosts[host].state == .up, !hosts[host].isLeaving,
@@ -98,6 +101,12 @@ extension World {
             }
         default: break
         }
+    }
+
+    private mutating func cancelLeave(_ host: Int) {
+        guard hosts[host].state == .up, hosts[host].isLeaving else { return }
+        checkers.movedBytes.stop()
+        _ = ask(host, .cancelLeave, .stayer(host))
     }
 
     /// A node that leaves may be gone before it has told anybody.
@@ -128,6 +137,7 @@ extension World {
         case .rollback(let host): rollBack(host, number)
         case .clockJump(let host, let by): hosts[host].wallOffset -= by
         case .wipe(let host): if hosts[host].state == .down { start(host) }
+        case .leave(let host) where fault.length > 0: cancelLeave(host)
         case .vanish, .join, .leave, .replicationFactor, .setting: break
         }
     }

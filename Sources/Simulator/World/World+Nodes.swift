@@ -1,11 +1,12 @@
 import Cluster
 import Membership
 import Model
+import Replication
 
 // Lives of nodes, and what they want done.
 extension World {
     mutating func start(_ host: Int) {
-        guard hosts[host].state == .absent || hosts[host].state == .down else { return }
+        guard [.absent, .down, .left].contains(hosts[host].state) else { return }
         hosts[host].state = .up
         hosts[host].restart = nil
         hosts[host].life += 1
@@ -44,6 +45,23 @@ extension World {
         hosts[host].crash(keeping: survivors)
         network.hostDied(host)
         connectionsLost(to: host)
+    }
+
+    /// The node has left and says that it may be stopped: it is.
+    private mutating func leaves(_ host: Int) {
+        guard hosts[host].state == .up else { return }
+        let isMember =
+            brains[host]?.activeLayouts.last?.member(HostName.node(host)) != nil
+        let tables = hosts[host].synced.tables
+        // Of some only the counter is left.
+        let filled = tables.partitions.count { partition in
+            let state = tables.state(of: partition)
+            return state.itemCount > 0 || state.sum != .zero
+        }
+        report(
+            LeaversHandOver.mayStop(host, partitionCount: filled, isMember: isMember, at: now))
+        stop(host, keeping: hosts[host].pending.count)
+        hosts[host].state = .left
     }
 
     // MARK: Planned restarts
@@ -172,6 +190,8 @@ extension World {
 
     private mutating func noticed(_ notice: NodeNotice, by host: Int) {
         trace.add(now, "\(HostName.text(host)) says \(notice)")
+        if case .mayStop = notice { leaves(host) }
+        if case .stays = notice { hosts[host].isLeaving = false }
         if case .peerChanged(let node, let state) = notice {
             let other = hosts[HostName.host(node)]
             checkers.deadIsKnown.heard(

@@ -106,7 +106,6 @@ extension World {
 
     private mutating func watch() {
         tryWaitingFaults()
-        letLeaversGo()
         endRestarts()
         if lossesOpen > 0, isSettledNow() { lossesOpen = 0 }
         watchMoves()
@@ -142,18 +141,6 @@ extension World {
                 hosts[$0].synced.tables.register(.file(path))?.isLive == true
             }
             return isLive ? holders : []
-        }
-    }
-
-    /// Who asked to leave and handed everything over is switched off.
-    private mutating func letLeaversGo() {
-        for host in hosts.indices where hosts[host].isLeaving && hosts[host].state == .up {
-            guard let node = brains[host], node.isSettled,
-                let layout = node.activeLayouts.last, layout.member(HostName.node(host)) == nil,
-                hosts[host].synced.tables.partitions.isEmpty, hosts[host].pending.isEmpty
-            else { continue }
-            kill(host)
-            hosts[host].state = .left
         }
     }
 
@@ -204,15 +191,17 @@ extension World {
     }
 
     private mutating func awaitSettled() {
-        letLeaversGo()
         let isOver = now >= phaseSince + options.settleTime
         let areClientsDone = clients.allSatisfy {
             $0.stage != .waiting && $0.stage != .pausing
         }
         // Nodes look once a second for what they hold no more: what a late message brought counts.
-        settledSince = areClientsDone && isSettledNow() ? settledSince ?? now : nil
+        let leavers = hosts.filter { $0.isMember && $0.isLeaving }.map(\.number)
+        settledSince =
+            areClientsDone && leavers.isEmpty && isSettledNow() ? settledSince ?? now : nil
         let isSettled = settledSince.map { now - $0 >= Self.settledTime } ?? false
         guard isSettled || isOver else { return }
+        report(LeaversHandOver.atTheEnd(leavers, at: now))
         if !isSettled {
             let reasons = unsettledText()
             settleFailure = reasons.isEmpty ? disagreementText() : reasons

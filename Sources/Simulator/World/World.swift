@@ -123,6 +123,8 @@ struct World {
         /// Sets the test setting to this.
         case setting(Int)
         case leaver(Int)
+        /// Takes a leave back.
+        case stayer(Int)
         /// A read at the end: its number in the history.
         case finalRead(Int)
     }
