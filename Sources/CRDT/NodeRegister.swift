@@ -35,11 +35,13 @@ package struct NodeFacts: Hashable, Sendable {
     package var programVersion: String
     /// The layouts whose partitions `disk` has in full, oldest first.
     package var synced: [LayoutID]
+    /// How far `disk` has come: a disk that knows less of itself was rolled back.
+    package var epoch: UInt64
 
     package init(
         disk: DiskID, addresses: [String] = [], zone: String = "", weight: UInt32 = 0,
         capacityBytes: UInt64 = 0, flags: NodeFlags = [], programVersion: String = "",
-        synced: [LayoutID] = []
+        synced: [LayoutID] = [], epoch: UInt64 = 0
     ) {
         self.disk = disk
         self.addresses = addresses
@@ -49,6 +51,7 @@ package struct NodeFacts: Hashable, Sendable {
         self.flags = flags
         self.programVersion = programVersion
         self.synced = synced
+        self.epoch = epoch
     }
 
     /// Adds `layout` at the end of `synced`.
@@ -134,6 +137,7 @@ package struct NodeRegister: Entry, Hashable {
         writer.writeText(facts.programVersion)
         writer.write(UInt32(facts.synced.count))
         for layout in facts.synced { writer.write(layout) }
+        writer.write(facts.epoch)
     }
 
     func encode(into writer: inout ByteWriter) {
@@ -156,6 +160,7 @@ package struct NodeRegister: Entry, Hashable {
         for _ in 0..<(try reader.readCount(max: CRDTLimits.syncedCountMax, byteCountMin: 16)) {
             facts.synced.append(try reader.readIdentifier())
         }
+        facts.epoch = try reader.readUInt64()
         self.init(node: node, incarnation: incarnation, sequence: sequence, facts: facts)
     }
 }

@@ -12,6 +12,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let restartsUnsaid = Canaries(rawValue: 1 << 28)
     /// A node leaves without handing anything over.
     package static let leavesAtOnce = Canaries(rawValue: 1 << 29)
+    /// A disk that was rolled back goes on as if nothing had happened.
+    package static let trustsOldDisks = Canaries(rawValue: 1 << 30)
     /// A conditional write is decided by what its coordinator knows.
     package static let skipsBallots = Canaries(rawValue: 1 << 2)
     /// What a disk lacks is always taken in, though its context says that it went.

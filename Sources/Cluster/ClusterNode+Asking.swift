@@ -7,6 +7,7 @@ import Replication
 extension ClusterNode {
     mutating func store(_ request: StorageRequest, _ waiting: Waiting, _ turn: inout Turn) {
         let number = nextID()
+        if request.isRemembered { diskCheck.isEpochDue = true }
         requests.add(
             number,
             .init(
@@ -61,6 +62,7 @@ extension ClusterNode {
             case .client(let answer): .client(answer)
             case .partitions(let sums, let declared): .partitions(sums, declared: declared)
             case .reconciled(let reply): .reconciled(reply)
+            case .epoch(let known, let isInformed): .epoch(known, isInformed: isInformed)
             case .done: .done
             case .layoutsDiffer: .layoutsDiffer
             case .notReady: .none
@@ -84,6 +86,7 @@ extension ClusterNode {
             resumeOperation(id, round: round, answer, by: target, &turn)
         case .isWanted(let request):
             resumeForwarded(request, from: target.node, answer, &turn)
+        case .epoch(let node): resumeEpoch(node, answer, &turn)
         case .task(let id): resumeTask(id, answer, by: target.node, &turn)
         case .exchange(let id): resumeExchange(id, answer, by: target, &turn)
         case .takeOver(let node): resumeTakeOver(node, answer, by: target, &turn)

@@ -94,7 +94,7 @@ extension ClusterNode {
             .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
             break
         }
-        guard hasLookedAround(turn) else {
+        guard hasLookedAround(turn), mayCoordinate else {
             return again(id, after: ClusterLimits.tick, .notReady, &turn)
         }
         guard isEstablished, gossip.isInformed, layouts.newest != nil else {

@@ -15,12 +15,12 @@ extension ClusterNode {
         }
         switch request.body {
         case .replica(let body):
-            guard body.isForPeers, configuration.isStorage, !upkeep.departure.takesNothing else {
+            guard body.isForPeers, takesIn else {
                 return reply(.notReady, &turn)
             }
             observe(body, turn)
             ask(self: weakened(body), .peer(peer, request: request.id), &turn)
-        case .forward where upkeep.departure.takesNothing: reply(.notReady, &turn)
+        case .forward where !takesIn: reply(.notReady, &turn)
         case .forward(let body, let isRepeat, let sentAt):
             guard isFresh(sentAt, from: peer, turn) else {
                 return ask(
@@ -35,6 +35,9 @@ extension ClusterNode {
         case .establish:
             establish(&turn)
             reply(.done, &turn)
+        case .epoch(let asked): replyEpoch(of: asked, to: peer, request.id, &turn)
+        case .partitionsHeldBy where !isDiskTrusted, .reconcile where !isDiskTrusted:
+            reply(.notReady, &turn)
         case .partitionsHeldBy:
             ask(self: .partitions, .partitionsFor(peer, request: request.id), &turn)
         case .reconcile(let question):
@@ -44,6 +47,11 @@ extension ClusterNode {
             store(
                 .reconcile(question, shared), .reconciled(peer, request: request.id), &turn)
         }
+    }
+
+    /// Whether the disk is a place for what others bring, and to be asked.
+    private var takesIn: Bool {
+        configuration.isStorage && isDiskTrusted && !upkeep.departure.takesNothing
     }
 
     /// What the disk has of the partitions that `peer` holds in the newest layout.
@@ -78,7 +86,7 @@ extension ClusterNode {
     }
 
     mutating func serve(told request: ReplicaRequest, _ turn: inout Turn) {
-        guard request.isForPeers, configuration.isStorage, !upkeep.departure.takesNothing else {
+        guard request.isForPeers, takesIn else {
             return
         }
         observe(request, turn)

@@ -219,7 +219,8 @@ extension ClusterNode {
     /// This node becomes a member of the layout: at its start, after it was taken out while it was
     /// away, and with a new disk.
     private mutating func joinLayout(_ turn: inout Turn) {
-        guard configuration.isStorage, !isLeaving, !isEstablished || gossip.isInformed
+        guard configuration.isStorage, !isLeaving, isDiskTrusted,
+            !isEstablished || gossip.isInformed
         else { return }
         let waited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
         guard hasHeard || waited else { return }
@@ -288,7 +289,9 @@ extension ClusterNode {
 
     // MARK: What this node says of itself
 
+    /// Not before the disk is known to be as it was: it would hide what others remember.
     mutating func announce(_ turn: inout Turn) {
+        guard isDiskTrusted else { return }
         var flags: NodeFlags = configuration.isStorage ? [.isStorage] : []
         if clock.isInDoubt { flags.insert(.clockInDoubt) }
         switch upkeep.departure {
@@ -299,6 +302,7 @@ extension ClusterNode {
         if upkeep.lacksHolders { flags.insert(.lacksHolders) }
         var facts = NodeFacts(
             disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)
+        facts.epoch = diskCheck.epoch
         let old = gossip.state.register(of: configuration.node)
         if let old, old.disk == disk { facts.synced = old.facts.synced }
         let declared = takeOver.declared

@@ -43,6 +43,8 @@ extension ClusterNode {
             sums.restore(list)
             upkeep.areSumsKnown = true
         case (.emptied, .replica(.partitions(let list))): emptied(list, &turn)
+        case (.skipped, _): skipped()
+        case (.epoch(let epoch), _): epochSaved(epoch, &turn)
         case (.departed, _): turn.directives.append(.notice(.mayStop))
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }

@@ -30,6 +30,7 @@ package struct ClusterNode: Sendable {
     var tasks: [UInt64: ClientTask] = [:]
     var upkeep = Upkeep()
     var takeOver = TakeOver()
+    var diskCheck = DiskCheck()
     var exchanges: [UInt64: PartitionExchange] = [:]
     var sums = SumTable()
     /// How fast a change of the layout may move bytes. It goes by how long the own disk takes for
@@ -45,7 +46,7 @@ package struct ClusterNode: Sendable {
     var heard: Set<NodeID> = []
     var hasHeard: Bool { !heard.isEmpty }
 
-    enum Phase: Sendable { case starting, running }
+    enum Phase: Sendable { case starting, running, stopped }
 
     /// Starts a life on `disk` (its contents as they are durable).
     package init(
@@ -69,6 +70,11 @@ package struct ClusterNode: Sendable {
             configuration: MembershipConfiguration(settings, configuration.canaries))
         upkeep.remembered = NodeMemory.peers(disk)
         takeOver.declarations = NodeMemory.declarations(disk)
+        diskCheck.epoch = NodeMemory.epoch(disk)
+        // A disk of which nobody was ever told.
+        if gossip.state.register(of: configuration.node)?.disk != disk.id {
+            diskCheck.stage = .passed
+        }
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
         // A planned leave goes on in the next life.
         upkeep.departure = Self.departure(disk, gossip.state.register(of: configuration.node))
@@ -231,11 +237,12 @@ package struct ClusterNode: Sendable {
     private mutating func tick(_ turn: inout Turn) {
         expireRequests(&turn)
         stateTick(&turn)
+        diskCheckTick(&turn)
         operationsTick(&turn)
         tasksTick(&turn)
         saveClock(&turn)
         // By layouts of which one may be missing nothing is moved, compared or dropped.
-        guard !isEstablished || gossip.isInformed else { return }
+        guard isDiskTrusted, !isEstablished || gossip.isInformed else { return }
         takeOverTick(&turn)
         exchangeTick(&turn)
         upkeepTick(&turn)
@@ -243,6 +250,9 @@ package struct ClusterNode: Sendable {
     }
 
     var isRunning: Bool { phase == .running }
+
+    /// Nothing is said or done any more in this life.
+    mutating func stop() { phase = .stopped }
 
     /// Whether the node was asked to leave, in this life or one before.
     package var isLeaving: Bool { upkeep.departure != .none }

@@ -43,6 +43,21 @@ package enum ClusterLimits {
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
 
+    /// Between two epochs of a disk that changes: a roll-back by more than this is noticed for
+    /// certain. In a large cluster more, so that all nodes together change one register a second,
+    /// which is some hundred bytes a second at each node.
+    package static let epochInterval = Duration.seconds(10)
+    package static let epochIntervalPerNode = Duration.seconds(1)
+
+    /// Peers that a starting node asks at a time what they remember of its disk, and how long it
+    /// waits for one: a few round trips.
+    package static let epochQuestionsMax = 5
+    package static let epochTimeout = Duration.seconds(1)
+
+    /// Sequences passed over by a disk that nobody can vouch for: more than were given out between
+    /// any snapshot and its return.
+    package static let sequencesSkipped: UInt64 = 1 << 32
+
     /// A node that has handed over everything waits at most so long until gossip has told that it
     /// leaves: twice what a change takes to reach 1,000 nodes, where others' changes never end.
     package static let tellingMax = Duration.seconds(6)

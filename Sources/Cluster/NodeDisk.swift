@@ -16,6 +16,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
     case declared
     /// The incarnation in which the node left the cluster.
     case departed
+    /// How far the disk has come, as peers remember it.
+    case epoch
     /// One entry of the cluster's state, as an encoded delta, under the entry's name.
     case state([UInt8])
 
@@ -34,7 +36,8 @@ package enum MetaKey: Hashable, Comparable, Sendable {
         case .informed: 3
         case .declared: 4
         case .departed: 5
-        case .state: 6
+        case .epoch: 6
+        case .state: 7
         }
     }
 }
@@ -53,6 +56,8 @@ package struct MetaRow: Sendable {
 package enum StorageRequest: Sendable {
     case replica(ReplicaRequest)
     case save([MetaRow])
+    /// Passes over so many sequences in each partition.
+    case skipSequences(UInt64)
     /// Answers a peer's question about the differences in what is shared with it.
     case reconcile(ReconciliationRequest, SharedSums)
     /// Takes a peer's answer into a session of this node.
@@ -61,8 +66,17 @@ package enum StorageRequest: Sendable {
     package var changes: Bool {
         switch self {
         case .replica(let request): request.changes
-        case .save: true
+        case .save, .skipSequences: true
         case .reconcile, .advance: false
+        }
+    }
+
+    /// Whether a disk that forgot it would break a word that was given.
+    var isRemembered: Bool {
+        switch self {
+        case .replica(let request): request.changes
+        case .save(let rows): rows.contains { $0.key == .declared }
+        case .skipSequences, .reconcile, .advance: false
         }
     }
 }
@@ -101,11 +115,20 @@ package struct NodeDisk: Sendable {
         meta = [:]
     }
 
+    /// From now on another disk: what it says of itself begins anew, what is on it stays.
+    package mutating func renew(_ id: DiskID) {
+        tables.renew(id)
+        for key in [MetaKey.declared, .departed, .epoch] { meta[key] = nil }
+    }
+
     package mutating func execute(_ request: StorageRequest, at now: Duration) -> StorageAnswer {
         switch request {
         case .replica(let request): return .replica(tables.execute(request, at: now))
         case .save(let rows):
             for row in rows { meta[row.key] = row.bytes }
+            return .saved
+        case .skipSequences(let count):
+            tables.skipSequences(count)
             return .saved
         case .reconcile(let request, let shared):
             return .reconciled(

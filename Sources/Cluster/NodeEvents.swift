@@ -136,6 +136,9 @@ package enum NodeDirective: Sendable {
     /// nobody.
     case storage(StorageTicket, StorageRequest)
     case answer(ClientTicket, ClientAnswer)
+    /// The disk is an old state of itself: it gets this id (`NodeDisk.renew`), durably, and the node
+    /// is started again. This life does nothing more.
+    case renewDisk(DiskID)
     /// Something to be said to people.
     case notice(NodeNotice)
 }

@@ -12,6 +12,8 @@ enum NodeMemory {
 
     static func life(_ disk: NodeDisk) -> UInt64 { number(disk.meta[.life]) ?? 0 }
 
+    static func epoch(_ disk: NodeDisk) -> UInt64 { number(disk.meta[.epoch]) ?? 0 }
+
     static func departed(_ disk: NodeDisk) -> UInt64? { number(disk.meta[.departed]) }
 
     /// Above all that an earlier life can have stamped since it saved its clock last.

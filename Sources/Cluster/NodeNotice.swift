@@ -15,6 +15,8 @@ package enum NodeNotice: Hashable, Sendable {
     /// The node has left, and nothing of the cluster's is on its disk: it may be stopped. Started
     /// again, it joins again.
     case mayStop
+    /// The disk came back as it was some time ago; it goes on as a new one.
+    case diskRolledBack(DiskID)
     /// All members asked to leave: this one stays.
     case stays
 }

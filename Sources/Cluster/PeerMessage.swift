@@ -36,6 +36,8 @@ package struct PeerRequest: Sendable {
         /// Which partitions does the asker hold in the newest layout of which there is something
         /// here?
         case partitionsHeldBy(NodeID)
+        /// What does the asked node remember of the asker's disk?
+        case epoch(of: DiskID)
         /// A question about the differences in the partitions that both hold.
         case reconcile(ReconciliationRequest)
     }
@@ -59,6 +61,9 @@ package struct PeerReply: Sendable {
         /// And the layouts that the disk ever declared synced, among those in use.
         case partitions([PartitionSum], declared: [LayoutID])
         case reconciled(ReconciliationReply)
+        /// The highest epoch that was heard of the disk; nil where it was not heard of.
+        /// `isInformed`: the answering node knows what its cluster agreed on.
+        case epoch(UInt64?, isInformed: Bool)
         case done
         /// The layouts differ: to be settled first.
         case layoutsDiffer
@@ -86,6 +91,7 @@ extension PeerMessage {
             case .isWanted: "is-wanted"
             case .establish: "establish"
             case .partitionsHeldBy: "partitions"
+            case .epoch: "epoch"
             case .reconcile: "reconcile"
             }
         case .reply(let reply):
@@ -94,6 +100,7 @@ extension PeerMessage {
             case .client: "answer"
             case .partitions: "partitions-are"
             case .reconciled: "reconciled"
+            case .epoch: "epoch-is"
             case .done: "done"
             case .layoutsDiffer: "layouts-differ"
             case .notReady: "not-ready"

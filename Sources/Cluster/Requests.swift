@@ -12,6 +12,8 @@ enum Waiting: Sendable {
     /// A peer that forwarded this is asked whether it still waits for it.
     case isWanted(PeerRequest)
     case exchange(UInt64)
+    /// A peer is asked what it remembers of this disk.
+    case epoch(NodeID)
     case takeOver(NodeID)
     /// A peer that takes over waits for what there is for it.
     case partitionsFor(NodeID, request: UInt64)
@@ -91,6 +93,7 @@ enum Answer: Sendable {
     case partitions([PartitionSum], declared: [LayoutID])
     case reconciled(ReconciliationReply)
     case advanced(ReconciliationSession, [ReconciliationDirective])
+    case epoch(UInt64?, isInformed: Bool)
     case done
     case layoutsDiffer
     /// Not in time, or the peer is not ready.

@@ -16,6 +16,10 @@ enum UpkeepStep: Sendable {
     case emptied
     /// That this node has left is durable.
     case departed
+    /// The sequences that may have been forgotten are passed over.
+    case skipped
+    /// The disk's epoch is durable.
+    case epoch(UInt64)
 }
 
 /// What the node's background work has to remember.

@@ -2,7 +2,7 @@ package import Model
 
 /// A disk's tables in memory: a value, so that a crash is the assignment of an older one.
 package struct MemoryTables: ReplicaTables, Sendable {
-    package let disk: DiskID
+    package private(set) var disk: DiskID
     package var isFull = false
     package var sequenceFloor: UInt64 = 0
 
@@ -18,6 +18,17 @@ package struct MemoryTables: ReplicaTables, Sendable {
     }
 
     package init(disk: DiskID) { self.disk = disk }
+
+    /// From now on another disk's: what it gives out are that one's sequences.
+    package mutating func renew(_ disk: DiskID) { self.disk = disk }
+
+    /// Gives out none of the next `count` sequences of any partition.
+    package mutating func skipSequences(_ count: UInt64) {
+        let highest = tables.values.map { table in
+            max(table.state.counter, table.state.context.highestSequence(of: disk))
+        }
+        sequenceFloor = max(sequenceFloor, highest.max() ?? 0) + count
+    }
 
     /// Does `request` as one transaction.
     package mutating func execute(_ request: ReplicaRequest, at now: Duration) -> ReplicaOutcome {

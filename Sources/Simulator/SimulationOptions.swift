@@ -18,15 +18,14 @@ package struct FaultKinds: OptionSet, Hashable, Sendable {
     package static let clocks = FaultKinds(rawValue: 1 << 5)
     /// Joins, leaves, changes of the replication factor and of settings.
     package static let membership = FaultKinds(rawValue: 1 << 6)
-    /// A disk comes back as it was some time ago, under its old id. No promise survives it, so
-    /// that it is not among `all`: it has to be asked for.
+    /// A disk comes back as it was some time ago, under its old id.
     package static let rollback = FaultKinds(rawValue: 1 << 7)
 
     /// A network that loses one datagram in twenty, from beginning to end, and nothing else.
     package static let drizzle = FaultKinds(rawValue: 1 << 8)
 
     package static let all: FaultKinds = [
-        .loss, .partitions, .slow, .kills, .disks, .clocks, .membership,
+        .loss, .partitions, .slow, .kills, .disks, .clocks, .membership, .rollback,
     ]
 
     static let names: [(String, FaultKinds)] = [
@@ -105,6 +104,7 @@ extension Canaries {
         ("acknowledgesEarly", .acknowledgesEarly), ("skipsReadCheck", .skipsReadCheck),
         ("restartsUnsaid", .restartsUnsaid),
         ("leavesAtOnce", .leavesAtOnce),
+        ("trustsOldDisks", .trustsOldDisks),
         ("skipsBallots", .skipsBallots), ("ignoresContexts", .ignoresContexts),
         ("distrustsReturning", .distrustsReturning), ("neverReconciles", .neverReconciles),
         ("neverMoves", .neverMoves), ("dropsUnconfirmed", .dropsUnconfirmed),

@@ -8,6 +8,8 @@ import Replication
 final class TinyCluster {
     private enum Event {
         case wake(NodeID)
+        /// With its last configuration.
+        case start(NodeID)
         case message(PeerMessage, from: NodeID, to: NodeID)
         case stored(NodeID, StorageTicket, StorageAnswer)
     }
@@ -18,6 +20,7 @@ final class TinyCluster {
     private(set) var answers: [ClientTicket: ClientAnswer] = [:]
     private(set) var notices: [(NodeID, NodeNotice)] = []
     private(set) var kinds: [String: Int] = [:]
+    private var configurations: [NodeID: NodeConfiguration] = [:]
     private var standIns: [NodeID: StoreStandIn] = [:]
     private var queue: [(time: Duration, number: Int, event: Event)] = []
     private var number = 0
@@ -35,6 +38,12 @@ final class TinyCluster {
         var configuration = NodeConfiguration(node: node)
         configuration.seeds = seeds.map { id($0) }
         change(&configuration)
+        configurations[node] = configuration
+        start(configuration)
+    }
+
+    private func start(_ configuration: NodeConfiguration) {
+        let node = configuration.node
         let disk = disks[node] ?? NodeDisk(id: DiskID(using: &generator))
         disks[node] = disk
         standIns[node] = nil
@@ -46,6 +55,9 @@ final class TinyCluster {
     }
 
     func kill(_ name: String) { nodes[id(name)] = nil }
+
+    /// Another disk, or another state of it, in the place of the node's: while that is down.
+    func setDisk(_ name: String, _ disk: NodeDisk) { disks[id(name)] = disk }
 
     /// The store goes on purpose, and its gateway answers for it until `add`.
     func restart(_ name: String) {
@@ -135,6 +147,8 @@ final class TinyCluster {
             if let next = nodes[node]?.nextDeadline {
                 schedule(max(.milliseconds(1), next - now), .wake(node))
             }
+        case .start(let node):
+            if let configuration = configurations[node] { start(configuration) }
         case .message(let message, let from, let to):
             guard !isCut(from, to) else { return }
             if nodes[to] == nil, case .membership(let message) = message {
@@ -164,6 +178,10 @@ final class TinyCluster {
                     request.changes ? .milliseconds(2) : .zero, .stored(node, ticket, answer))
             case .answer(let ticket, let answer): answers[ticket] = answer
             case .notice(let notice): notices.append((node, notice))
+            case .renewDisk(let id):
+                disks[node]?.renew(id)
+                nodes[node] = nil
+                schedule(.zero, .start(node))
             }
         }
     }

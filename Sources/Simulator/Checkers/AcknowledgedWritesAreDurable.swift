@@ -52,7 +52,6 @@ enum LostWrites {
     }
 
     static func find(_ history: History, _ final: FinalState) -> [Lost] {
-        if final.contextsMayGo { return [] }
         var lost: [Lost] = []
         for file in final.files {
             let records = history.on(file.path)

@@ -20,7 +20,7 @@ struct Checkers {
         ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
         MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
-        DeadIsKnown.name, LeaversHandOver.name,
+        DeadIsKnown.name, LeaversHandOver.name, RolledBackDisksAreNew.name,
     ]
 
     init(_ options: SimulationOptions) {

@@ -63,8 +63,6 @@ struct FinalState {
     var reads: [Read] = []
     /// When some node's clock was further off than locks allow for.
     var clockFaults: [ClosedRange<Nanoseconds>] = []
-    /// Old disks came back: contexts prove nothing.
-    var contextsMayGo = false
 
     init(time: Nanoseconds) { self.time = time }
 }

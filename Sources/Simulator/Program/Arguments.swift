@@ -112,8 +112,8 @@ struct Arguments: Sendable {
           --hours H, --minutes M, --seconds S
                              how long clients and faults go on, in virtual time (5 minutes)
           --faults LIST      none, all, or some of loss, partitions, slow, kills, disks, clocks,
-                             membership, drizzle, rollback, with commas between them (all; the last
-                             two are not among all)
+                             membership, rollback, drizzle, with commas between them (all; the last
+                             one is not among all)
           --policy P         available or majority (available)
           --rf R             the replication factor at the start (3)
           --seeds COUNT      runs the seeds S to S+COUNT-1

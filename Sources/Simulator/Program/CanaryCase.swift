@@ -38,6 +38,8 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "leavesAtOnce", LeaversHandOver.name, .membership, .available, seconds: 240),
         CanaryCase(
+            "trustsOldDisks", RolledBackDisksAreNew.name, .rollback, .available, seconds: 240),
+        CanaryCase(
             "skipsBallots", ConditionalWritesAreExact.name, [], .majority, seconds: 60,
             isQuick: true),
         CanaryCase(

@@ -185,7 +185,6 @@ extension World {
     mutating func finalState() -> FinalState {
         var final = FinalState(time: now)
         final.settleFailure = settleFailure
-        final.contextsMayGo = options.faults.contains(.rollback)
         let placement = newestPlacement()
         final.layout = placement?.layout
         final.clockFaults = clockFaults
@@ -233,6 +232,22 @@ extension World {
 }
 
 extension NodeDisk {
+    /// The disk's own epoch.
+    var epoch: UInt64 { meta[.epoch]?.reduce(0) { $0 << 8 | UInt64($1) } ?? 0 }
+
+    /// What is durable here of another node's disk.
+    func epoch(of node: NodeID, disk: DiskID) -> UInt64? {
+        var writer = ByteWriter(capacity: 64)
+        CRDT.EntryKey.register(node).encode(into: &writer)
+        guard let bytes = meta[.state(writer.bytes)],
+            let delta = unsafe try? Delta(decoding: bytes.span.bytes)
+        else { return nil }
+        for case .register(let register) in delta.entries where register.disk == disk {
+            return register.facts.epoch
+        }
+        return nil
+    }
+
     /// The value of a setting of the cluster, as it is durable here.
     func setting(_ key: String) -> String? {
         var writer = ByteWriter(capacity: 64)

@@ -22,7 +22,8 @@ extension World {
             return tryWaitingFaults()
         default: break
         }
-        statistics.injected(fault.kind)
+        // A disk is rolled back when the fault ends, where the promises allow it.
+        if case .rollback = fault.action {} else { statistics.injected(fault.kind) }
         apply(fault)
         queue.schedule(.faultEnds(Int32(number)), at: now + fault.length)
     }
@@ -63,7 +64,6 @@ extension World {
             disturb(number, .host(host))
         case .rollback(let host):
             if hosts[host].isMember { snapshots[number] = hosts[host].synced }
-            disturb(number, .host(host))
         case .clockJump(let host, let by):
             hosts[host].wallOffset += by
             disturb(number, .host(host))
@@ -134,7 +134,9 @@ extension World {
             hosts[host].failsNextSync = false
             if hosts[host].state == .down { start(host) }
         case .slowDisk(let host, _): hosts[host].syncLatencyMax = Host.usualSyncLatency
-        case .rollback(let host): rollBack(host, number)
+        case .rollback:
+            waitingFaults.append(number)
+            tryWaitingFaults()
         case .clockJump(let host, let by): hosts[host].wallOffset -= by
         case .wipe(let host): if hosts[host].state == .down { start(host) }
         case .leave(let host) where fault.length > 0: cancelLeave(host)
@@ -154,16 +156,6 @@ extension World {
         disturb(number, .cut(cut))
     }
 
-    private mutating func rollBack(_ host: Int, _ number: Int) {
-        guard let snapshot = snapshots.removeValue(forKey: number),
-            hosts[host].isMember, snapshot.id == hosts[host].synced.id
-        else { return }
-        kill(host)
-        disks[hosts[host].disk].isIntact = false
-        hosts[host].replaceDisk(snapshot, number: hosts[host].disk)
-        start(host)
-    }
-
     // MARK: Disks that are lost
 
     /// Disks go only when the promise allows it: until then the fault waits, to its end at most.
@@ -172,8 +164,18 @@ extension World {
         var still: [Int] = []
         for number in waitingFaults {
             let fault = faults[number]
-            if now > runningSince + fault.end { continue }
+            let isRollback = snapshots[number] != nil
+            if now > runningSince + fault.end + (isRollback ? World.rollbackWait : 0) {
+                snapshots[number] = nil
+                continue
+            }
             switch fault.action {
+            case .rollback(let host) where mayRollBack(host, number):
+                statistics.injected(fault.kind)
+                disturb(number, .host(host))
+                calm(number)
+                rollBack(host, number)
+            case .rollback: if isRollback { still.append(number) }
             case .wipe(let host) where mayLose(host, forGood: false):
                 statistics.injected(fault.kind)
                 loseDisk(host)
@@ -193,6 +195,34 @@ extension World {
             }
         }
         waitingFaults = still
+    }
+
+    static let rollbackWait = Nanoseconds.seconds(90)
+
+    /// The snapshot of the disk takes its place.
+    private mutating func rollBack(_ host: Int, _ number: Int) {
+        guard let snapshot = snapshots.removeValue(forKey: number) else { return }
+        trace.add(now, "\(HostName.text(host)) is rolled back to epoch \(snapshot.epoch)")
+        loseDisk(host)
+        hosts[host].replaceDisk(snapshot, number: hosts[host].disk)
+        start(host)
+    }
+
+    /// What was on the disk since the snapshot may be lost, and everybody who may be asked remembers
+    /// that the disk had come farther: a disk that was rolled back by less than its epochs tell apart
+    /// is noticed by nobody.
+    private mutating func mayRollBack(_ host: Int, _ number: Int) -> Bool {
+        guard let snapshot = snapshots[number], hosts[host].state == .up,
+            snapshot.id == hosts[host].synced.id
+        else { return false }
+        let others = hosts.filter { $0.number != host && $0.isMember }
+        let node = hosts[host].configuration.node
+        guard !others.isEmpty,
+            others.allSatisfy({
+                $0.synced.epoch(of: node, disk: snapshot.id) ?? 0 > snapshot.epoch
+            })
+        else { return false }
+        return mayLose(host, forGood: false)
     }
 
     private mutating func loseDisk(_ host: Int) {

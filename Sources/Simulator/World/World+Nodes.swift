@@ -152,12 +152,24 @@ extension World {
                 case .storage(let ticket, let request): store(request, ticket, host)
                 case .answer(let ticket, let answer): answered(ticket.number, answer, host)
                 case .notice(let notice): noticed(notice, by: host)
+                case .renewDisk(let id): renewals.append((host, id))
                 }
             }
             batch.removeAll(keepingCapacity: true)
             if directives.isEmpty { swap(&batch, &directives) }
+            while let (host, id) = renewals.popLast() { renewDisk(host, id) }
         }
         scheduleWake(host)
+    }
+
+    /// The node found that its disk is an old state of itself.
+    private mutating func renewDisk(_ host: Int, _ id: DiskID) {
+        kill(host)
+        var disk = hosts[host].synced
+        disk.renew(id)
+        hosts[host].replaceDisk(disk, number: disks.count)
+        disks.append(DiskFact(id: id, host: host))
+        start(host)
     }
 
     private mutating func scheduleWake(_ host: Int) {

@@ -202,6 +202,8 @@ extension World {
         let isSettled = settledSince.map { now - $0 >= Self.settledTime } ?? false
         guard isSettled || isOver else { return }
         report(LeaversHandOver.atTheEnd(leavers, at: now))
+        let old = hosts.filter { $0.isMember && !disks[$0.disk].isIntact }.map(\.number)
+        report(RolledBackDisksAreNew.atTheEnd(old, at: now))
         if !isSettled {
             let reasons = unsettledText()
             settleFailure = reasons.isEmpty ? disagreementText() : reasons

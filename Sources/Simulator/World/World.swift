@@ -78,6 +78,8 @@ struct World {
     /// Since when nobody has had anything to do.
     var settledSince: Nanoseconds?
     var waitingFaults: [Int] = []
+    /// Disks that get new ids.
+    var renewals: [(Int, DiskID)] = []
 
     var clients: [Client] = []
     var history = History()
