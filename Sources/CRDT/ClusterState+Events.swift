@@ -128,11 +128,14 @@ extension ClusterState {
     }
 
     /// Takes a node out. Whether this node may is `OutRule`'s to say.
+    /// - Parameter isGivenUp: an operator's word: what it alone has is waited for no more.
     package mutating func removeMember(
-        _ node: NodeID, clock: inout HybridClock, wallMilliseconds: UInt64
+        _ node: NodeID, isGivenUp: Bool = false, clock: inout HybridClock, wallMilliseconds: UInt64
     ) throws(ChangeError) -> Delta {
         guard layouts.draft.entry(of: node)?.member != nil else { return Delta() }
-        return try write(.out, of: node, clock: &clock, wallMilliseconds: wallMilliseconds)
+        return try write(
+            isGivenUp ? .givenUp : .out, of: node, clock: &clock, wallMilliseconds: wallMilliseconds
+        )
     }
 
     package mutating func setReplicationFactor(

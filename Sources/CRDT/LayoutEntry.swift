@@ -6,6 +6,8 @@ package struct LayoutEntry: Entry, Hashable {
         case member(disk: DiskID, weight: UInt32, zone: String)
         /// Was a member, or asked to be none.
         case out
+        /// The same by an operator's word: what it alone has is waited for no more.
+        case givenUp
     }
 
     package let node: NodeID
@@ -22,7 +24,7 @@ package struct LayoutEntry: Entry, Hashable {
                 disk: disk, weight: max(1, weight),
                 zone: prefix(of: zone, byteCountMax: CRDTLimits.zoneByteCountMax))
         } else {
-            self.state = .out
+            self.state = state
         }
         var writer = ByteWriter(capacity: 96)
         LayoutEntry.encode(node, self.state, stamp, into: &writer)
@@ -51,8 +53,9 @@ package struct LayoutEntry: Entry, Hashable {
         writer.write(node)
         writer.write(stamp)
         switch state {
-        case .out:
+        case .out, .givenUp:
             writer.write(false)
+            writer.write(state == .givenUp)
         case .member(let disk, let weight, let zone):
             writer.write(true)
             writer.write(disk)
@@ -69,7 +72,8 @@ package struct LayoutEntry: Entry, Hashable {
         let node = try reader.readNode()
         let stamp = try reader.readStamp()
         guard try reader.readBool() else {
-            self.init(node: node, state: .out, stamp: stamp)
+            let isGivenUp = try reader.readBool()
+            self.init(node: node, state: isGivenUp ? .givenUp : .out, stamp: stamp)
             return
         }
         let disk: DiskID = try reader.readIdentifier()

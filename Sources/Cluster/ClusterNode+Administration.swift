@@ -1,4 +1,5 @@
 import CRDT
+import Membership
 import Model
 import Replication
 
@@ -20,8 +21,30 @@ extension ClusterNode {
             changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
                 try state.setReplicationFactor(factor, clock: &clock, wallMilliseconds: wall)
             }
+        case .takeOut(let node): takeOutByForce(node, id, &turn)
         case .cancelLeave: cancelLeave(id, &turn)
         default: leave(id, &turn)
+        }
+    }
+
+    /// An operator's `out NODE --force`: without the majority that nodes need to do it themselves.
+    private mutating func takeOutByForce(_ node: NodeID, _ id: UInt64, _ turn: inout Turn) {
+        func refuse(_ reason: RefusalReason, _ turn: inout Turn) {
+            end(id, .refused(reason), &turn)
+        }
+        let history = gossip.state.layouts
+        guard node != configuration.node else { return refuse(.isItself, &turn) }
+        // It would be back at once.
+        guard !membership.alivePeers.contains(node) else { return refuse(.isAlive, &turn) }
+        guard OutRule.mayTakeOut(node, from: history, alive: [], force: true) else {
+            return refuse(.notAMember, &turn)
+        }
+        guard history.draft.memberCount > 1 else { return refuse(.lastMember, &turn) }
+        changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
+            try state.removeMember(
+                node, isGivenUp: true, clock: &clock, wallMilliseconds: wall)
+        } then: { _, turn in
+            turn.directives.append(.notice(.tookOutByForce(node)))
         }
     }
 

@@ -53,6 +53,9 @@ package enum ClientRequest: Sendable {
     case leave
     /// Stays after all, as long as it has not said goodbye.
     case cancelLeave
+    /// Takes a node that is dead out of the layout by an operator's word, without a majority of the
+    /// members: what it alone has is given up, unless it comes back.
+    case takeOut(NodeID)
 }
 
 /// How a checked read decides (setting `write_policy`, or the request's `consistency=local`).
@@ -107,6 +110,10 @@ package enum RefusalReason: Hashable, Sendable {
     /// The last member cannot leave: nobody would have the data.
     case lastMember
     case notLeaving
+    case isItself
+    /// A node that lives is asked to leave instead.
+    case isAlive
+    case notAMember
     /// The goodbye is said; the node comes back by being started again.
     case hasLeft
 }

@@ -12,6 +12,8 @@ package enum NodeNotice: Hashable, Sendable {
     case layoutChanged(LayoutID)
     case layoutSynced(LayoutID)
     case tookOut(NodeID)
+    /// By an operator's word.
+    case tookOutByForce(NodeID)
     /// The node has left, and nothing of the cluster's is on its disk: it may be stopped. Started
     /// again, it joins again.
     case mayStop

@@ -53,7 +53,8 @@ struct TakeOver: Sendable {
 
     /// Whether more than half of the holders of each partition were read, in each layout that needs
     /// it: with at most this many left out, that is so whichever partition it is. A disk that took
-    /// the place of another has not what that one had.
+    /// the place of another has not what that one had. Where an operator gave members up, all the
+    /// others: more there is not.
     func isMajority(
         of older: some Sequence<Layout>, in history: LayoutHistory, without skipped: Set<NodeID>,
         own: Target
@@ -61,11 +62,15 @@ struct TakeOver: Sendable {
         older.allSatisfy { layout in
             guard isNeeded(layout, in: history, own: own) else { return true }
             let holders = min(layout.replicationFactor, layout.members.count)
+            func isGivenUp(_ member: LayoutMember) -> Bool {
+                history.draft.entry(of: member.node)?.state == .givenUp
+            }
             let missing = layout.members.count { member in
+                if isGivenUp(member) { return false }
                 let read = member.node == own.node ? own.disk : disks[member.node]
                 return skipped.contains(member.node) || read != member.disk
             }
-            return missing <= (holders - 1) / 2
+            return missing <= (layout.members.contains(where: isGivenUp) ? 0 : (holders - 1) / 2)
         }
     }
 
