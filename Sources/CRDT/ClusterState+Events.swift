@@ -42,9 +42,19 @@ extension ClusterState {
     }
 
     /// An operator's `join --merge`: this cluster becomes part of `id`, and its other nodes follow
-    /// when they hear of it.
+    /// when they hear of it. Its settings go: those of the cluster that is joined count.
     package mutating func adopt(_ id: ClusterID) -> Delta {
-        identity.adopt(id) ? Delta([.identity(identity)]) : Delta()
+        let isEstablished = identity.established != nil
+        guard identity.adopt(id) else { return Delta() }
+        if isEstablished { dropSettings() }
+        return Delta([.identity(identity)])
+    }
+
+    mutating func dropSettings() {
+        for setting in settings.all {
+            sums.replace(setting.fingerprint, by: nil, of: .setting(setting.key))
+        }
+        settings = Settings()
     }
 
     // MARK: Settings

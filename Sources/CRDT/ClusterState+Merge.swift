@@ -27,10 +27,21 @@ extension ClusterState {
     package mutating func join(
         _ other: ClusterState, outcome: inout MergeOutcome
     ) -> ClusterIdentity.Meeting {
+        let before = identity.established
         let meeting = identity.meet(other.identity)
         guard meeting != .foreign else { return .foreign }
-        merge(Delta(other.entries), outcome: &outcome)
+        if before != nil, identity.established != before { dropSettings() }
+        let entries =
+            isAbsorbed(other.identity) ? other.entries.filter { !$0.isSetting } : other.entries
+        merge(Delta(entries), outcome: &outcome)
         return meeting
+    }
+
+    /// Whether `other` still goes by the id of a cluster that this one took in: its settings count
+    /// no more.
+    func isAbsorbed(_ other: ClusterIdentity) -> Bool {
+        guard let theirs = other.established else { return false }
+        return identity.established != theirs && identity.absorbed.contains(theirs)
     }
 
     /// Marks layouts that all their members declare synced, after registers or layouts changed.

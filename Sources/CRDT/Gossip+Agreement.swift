@@ -45,4 +45,14 @@ extension Gossip {
                 return 2 * count > members.count
             }
     }
+
+    /// This node's cluster became part of another one, whose state it does not know yet. The rows of
+    /// the old settings go before the new identity is durable: they must not come back under it.
+    mutating func clusterChanged(_ settings: [Setting], _ directives: inout [GossipDirective]) {
+        isInformed = false
+        question = nil
+        guard !settings.isEmpty else { return }
+        directives.append(.forget(settings.map { .setting($0.key) }))
+        directives.append(.changed(.settings(settings.map(\.key))))
+    }
 }

@@ -49,7 +49,11 @@ package struct Gossip: Sendable {
         _ event: (inout ClusterState) throws(ChangeError) -> Delta
     ) throws(ChangeError) {
         let layouts = state.layouts.active
+        let (established, settings) = (state.identity.established, state.settings.all)
         let delta = try event(&state)
+        if established != nil, state.identity.established != established {
+            clusterChanged(settings, &directives)
+        }
         var outcome = MergeOutcome()
         outcome.changed = delta.entries
         outcome.retired = layouts.filter { state.layouts.active($0.id) == nil }.map(\.id)
@@ -107,10 +111,14 @@ package struct Gossip: Sendable {
         _ message: GossipMessage, from peer: NodeID, now: Duration,
         _ directives: inout [GossipDirective]
     ) {
-        let established = state.identity.established
+        let (established, settings) = (state.identity.established, state.settings.all)
         switch state.identity.meet(message.identity) {
         case .same: break
         case .adopted:
+            if established != nil, state.identity.established != established {
+                state.dropSettings()
+                clusterChanged(settings, &directives)
+            }
             directives.append(.persist(Delta([.identity(state.identity)])))
             directives.append(.changed(.identity(state.identity)))
             spread(.identity)
@@ -125,6 +133,10 @@ package struct Gossip: Sendable {
         case .foreign:
             foreignMet(message.identity, peer, now: now, &directives)
             return
+        }
+        if state.isAbsorbed(message.identity) {
+            // It follows when it hears of it, and says the rest then.
+            return send(.digest(state.digest), to: peer, &directives)
         }
         switch message.body {
         case .rumor(let delta, let offers):

@@ -107,6 +107,8 @@ package enum StateEntry: Hashable, Sendable {
     /// For the store alone; peers say it in every message's head.
     case identity(ClusterIdentity)
 
+    var isSetting: Bool { if case .setting = self { true } else { false } }
+
     package var key: EntryKey {
         switch self {
         case .setting(let setting): .setting(setting.key)

@@ -83,7 +83,7 @@ extension ClientRequest {
         case .showing(let request, _): request.coordinatedKey
         case .get, .list, .move, .guarded, .lock, .refreshLock, .unlock, .locks, .lockSet,
             .setSetting,
-            .setReplicationFactor, .leave, .cancelLeave, .takeOut:
+            .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             nil
         }
     }
@@ -98,7 +98,7 @@ extension ClientRequest {
             id
         case .guarded(let request, _), .showing(let request, _): request.operation
         case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave,
-            .cancelLeave, .takeOut:
+            .cancelLeave, .takeOut, .joinCluster:
             nil
         }
     }

@@ -21,6 +21,7 @@ extension ClusterNode {
             changeState(id, &turn) { (state, clock, wall) throws(ChangeError) in
                 try state.setReplicationFactor(factor, clock: &clock, wallMilliseconds: wall)
             }
+        case .joinCluster(let cluster): join(cluster, id, &turn)
         case .takeOut(let node): takeOutByForce(node, id, &turn)
         case .cancelLeave: cancelLeave(id, &turn)
         default: leave(id, &turn)
@@ -46,6 +47,34 @@ extension ClusterNode {
         } then: { _, turn in
             turn.directives.append(.notice(.tookOutByForce(node)))
         }
+    }
+
+    /// An operator's `join --merge`: this node's cluster becomes part of another one that is within
+    /// reach. The others follow when they hear of it; records of both merge as concurrent ones.
+    private mutating func join(_ cluster: ClusterID, _ id: UInt64, _ turn: inout Turn) {
+        guard gossip.state.identity.established != cluster else {
+            return end(id, .refused(.isTheSame), &turn)
+        }
+        guard let peer = upkeep.foreign[cluster] else {
+            return end(id, .refused(.isNotReached), &turn)
+        }
+        changeState(id, &turn) { (state, _, _) throws(ChangeError) in
+            state.adopt(cluster)
+        } then: { node, turn in
+            node.upkeep.foreign = [:]
+            node.compareState(with: peer, &turn)
+        }
+    }
+
+    /// Another established cluster of this name is within reach. By themselves they never merge.
+    mutating func foreignClusterMet(
+        _ identity: ClusterIdentity, _ peer: NodeID, _ turn: inout Turn
+    ) {
+        guard let cluster = identity.established,
+            upkeep.foreign[cluster] != nil || upkeep.foreign.count < ClusterLimits.foreignMax
+        else { return }
+        upkeep.foreign[cluster] = peer
+        turn.directives.append(.notice(.foreignCluster(cluster, peer)))
     }
 
     /// - Parameter then: what follows from it, before the answer; not where it failed.

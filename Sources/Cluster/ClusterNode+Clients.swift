@@ -88,7 +88,7 @@ extension ClusterNode {
     private mutating func start(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
         switch task.request.plain {
-        case .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut:
+        case .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
             .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
@@ -233,7 +233,8 @@ extension ClusterNode {
             }
             self.change(key, change, operation, targets, for: id, &turn)
         case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .guarded,
-            .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut:
+            .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut,
+            .joinCluster:
             break
         }
     }

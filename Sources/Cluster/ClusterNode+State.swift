@@ -145,8 +145,8 @@ extension ClusterNode {
         case .identity:
             if !gossip.isInformed { store(.save([MetaRow(.informed, nil)]), .nothing, &turn) }
         case .informed: store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
-        case .identityConflict(_, let peer):
-            turn.directives.append(.notice(.foreignCluster(peer)))
+        case .identityConflict(let identity, let peer):
+            foreignClusterMet(identity, peer, &turn)
         case .duplicateNode(let register):
             turn.directives.append(.notice(.duplicateNode(register.node)))
         }

@@ -257,6 +257,9 @@ package struct ClusterNode: Sendable {
     /// Whether the node was asked to leave, in this life or one before.
     package var isLeaving: Bool { upkeep.departure != .none }
 
+    /// As this node knows them.
+    package var clusterSettings: ClusterSettings { settings }
+
     // For checkers and status; never for decisions of other nodes.
 
     /// The layouts in use, oldest first; the last is the newest.

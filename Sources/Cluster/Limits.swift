@@ -33,6 +33,9 @@ package enum ClusterLimits {
     /// trip to settle it.
     package static let layoutDelay = Duration.milliseconds(50)
 
+    /// Other clusters within reach that are told apart: more than anybody runs side by side.
+    package static let foreignMax = 16
+
     /// Peers remembered to have told the cluster's state in this life: more than anybody's seeds.
     package static let heardCountMax = 1024
 

@@ -1,3 +1,4 @@
+package import CRDT
 package import Model
 package import Replication
 
@@ -56,6 +57,9 @@ package enum ClientRequest: Sendable {
     /// Takes a node that is dead out of the layout by an operator's word, without a majority of the
     /// members: what it alone has is given up, unless it comes back.
     case takeOut(NodeID)
+    /// The node's cluster becomes part of another one that is within reach (`join --merge`): its
+    /// settings go, its records stay.
+    case joinCluster(ClusterID)
 }
 
 /// How a checked read decides (setting `write_policy`, or the request's `consistency=local`).
@@ -114,6 +118,10 @@ package enum RefusalReason: Hashable, Sendable {
     /// A node that lives is asked to leave instead.
     case isAlive
     case notAMember
+    /// The node is in that cluster already.
+    case isTheSame
+    /// Nobody of that cluster was heard of.
+    case isNotReached
     /// The goodbye is said; the node comes back by being started again.
     case hasLeft
 }

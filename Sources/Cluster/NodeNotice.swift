@@ -1,3 +1,4 @@
+package import CRDT
 package import Model
 
 /// What a node has to say to people; the shell logs it and shows it.
@@ -6,8 +7,8 @@ package enum NodeNotice: Hashable, Sendable {
     /// Its store restarts on purpose, and counts in no quorum; or that is over.
     case peerRestarting(NodeID, Bool)
     case duplicateNode(NodeID)
-    /// Another established cluster of the same name is on the network.
-    case foreignCluster(NodeID)
+    /// Another established cluster is on the network; who of it was heard.
+    case foreignCluster(ClusterID, NodeID)
     case clockInDoubt(Bool)
     case layoutChanged(LayoutID)
     case layoutSynced(LayoutID)

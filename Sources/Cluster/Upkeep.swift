@@ -1,3 +1,4 @@
+import CRDT
 import Model
 import Placement
 import Replication
@@ -45,7 +46,7 @@ struct Upkeep: Sendable {
     var nextClockSave = Duration.zero
     var savedClock = HybridTime.zero
     /// Entries that an audit found wrong, and when first.
-    var wrongEntries: [EntryKey: WrongEntry] = [:]
+    var wrongEntries: [Replication.EntryKey: WrongEntry] = [:]
 
     struct WrongEntry: Sendable {
         var entry: DirectoryEntry
@@ -64,6 +65,8 @@ struct Upkeep: Sendable {
     var audited: Partition?
 
     var remembered: [NodeID] = []
+    /// Other established clusters, and who of them was heard last.
+    var foreign: [ClusterID: NodeID] = [:]
     /// Peers that came back and are compared with first.
     var returned: Set<NodeID> = []
     private var lastCompared: NodeID?

@@ -122,10 +122,22 @@ import Testing
             }
         }
         try world.announceAll()
+        var clock = HybridClock()
+        // Of the one that joins: set later, and nowhere else.
+        for (index, key, value) in [(0, "a", "1"), (4, "a", "2"), (4, "b", "2")] {
+            try world.update(index) { (state) throws(ChangeError) in
+                try state.set(key, to: value, clock: &clock, wallMilliseconds: wallStart)
+            }
+        }
         _ = world.run(for: .seconds(10))
+        #expect(world.nodes[3].state.settings.value(for: "a") == "2")
         try world.update(5) { (state) throws(ChangeError) in state.adopt(Self.id(1)) }
         #expect(world.run(for: .seconds(60)) { $0.areEqual })
         #expect(world.nodes.allSatisfy { $0.state.identity == world.nodes[0].state.identity })
         #expect(world.nodes.allSatisfy { $0.state.registers.count == 6 })
+        for node in world.nodes {
+            #expect(node.state.settings.all.map(\.key) == ["a"])
+            #expect(node.state.settings.value(for: "a") == "1")
+        }
     }
 }
