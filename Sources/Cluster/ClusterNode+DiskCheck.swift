@@ -29,7 +29,7 @@ extension ClusterNode {
         let peers = membership.alivePeers.filter(isReachable)
         let hasWaited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
         guard !peers.isEmpty else {
-            if layouts.members.allSatisfy({ $0 == configuration.node }) { return trustDisk(&turn) }
+            if isOnlyNode { return trustDisk(&turn) }
             if hasWaited, diskCheck.stage == .asking { goOnAlone(&turn) }
             return
         }
@@ -42,6 +42,11 @@ extension ClusterNode {
                 peer, .epoch(of: disk), layouts: nil, timeout: ClusterLimits.epochTimeout,
                 .epoch(peer), &turn)
         }
+    }
+
+    /// Whether there is nobody to be asked, as far as is known.
+    private var isOnlyNode: Bool {
+        layouts.members.isEmpty ? isAlone : layouts.members == [configuration.node]
     }
 
     /// Nobody can be asked. What is written now has sequences that no forgotten write can have.
@@ -71,7 +76,7 @@ extension ClusterNode {
         if let known, known > diskCheck.epoch, !configuration.canaries.contains(.trustsOldDisks) {
             return renewDisk(&turn)
         }
-        guard known != nil, isInformed else {
+        guard known != nil || diskCheck.isNew, isInformed else {
             diskCheck.ignorant.insert(peer)
             return
         }

@@ -71,10 +71,7 @@ package struct ClusterNode: Sendable {
         upkeep.remembered = NodeMemory.peers(disk)
         takeOver.declarations = NodeMemory.declarations(disk)
         diskCheck.epoch = NodeMemory.epoch(disk)
-        // A disk of which nobody was ever told.
-        if gossip.state.register(of: configuration.node)?.disk != disk.id {
-            diskCheck.stage = .passed
-        }
+        diskCheck.isNew = gossip.state.register(of: configuration.node)?.disk != disk.id
         upkeep.lacksHolders = lacksHolders(configuration.node, disk.id)
         // A planned leave goes on in the next life.
         upkeep.departure = Self.departure(disk, gossip.state.register(of: configuration.node))

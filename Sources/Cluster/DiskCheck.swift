@@ -17,6 +17,8 @@ struct DiskCheck: Sendable {
     var stage = Stage.asking
     /// The disk's own, as it is durable: counts on while the disk changes.
     var epoch: UInt64 = 0
+    /// Nobody was ever told of it, as far as the disk itself knows.
+    var isNew = false
     /// Peers that were asked, and that know nothing of this disk.
     var asked: Set<NodeID> = []
     var ignorant: Set<NodeID> = []

@@ -71,9 +71,12 @@ package enum MembershipLimits {
     /// After this long in a life a node that nobody told of is taken for gone.
     package static let unknownAfter = Duration.seconds(60)
 
-    /// Between two words about one duplicated id, and between two lives that a node takes to top
-    /// such a claim: two nodes with one id would raise their lives against each other without end.
+    /// Between two words about one duplicated id; and lives that a node takes in this time to top
+    /// such a claim: as many sides of cuts as heal at one time, since each may remember another life
+    /// of a disk that was replaced. Two nodes with one id would raise their lives against each other
+    /// without end.
     package static let duplicateInterval = Duration.seconds(60)
+    package static let lifeRaisesMax = 4
 
     /// Duplicated ids of which it is known when they were said last; of more nothing is said.
     package static let duplicatesMax = 256

@@ -148,14 +148,18 @@ extension Membership {
             return
         }
         // A life that this disk never had. Once: this node's disk is new, and peers remember the
-        // old one: a life above that one is taken. Again: two nodes have one id, and would raise
-        // their lives against each other without end.
-        if let last = lastRefutation {
+        // old one: a life above that one is taken. A few times: some of them were cut off, and
+        // remember an earlier life than others. Again and again: two nodes have one id, and would
+        // raise their lives against each other without end.
+        if let first = raisedFirst {
             if update.disk != own.disk { noteDuplicate(update, now, &directives) }
-            if now - last < MembershipLimits.duplicateInterval { return }
+            let isOver = now - first >= MembershipLimits.duplicateInterval
+            guard isOver || raisedCount < MembershipLimits.lifeRaisesMax else { return }
+            if isOver { (raisedFirst, raisedCount) = (now, 0) }
         }
         guard update.life < UInt64(UInt32.max) else { return }
-        lastRefutation = now
+        raisedFirst = raisedFirst ?? now
+        raisedCount += 1
         setOwn { $0.incarnation = (update.life + 1) << 32 }
         directives.append(.lifeRaised(UInt32(truncatingIfNeeded: own.incarnation >> 32)))
     }

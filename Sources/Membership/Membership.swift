@@ -49,7 +49,9 @@ package struct Membership: Sendable {
     var nextGrace: Duration
     var nextHello: Duration
     var hellos: [NodeID] = []
-    var lastRefutation: Duration?
+    /// Since when lives of other disks were topped, and how often.
+    var raisedFirst: Duration?
+    var raisedCount = 0
     var duplicatesSaid: [NodeID: Duration] = [:]
     var isPersistDue = false
     package internal(set) var isLeaving = false
