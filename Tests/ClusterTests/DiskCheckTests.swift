@@ -55,6 +55,7 @@ import Testing
         cluster.add("c", seeds: ["a"])
         #expect(cluster.run(until: { isRolledBack(cluster) }, atMost: .seconds(5)))
         #expect(cluster.disks[c]?.id != old.id)
+        cluster.run(for: .milliseconds(10))
         // Written at once: no sequence of the old disk is given out again.
         for number in 20..<30 { try put(cluster, "c", number) }
         let whole = cluster.run(

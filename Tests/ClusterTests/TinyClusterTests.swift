@@ -177,11 +177,7 @@ import Testing
         cluster.add("a")
         for name in all.dropFirst() { cluster.add(name, seeds: ["a"]) }
         cluster.run(for: .seconds(5))
-        let grace = ClientRequest.setSetting(key: "grace_before_out", value: "30")
-        guard case .done? = cluster.ask("b", grace) else {
-            Issue.record("the grace is not set")
-            return
-        }
+        _ = cluster.ask("b", .setSetting(key: "grace_before_out", value: "30"))
         var paths: [StorePath] = []
         for number in 0..<20 {
             let path = try path("/d\(number % 3)/file\(number)")
