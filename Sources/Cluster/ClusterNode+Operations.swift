@@ -52,8 +52,9 @@ extension ClusterNode {
             add(.write(coordinator), for: task, directives, &turn)
         } else {
             let coordinator = BallotOperation(
-                key, .write(value, operation, condition), own: own, targets: targets,
-                policy: policy, guarding: guarding, time: time, nonce: turn.generator.next(),
+                key, .write(value, operation, condition), own: own,
+                targets: readTargets(for: key.partition), policy: policy, guarding: guarding,
+                time: time, nonce: turn.generator.next(),
                 isReachable: isReachable, into: &directives)
             add(.ballot(coordinator), for: task, directives, &turn)
         }
@@ -132,7 +133,7 @@ extension ClusterNode {
         let membership = membership
         let own = Target(node: configuration.node, disk: disk)
         let coordinator = BallotOperation(
-            key, .settle, own: own, targets: layouts.targets(for: key.partition), policy: policy,
+            key, .settle, own: own, targets: readTargets(for: key.partition), policy: policy,
             time: stampedTime(turn), nonce: turn.generator.next(),
             isReachable: { $0 == own.node || membership.isAlive($0) }, into: &directives)
         let looking = if case .looking = tasks[task]?.stage { true } else { false }

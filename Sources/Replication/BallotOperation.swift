@@ -76,6 +76,8 @@ package struct BallotOperation: Sendable {
     let policy: WritePolicy
     let deadline: Duration
     var reachable: [Target]
+    /// Under `available`: stand-ins, which decide nothing, and may have what no holder has yet.
+    var standIns: [Target]
 
     var phase = Phase.promising
     var ballot: Ballot
@@ -123,6 +125,11 @@ package struct BallotOperation: Sendable {
         self.policy = policy
         deadline = time.now + ReplicationLimits.operationTimeout
         reachable = targets.holders.filter { isReachable($0.node) }
+        standIns =
+            policy == .available
+            ? targets.handOffs.filter { one in
+                isReachable(one.node) && !targets.isHolder(one.node)
+            } : []
         tally = Tally(targets)
         // Above earlier ballots of this node also after a restart, without a row of its own.
         ballot = Ballot(round: time.stamp.value, node: own.node, nonce: nonce)
@@ -157,6 +164,8 @@ package struct BallotOperation: Sendable {
         case (.promising, .promised(let register, let context)):
             answers.append(Promise(target: target, register: register, context: context))
             tally.count(target)
+        case (.promising, .register(let register, let context)):
+            answers.append(Promise(target: target, register: register, context: context))
         case (.minting, .assigned(let version, _)):
             made.append(version.dot)
             return propose(version, &directives)
@@ -202,6 +211,7 @@ package struct BallotOperation: Sendable {
         guard round == self.round else { return }
         open.removeAll { $0 == node }
         reachable.removeAll { $0.node == node }
+        standIns.removeAll { $0.node == node }
         progress(time, using: &generator, entryTargets, isReachable, &directives)
     }
 
@@ -232,6 +242,10 @@ package struct BallotOperation: Sendable {
         phase = .promising
         ask(.promise(key, ballot), &directives)
         if open.isEmpty { phase = .finished(.failed(.noQuorum)) }
+        for target in standIns {
+            open.append(target.node)
+            directives.append(.ask(target.node, .read(key), round: round))
+        }
     }
 
     mutating func ask(
@@ -249,8 +263,13 @@ package struct BallotOperation: Sendable {
     /// A majority of each layout decides; under `available`, where that cannot be reached, all
     /// that answer.
     var isDecided: Bool {
-        if tally.hasMajority { return true }
+        if tally.hasMajority, !isWaitingForStandIns { return true }
         return policy == .available && open.isEmpty && !rejected && !tally.counted.isEmpty
+    }
+
+    var isWaitingForStandIns: Bool {
+        guard case .promising = phase else { return false }
+        return standIns.contains { open.contains($0.node) }
     }
 
     mutating func progress(

@@ -15,12 +15,14 @@ struct CopySet: Sendable {
     private(set) var tally: Tally
     private var spare: [Target]
     private let majority: Int
+    private let layouts: [[Target]]
     private let policy: WritePolicy
 
     /// - Parameter isReachable: what membership says now; the others count as failed at once.
     init(_ targets: Targets, policy: WritePolicy, isReachable: (NodeID) -> Bool) {
         tally = Tally(targets)
         majority = targets.majority
+        layouts = targets.layouts
         self.policy = policy
         spare = policy == .available ? targets.handOffs.filter { isReachable($0.node) } : []
         members = []
@@ -86,7 +88,20 @@ struct CopySet: Sendable {
     var isEnough: Bool {
         switch policy {
         case .majority: tally.hasMajority
-        case .available: copies >= majority || (copies >= 1 && !isWaiting && !hasRefusal)
+        case .available:
+            copies >= majority && isHeardInEachLayout
+                || (copies >= 1 && !isWaiting && !hasRefusal)
+        }
+    }
+
+    /// Whether of each layout in use a holder has it, as far as any may still answer. A disk that
+    /// takes over does not know yet what its version has to be above.
+    private var isHeardInEachLayout: Bool {
+        layouts.allSatisfy { holders in
+            holders.contains { tally.counted.contains($0) }
+                || !members.contains { member in
+                    member.state != .failed && holders.contains(member.target)
+                }
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
         for event in events {
             let record = records[event.number]
             if !event.isEnd {
-                checker.began(event.number, record)
+                checker.began(event.number, record, holding: [0])
                 continue
             }
             if checker.ended(event.number, record) != nil { count += 1 }

@@ -19,7 +19,7 @@ struct NoStaleReads {
         /// Whether it took the content away.
         var isRemoval: Bool
         var record: OperationRecord
-        /// Disks on which it was durable when it was acknowledged.
+        /// Disks on which it was durable when it was acknowledged, and as the read began.
         var holding: [Int]
     }
 
@@ -51,9 +51,14 @@ struct NoStaleReads {
     private var records: [Int: OperationRecord] = [:]
     private var isMoved: Set<StorePath> = Set(KeySpace.moved)
 
-    mutating func began(_ number: Int, _ record: OperationRecord) {
+    func newest(at path: StorePath) -> Newest? { newest[path] }
+
+    /// - Parameter holding: of the disks that had the newest version, those that have it now: one
+    ///   that gets it back while the read goes on may have answered before.
+    mutating func began(_ number: Int, _ record: OperationRecord, holding: [Int]) {
         if record.kind == .get {
             floors[number] = newest[record.path]
+            floors[number]?.holding = holding
         }
         if record.isPut, puts[record.content] == nil { puts[record.content] = record.invoked }
         if record.isRemoval, records[number] == nil {

@@ -76,7 +76,7 @@ extension World {
         // A read that is repeated is another read.
         if !history[number].changes { history[number].invoked = now }
         let record = history[number]
-        checkers.noStaleReads.began(number, record)
+        checkers.noStaleReads.began(number, record, holding: holdingNewest(record.path))
         trace.add(now, "\(record)")
         clients[client].stage = .waiting
         schedule(client, after: Client.timeout)

@@ -68,9 +68,8 @@ extension World {
         let since = suspicion.read.invoked - NoStaleReads.fairTime
         for disk in suspicion.newer.holding {
             let host = disks[disk].host
-            guard disks[disk].isIntact, hosts[host].state == .up, hosts[host].disk == disk,
-                hosts[host].synced.holds(
-                    suspicion.newer.version.dot, of: nil, at: .file(suspicion.read.path)),
+            guard has(disk, suspicion.newer.version.dot, suspicion.read.path),
+                hosts[host].state == .up,
                 !wasDisturbed(reader, host, since: since),
                 couldHandBack(host, suspicion.read.path, seenFrom: reader, since: since)
             else { continue }
@@ -78,6 +77,19 @@ extension World {
                 suspicion.violation(
                     at: now, why: ": \(HostName.text(host)) had it and could be reached"))
         }
+    }
+
+    private func has(_ disk: Int, _ dot: Dot, _ path: StorePath) -> Bool {
+        let host = hosts[disks[disk].host]
+        return disks[disk].isIntact && host.disk == disk
+            && host.synced.holds(dot, of: nil, at: .file(path))
+    }
+
+    /// The disks that had the newest known version of a file when it was acknowledged, and have it.
+    func holdingNewest(_ path: StorePath) -> [Int] {
+        guard options.policy == .available, let newest = checkers.noStaleReads.newest(at: path)
+        else { return [] }
+        return newest.holding.filter { has($0, newest.version.dot, path) }
     }
 
     /// A write whose outcome nobody knew yet may take effect after what is newer by its clock, and
