@@ -29,6 +29,7 @@ extension ClusterNode {
             .subtracting([configuration.node]).sorted()
         var skipped: Set<NodeID> = []
         var isWaiting = false
+        var askedCount = takeOver.sources.values.count { $0 == .asked }
         for node in sources {
             switch takeOver.sources[node] {
             case .pulled: continue
@@ -38,6 +39,8 @@ extension ClusterNode {
                     skipped.insert(node)
                 } else {
                     isWaiting = true
+                    guard askedCount < ClusterLimits.takeOverAskedMax else { continue }
+                    askedCount += 1
                     askForPartitions(node, &turn)
                 }
             }

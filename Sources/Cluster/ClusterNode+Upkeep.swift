@@ -143,13 +143,15 @@ extension ClusterNode {
             let wall = turn.now.wallMilliseconds
             return HybridTime(value: (wall > milliseconds ? wall - milliseconds : 0) << 16)
         }
+        let bounds = AgeBounds(
+            keptBefore: before(
+                configuration.canaries.contains(.dropsLosers) ? .zero : settings.versionRetention),
+            surplusBefore: before(ReplicationLimits.surplusAge),
+            keptCountMax: ReplicationLimits.keptCountMax,
+            tombstonesBefore: before(settings.tombstoneRetention))
         ask(
             self: .aged(
-                keptBefore: before(
-                    configuration.canaries.contains(.dropsLosers)
-                        ? .zero : settings.versionRetention),
-                tombstonesBefore: before(settings.tombstoneRetention),
-                after: upkeep.agedAfter, limit: ClusterLimits.agedCountMax),
+                bounds, after: upkeep.agedAfter, limit: ClusterLimits.agedCountMax),
             .upkeep(.aged), &turn)
     }
 

@@ -89,6 +89,10 @@ package enum ClusterLimits {
     /// Exchanges of partitions at a time: each may hold some registers in memory.
     package static let exchangesMax = 8
 
+    /// Nodes asked at one time what they have of the partitions to be taken over: at a thousand nodes
+    /// everybody asks everybody at each change of the layout.
+    package static let takeOverAskedMax = 32
+
     /// Exchanges that wait or run: what a comparison finds beyond them, the next one finds again.
     package static let exchangesWaiting = 256
 
@@ -98,7 +102,7 @@ package enum ClusterLimits {
     /// Registers in one message that moves a partition.
     package static let mergeCountMax = 64
 
-    /// Aged registers and entries looked at in one round.
+    /// Aged registers worked on in one round.
     package static let agedCountMax = 64
 
     /// Between two audits of a partition's entries: a node with files in every partition comes

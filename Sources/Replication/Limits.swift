@@ -32,6 +32,18 @@ package enum ReplicationLimits {
     /// up after `operationTimeout`, can still go by it.
     package static let promiseAge = Duration.seconds(60)
 
+    /// Versions that a path keeps beside its newest one: all of them come with every answer about the
+    /// register. A path that is overwritten every second keeps `surplusAge` more.
+    package static let keptCountMax = 32
+
+    /// A superseded version is kept at least this long whatever the number: by it an operation that
+    /// is repeated is found to have been done. Clients give up after 20 s and repeat for a minute.
+    package static let surplusAge = Duration.seconds(120)
+
+    /// Registers looked at in one search for what has aged: some milliseconds of reading. Whoever has a
+    /// million comes round in three hours, which is little beside days of keeping.
+    package static let agedWalkMax = 1024
+
     /// What was prepared this long ago, or accepted under a ballot, is settled by whoever finds it:
     /// some round trips of a slow network.
     package static let settleAfter = Duration.seconds(2)

@@ -97,24 +97,28 @@ extension Replica {
     }
 
     static func aged(
-        keptBefore: HybridTime, tombstonesBefore: HybridTime, after: Partition?, limit: Int,
-        _ tables: some ReplicaTables
+        _ bounds: AgeBounds, after: Partition?, limit: Int, _ tables: some ReplicaTables
     ) -> ReplicaReply {
         var found: [AgedRegister] = []
+        var walked = 0
         for partition in tables.partitions where after.map({ $0 < partition }) ?? true {
-            for item in tables.contents(of: partition).0 {
-                let kept = item.register.kept.filter { $0.since < keptBefore }.map(\.dot)
+            let registers = tables.contents(of: partition).0
+            for item in registers {
+                let kept = item.register.aged(bounds)
                 let head = item.register.head
                 let tombstone = head.flatMap { head in
-                    head.value.isDeleted && head.version.time < tombstonesBefore ? head.dot : nil
+                    head.value.isDeleted && head.version.time < bounds.tombstonesBefore
+                        ? head.dot : nil
                 }
-                let isExpired = head?.value.isExpired(at: tombstonesBefore) ?? false
+                let isExpired = head?.value.isExpired(at: bounds.tombstonesBefore) ?? false
                 guard !kept.isEmpty || tombstone != nil || isExpired else { continue }
                 found.append(
                     AgedRegister(
                         key: item.key, kept: kept, tombstone: tombstone, isExpired: isExpired))
                 if found.count >= limit { return .aged(found, next: partition) }
             }
+            walked += registers.count
+            if walked >= ReplicationLimits.agedWalkMax { return .aged(found, next: partition) }
         }
         return .aged(found, next: nil)
     }
@@ -126,6 +130,24 @@ extension Register {
     var isAtRest: Bool {
         guard prepared.isEmpty, let ballot else { return prepared.isEmpty }
         return ballot.isDone && (head != nil || !kept.isEmpty)
+    }
+
+    /// The kept versions that may go: those of age, and of the others the oldest of a surplus, where
+    /// losers of conflicts go last.
+    fileprivate func aged(_ bounds: AgeBounds) -> [Dot] {
+        let old = kept.filter { $0.since < bounds.keptBefore }
+        var surplus = kept.count - old.count - bounds.keptCountMax
+        guard surplus > 0 else { return old.map(\.dot) }
+        let rest = kept.filter { !($0.since < bounds.keptBefore) }
+            .sorted { a, b in
+                a.isConflict != b.isConflict ? b.isConflict : a.version.rank < b.version.rank
+            }
+        var dots = old.map(\.dot)
+        for version in rest where surplus > 0 && version.since < bounds.surplusBefore {
+            dots.append(version.dot)
+            surplus -= 1
+        }
+        return dots
     }
 
     /// What was settled is remembered for as long as there is anything of the register: a disk may

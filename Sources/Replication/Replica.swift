@@ -85,9 +85,8 @@ package enum Replica {
         case .dropEntry(let key, let entry): return dropEntry(key, entry, &tables)
         case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables)
         case .partitions: return partitions(tables)
-        case .aged(let kept, let tombstones, let after, let limit):
-            return aged(
-                keptBefore: kept, tombstonesBefore: tombstones, after: after, limit: limit, tables)
+        case .aged(let bounds, let after, let limit):
+            return aged(bounds, after: after, limit: limit, tables)
         }
     }
 

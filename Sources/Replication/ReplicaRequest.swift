@@ -60,10 +60,9 @@ package enum ReplicaRequest: Sendable {
     case forget(Partition, ifSum: Fingerprint)
     /// The partitions that are not empty, with their sums.
     case partitions
-    /// Candidates for expiry and removal: kept versions since before, tombstones before; in
-    /// partitions after `after`, as far as `limit` goes.
-    case aged(
-        keptBefore: HybridTime, tombstonesBefore: HybridTime, after: Partition?, limit: Int)
+    /// Candidates for expiry and removal, in partitions after `after`: at most `limit` registers are
+    /// named, and about `ReplicationLimits.agedWalkMax` looked at.
+    case aged(AgeBounds, after: Partition?, limit: Int)
 
     /// Whether an answer must wait for a sync.
     package var changes: Bool {
@@ -83,6 +82,26 @@ package enum ReplicaRequest: Sendable {
 /// one of the newest, or a disk that holds the partition no more. Ballots come along with the last
 /// two, since what was accepted there must be found among the holders that are.
 package enum MergeOrigin: Hashable, Sendable { case holder, takeOver, handBack }
+
+/// What has aged, by the clock of the one who decides.
+package struct AgeBounds: Hashable, Sendable {
+    /// Versions that were superseded before this go.
+    package var keptBefore: HybridTime
+    /// Of what was superseded before this, a path keeps `keptCountMax` versions.
+    package var surplusBefore: HybridTime
+    package var keptCountMax: Int
+    package var tombstonesBefore: HybridTime
+
+    package init(
+        keptBefore: HybridTime, surplusBefore: HybridTime, keptCountMax: Int,
+        tombstonesBefore: HybridTime
+    ) {
+        self.keptBefore = keptBefore
+        self.surplusBefore = surplusBefore
+        self.keptCountMax = keptCountMax
+        self.tombstonesBefore = tombstonesBefore
+    }
+}
 
 /// A version to be made.
 package struct Assignment: Hashable, Sendable {
