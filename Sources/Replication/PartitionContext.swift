@@ -22,10 +22,15 @@ package struct PartitionContext: Hashable, Sendable {
 
     /// Sorted by disk.
     package private(set) var entries: [Entry]
+    /// The latest clock of any tombstone that went: a new version of a path of which nothing is left
+    /// ranks above it, so that it also ranks above what directories remember of the path.
+    package private(set) var floor = HybridTime.zero
 
     package init() { entries = [] }
 
-    package var isEmpty: Bool { entries.isEmpty }
+    package var isEmpty: Bool { entries.isEmpty && floor == .zero }
+
+    package mutating func raiseFloor(to time: HybridTime) { floor = max(floor, time) }
 
     /// - Complexity: O(log disks + log runs).
     package func contains(_ dot: Dot) -> Bool {
@@ -41,6 +46,7 @@ package struct PartitionContext: Hashable, Sendable {
     /// The union: what either has taken in.
     package mutating func formUnion(_ other: PartitionContext) {
         guard other != self else { return }
+        raiseFloor(to: other.floor)
         for entry in other.entries {
             for run in entry.runs { insert(run, of: entry.disk) }
         }
@@ -63,8 +69,9 @@ package struct PartitionContext: Hashable, Sendable {
     }
 
     package var fingerprint: Fingerprint {
-        if entries.isEmpty { return .zero }
+        if isEmpty { return .zero }
         var mixer = Fingerprint.Mixer(seed: 0x636F_6E74_6578_7400)
+        mixer.add(floor.value)
         for entry in entries {
             mixer.add(entry.disk)
             for run in entry.runs {

@@ -69,14 +69,12 @@ extension Replica {
         // may never have been here. Just these: a context of a path names the last write of each
         // disk, and the ones between belong to other paths.
         for known in head.version.context.entries { context.insert(known) }
+        context.raiseFloor(to: head.version.time)
         store(register, context, for: key, &tables)
         if !register.isAtRest {
             tables.setUnsettled(now, for: key)
             outcome.isUnsettled = true
         }
-        var state = tables.state(of: key.partition)
-        state.floor = max(state.floor, head.version.time)
-        tables.setState(state, of: key.partition)
         return .done
     }
 

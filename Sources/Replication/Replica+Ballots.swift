@@ -42,7 +42,7 @@ extension Replica {
             store(register, context, for: key, &tables)
             return .accepted
         }
-        let floor = tables.state(of: key.partition).floor
+        let floor = tables.state(of: key.partition).context.floor
         if let refusal = refusal(of: version, by: register, floor, exactly: true) {
             return refusal
         }

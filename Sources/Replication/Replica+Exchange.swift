@@ -13,6 +13,9 @@ extension Replica {
             var context = tables.state(of: partition).context
             var register = before
             register.merge(item.register, mine: &context, theirs: theirs)
+            if register.head == nil, let gone = before.head {
+                context.raiseFloor(to: gone.version.time)
+            }
             if origin != .holder {
                 register.mergeBallot(item.register.ballot, in: context)
                 register.takePrepared(of: item.register, in: context)

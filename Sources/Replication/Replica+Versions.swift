@@ -11,7 +11,7 @@ extension Replica {
         let context = tables.state(of: key.partition).context
         if let earlier = register.version(of: assignment.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
-            let floor = tables.state(of: key.partition).floor
+            let floor = tables.state(of: key.partition).context.floor
             if assignment.isMet(by: earlier),
                 refusal(of: earlier, by: register, floor, exactly: false) == nil
             {
@@ -77,7 +77,7 @@ extension Replica {
         var context = register.knownContext
         context.merge(assignment.cover)
         context.insert(dot)
-        let dropped = register.head == nil ? state.floor : .zero
+        let dropped = register.head == nil ? state.context.floor : .zero
         let floor = max(register.latestTime, assignment.above, dropped)
         let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
@@ -91,7 +91,7 @@ extension Replica {
     ) -> ReplicaReply {
         var register = tables.register(key) ?? Register()
         let context = tables.state(of: key.partition).context
-        let floor = tables.state(of: key.partition).floor
+        let floor = context.floor
         if context.contains(version.dot) {
             return register.lost(version.dot)
                 ? .refused(context: register.knownContext, above: max(register.latestTime, floor))

@@ -5,9 +5,6 @@ package struct PartitionState: Hashable, Sendable {
     package var context: PartitionContext
     /// The highest sequence that this disk has given out in the partition.
     package var counter: UInt64
-    /// The latest clock of any tombstone that was dropped: a new version of a path of which nothing
-    /// is left ranks above it, so that it also ranks above what directories remember of the path.
-    package var floor = HybridTime.zero
     /// The sum of the fingerprints of all registers and entries.
     package var contents: Fingerprint
     package var itemCount: Int

@@ -25,6 +25,34 @@ import Testing
         }
     }
 
+    @Test func aDiskThatTookOverRanksNewVersionsAboveTombstonesThatWent() {
+        var a = MemoryTables(disk: disk(0))
+        let tombstone = version(dot(0, 1), time: 500, .deleted, operation: 1)
+        _ = run(.commit(key, tombstone, listed: true), on: &a)
+        _ = run(.dropTombstone(key, tombstone.dot), on: &a)
+        let state = a.state(of: key.partition)
+        // One never had anything; one still had the tombstone.
+        var new = MemoryTables(disk: disk(1))
+        var late = MemoryTables(disk: disk(2))
+        _ = run(.commit(key, tombstone, listed: true), on: &late)
+        _ = run(
+            .merge(
+                key.partition, [KeyedRegister(key: key, register: Register())], [],
+                theirs: state.context, .holder), on: &late)
+        #expect(late.register(key) == nil)
+        _ = run(
+            .joinContext(key.partition, state.context, ifContents: state.contents), on: &new)
+        for var tables in [new, late] {
+            let assignment = Assignment(
+                key: key, value: file(2), operation: operation(2), time: HybridTime(value: 100))
+            guard case .assigned(let version, _) = run(.assign(assignment), on: &tables) else {
+                Issue.record("not assigned")
+                continue
+            }
+            #expect(version.version.time > HybridTime(value: 500))
+        }
+    }
+
     @Test func onlyTheTombstoneThatIsTheHeadIsDropped() {
         var a = MemoryTables(disk: disk(0))
         let tombstone = version(dot(0, 1), time: 10, .deleted, operation: 1)
