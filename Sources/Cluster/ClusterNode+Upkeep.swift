@@ -183,23 +183,26 @@ extension ClusterNode {
         }
     }
 
-    /// A tombstone goes when every holder has it: from then on their contexts stand for it.
+    /// A tombstone goes when every holder has it and their contexts stand for it (`TombstoneRule`).
     mutating func resumeTombstone(
         _ key: RegisterKey, _ dot: Dot, _ answer: Answer, by target: Target, _ turn: inout Turn
     ) {
         guard var check = upkeep.tombstones[key], check.dot == dot else { return }
         guard case .replica(.register(let register, let context)) = answer,
-            register.head?.dot == dot, register.prepared.isEmpty,
+            let head = register.head, head.dot == dot, register.prepared.isEmpty,
             register.ballot?.accepted == nil, context.contains(dot),
             check.holders.contains(target)
         else {
             upkeep.tombstones[key] = nil
             return
         }
-        if !check.confirmed.contains(target) { check.confirmed.append(target) }
+        if !check.confirmed.contains(where: { $0.target == target }) {
+            check.confirmed.append(.init(target: target, context: context))
+        }
         upkeep.tombstones[key] = check
         guard check.confirmed.count == check.holders.count else { return }
         upkeep.tombstones[key] = nil
+        guard TombstoneRule.mayGo(head, check.confirmed) else { return }
         for holder in check.holders { tell(holder.node, .dropTombstone(key, dot), &turn) }
     }
 }

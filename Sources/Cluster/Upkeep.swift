@@ -128,5 +128,5 @@ struct Upkeep: Sendable {
 struct TombstoneCheck: Sendable {
     let dot: Dot
     let holders: [Target]
-    var confirmed: [Target] = []
+    var confirmed: [TombstoneRule.Confirmation] = []
 }

@@ -39,6 +39,15 @@ package struct PartitionContext: Hashable, Sendable {
         return entries[index].contains(dot.sequence)
     }
 
+    /// Whether everything is in here that the dot's disk wrote, up to and with the dot.
+    package func containsAll(upTo dot: Dot) -> Bool {
+        let index = position(of: dot.disk)
+        guard index < entries.count, entries[index].disk == dot.disk,
+            let run = entries[index].runs.first
+        else { return false }
+        return run.first <= 1 && dot.sequence <= run.last
+    }
+
     package mutating func insert(_ dot: Dot) {
         insert(Run(first: dot.sequence, last: dot.sequence), of: dot.disk)
     }
