@@ -148,6 +148,7 @@ extension ClusterNode {
                 configuration.canaries.contains(.dropsLosers) ? .zero : settings.versionRetention),
             surplusBefore: before(ReplicationLimits.surplusAge),
             keptCountMax: ReplicationLimits.keptCountMax,
+            losersMax: ReplicationLimits.losersMax,
             tombstonesBefore: before(settings.tombstoneRetention))
         ask(
             self: .aged(

@@ -36,6 +36,10 @@ package enum ReplicationLimits {
     /// register. A path that is overwritten every second keeps `surplusAge` more.
     package static let keptCountMax = 32
 
+    /// Losers of conflicts that a path keeps beside: each is the only copy of what somebody was told is
+    /// stored, so the limit is one of memory (some 64 KiB), not of taste.
+    package static let losersMax = 256
+
     /// A superseded version is kept at least this long whatever the number: by it an operation that
     /// is repeated is found to have been done. Clients give up after 20 s and repeat for a minute.
     package static let surplusAge = Duration.seconds(120)

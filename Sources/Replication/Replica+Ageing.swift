@@ -130,22 +130,22 @@ extension Register {
         return ballot.isDone && (head != nil || !kept.isEmpty)
     }
 
-    /// The kept versions that may go: those of age, and of the others the oldest of a surplus, where
-    /// losers of conflicts go last.
+    /// The kept versions that may go: those of age, and the oldest of a surplus.
     fileprivate func aged(_ bounds: AgeBounds) -> [Dot] {
-        let old = kept.filter { $0.since < bounds.keptBefore }
-        var surplus = kept.count - old.count - bounds.keptCountMax
-        guard surplus > 0 else { return old.map(\.dot) }
+        let old = kept.filter { $0.since < bounds.keptBefore }.map(\.dot)
         let rest = kept.filter { !($0.since < bounds.keptBefore) }
-            .sorted { a, b in
-                a.isConflict != b.isConflict ? b.isConflict : a.version.rank < b.version.rank
-            }
-        var dots = old.map(\.dot)
-        for version in rest where surplus > 0 && version.since < bounds.surplusBefore {
-            dots.append(version.dot)
-            surplus -= 1
-        }
-        return dots
+        return old
+            + Self.surplus(of: rest.filter { !$0.isConflict }, above: bounds.keptCountMax, bounds)
+            + Self.surplus(of: rest.filter(\.isConflict), above: bounds.losersMax, bounds)
+    }
+
+    private static func surplus(
+        of versions: [KeptVersion], above limit: Int, _ bounds: AgeBounds
+    ) -> [Dot] {
+        guard versions.count > limit else { return [] }
+        return versions.sorted { $0.version.rank < $1.version.rank }
+            .prefix(versions.count - limit)
+            .filter { $0.since < bounds.surplusBefore }.map(\.dot)
     }
 
     /// What was settled is remembered for as long as there is anything of the register: a disk may

@@ -87,18 +87,21 @@ package enum MergeOrigin: Hashable, Sendable { case holder, takeOver, handBack }
 package struct AgeBounds: Hashable, Sendable {
     /// Versions that were superseded before this go.
     package var keptBefore: HybridTime
-    /// Of what was superseded before this, a path keeps `keptCountMax` versions.
+    /// Of what was superseded before this, a path keeps so many versions, and so many losers of
+    /// conflicts.
     package var surplusBefore: HybridTime
     package var keptCountMax: Int
+    package var losersMax: Int
     package var tombstonesBefore: HybridTime
 
     package init(
         keptBefore: HybridTime, surplusBefore: HybridTime, keptCountMax: Int,
-        tombstonesBefore: HybridTime
+        losersMax: Int, tombstonesBefore: HybridTime
     ) {
         self.keptBefore = keptBefore
         self.surplusBefore = surplusBefore
         self.keptCountMax = keptCountMax
+        self.losersMax = losersMax
         self.tombstonesBefore = tombstonesBefore
     }
 }
