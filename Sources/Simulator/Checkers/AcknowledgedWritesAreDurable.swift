@@ -57,17 +57,22 @@ enum LostWrites {
             let records = history.on(file.path)
             let acknowledged = records.filter { $0.written != nil && $0.writtenPath == file.path }
             let versions = file.versions
-            let contexts =
-                versions.map { ($0.dot, $0.version.context) }
-                + acknowledged.compactMap { $0.written.map { ($0.dot, $0.context) } }
+            let made = history.made[file.path] ?? []
+            let contexts = known(
+                versions.map(\.version) + acknowledged.compactMap(\.written), among: made)
             for record in acknowledged where record.writesContent(to: file.path) {
                 guard let version = record.written else { continue }
                 let isThere = versions.contains {
                     $0.dot == version.dot || $0.operation == record.operation
                 }
                 if isThere { continue }
-                let isCovered = contexts.contains { dot, context in
-                    dot != version.dot && context.contains(version.dot)
+                // What came on top of another attempt at the operation came on top of the operation.
+                let attempts =
+                    [version.dot]
+                    + made.filter { $0.operation == record.operation }.map(\.version.dot)
+                let isCovered = contexts.contains { other in
+                    !attempts.contains(other.dot)
+                        && attempts.contains { other.context.contains($0) }
                 }
                 if isCovered { continue }
                 lost.append(
@@ -78,6 +83,21 @@ enum LostWrites {
             }
         }
         return lost
+    }
+
+    /// `versions`, and of those that were made what they came on top of, and so on: such a version was
+    /// the newest once, also where its client heard nothing and it has expired since.
+    private static func known(_ versions: [Version], among made: [History.Made]) -> [Version] {
+        var known = versions
+        var rest = made.map(\.version)
+        var next = 0
+        while next < known.count {
+            let context = known[next].context
+            known += rest.filter { context.contains($0.dot) }
+            rest.removeAll { context.contains($0.dot) }
+            next += 1
+        }
+        return known
     }
 }
 

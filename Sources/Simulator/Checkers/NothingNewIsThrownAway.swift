@@ -31,7 +31,9 @@ enum NothingNewIsThrownAway {
                     }
                     // Whoever covered it may be gone since: a tombstone, a version that expired, or
                     // an operation's first attempt, which its second took the place of.
-                    let made = (history.made[file.path] ?? []) + records.compactMap(\.written)
+                    let made =
+                        (history.made[file.path] ?? []).map(\.version)
+                        + records.compactMap(\.written)
                     let isKnownToGone = made.contains {
                         $0.dot != kept.dot && $0.context.contains(kept.dot)
                     }

@@ -187,7 +187,12 @@ extension Dot {
 struct History: Sendable {
     private(set) var records: [OperationRecord] = []
     /// All versions that disks ever made of a file, those that nobody heard of included.
-    private(set) var made: [StorePath: [Version]] = [:]
+    private(set) var made: [StorePath: [Made]] = [:]
+
+    struct Made {
+        var version: Version
+        var operation: OperationID
+    }
 
     init(_ records: [OperationRecord] = []) { self.records = records }
 
@@ -204,8 +209,8 @@ struct History: Sendable {
         return records.count - 1
     }
 
-    mutating func noteMade(_ version: Version, of path: StorePath) {
-        made[path, default: []].append(version)
+    mutating func noteMade(_ version: Version, by operation: OperationID, of path: StorePath) {
+        made[path, default: []].append(Made(version: version, operation: operation))
     }
 
     /// The operations on one path, in the order of their beginnings; moves to it among them.

@@ -109,7 +109,8 @@ extension World {
         switch asked.plain {
         case .assign(let assignment) where assignment.key.kind == .file,
             .mint(let assignment, _) where assignment.key.kind == .file:
-            history.noteMade(version.version, of: assignment.key.path)
+            history.noteMade(
+                version.version, by: version.operation, of: assignment.key.path)
         default: break
         }
     }
