@@ -46,12 +46,12 @@ extension ClusterNode {
             }
         }
         guard !isWaiting else { return }
-        let isMajority = takeOver.isMajority(
+        let meetsMajorities = takeOver.meetsMajorities(
             of: older, in: gossip.state.layouts, without: skipped,
             own: Target(node: configuration.node, disk: disk))
         // Under `available` whoever is there is enough, and what may be missing is said.
-        guard isMajority || policy == .available else { return }
-        if !isMajority || older.contains(where: { $0.members.contains(where: lacksHolders) }) {
+        guard meetsMajorities || policy == .available else { return }
+        if !meetsMajorities || older.contains(where: { $0.members.contains(where: lacksHolders) }) {
             upkeep.lacksHolders = true
         }
         declareSynced(&turn)

@@ -51,11 +51,11 @@ struct TakeOver: Sendable {
         theirDeclarations = [:]
     }
 
-    /// Whether more than half of the holders of each partition were read, in each layout that needs
-    /// it: with at most this many left out, that is so whichever partition it is. A disk that took
-    /// the place of another has not what that one had. Where an operator gave members up, all the
-    /// others: more there is not.
-    func isMajority(
+    /// Whether so many holders of each partition were read, in each layout that needs it, that every
+    /// majority of them has one: of an even number, half is enough. With at most this many left out,
+    /// that is so whichever partition it is. A disk that took the place of another has not what that
+    /// one had. Where an operator gave members up, all the others: more there is not.
+    func meetsMajorities(
         of older: some Sequence<Layout>, in history: LayoutHistory, without skipped: Set<NodeID>,
         own: Target
     ) -> Bool {
@@ -70,7 +70,7 @@ struct TakeOver: Sendable {
                 let read = member.node == own.node ? own.disk : disks[member.node]
                 return skipped.contains(member.node) || read != member.disk
             }
-            return missing <= (layout.members.contains(where: isGivenUp) ? 0 : (holders - 1) / 2)
+            return missing <= (layout.members.contains(where: isGivenUp) ? 0 : holders / 2)
         }
     }
 

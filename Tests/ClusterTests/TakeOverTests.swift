@@ -7,7 +7,8 @@ import Testing
 
 /// Whom a new holder has to have read before it says that it has everything.
 @Suite struct TakeOverTests {
-    private let a = node("a"), b = node("b"), c = node("c"), d = node("d")
+    private let a = node("a"), b = node("b"), c = node("c"), d = node("d"),
+        e = node("e")
 
     private static func node(_ name: String) -> NodeID {
         guard let node = NodeID(name) else { preconditionFailure("no name: \(name)") }
@@ -45,19 +46,19 @@ import Testing
         }
     }
 
-    /// A complete layout of a, b, c; then one of a and b; then the one that is taken over by c.
+    /// A complete layout of a, b, c; then one of a, b, e; then the one that is taken over by c.
     private func history(isMiddleComplete: Bool = false) -> History {
         func member(_ node: NodeID) -> (NodeID, DiskID) { (node, disk(node)) }
         var history = History()
         history.publish([member(a), member(b), member(c)])
         _ = history.layouts.complete(history.published[0].id)
-        history.publish([member(a), member(b)], without: [c])
+        history.publish([member(a), member(b), member(e)], without: [c])
         if isMiddleComplete { _ = history.layouts.complete(history.published[1].id) }
-        history.publish([member(b), member(c), member(d)], without: [a])
+        history.publish([member(b), member(c), member(d)], without: [a, e])
         return history
     }
 
-    /// b was read, and had declared these; a is gone.
+    /// b was read, and had declared these; a and e are gone.
     private func takeOver(declaredByB: [LayoutID]) -> TakeOver {
         var takeOver = TakeOver()
         takeOver.disks = [b: disk(b)]
@@ -65,26 +66,26 @@ import Testing
         return takeOver
     }
 
-    private func isMajority(_ takeOver: TakeOver, _ history: History) -> Bool {
-        takeOver.isMajority(
-            of: history.published.dropLast(), in: history.layouts, without: [a], own: target(c))
+    private func isEnough(_ takeOver: TakeOver, _ history: History) -> Bool {
+        takeOver.meetsMajorities(
+            of: history.published.dropLast(), in: history.layouts, without: [a, e], own: target(c))
     }
 
     @Test func aLayoutThatBecameCompleteNowhereHoldsUpNothing() {
         let history = history()
-        #expect(isMajority(takeOver(declaredByB: [history.published[0].id]), history))
+        #expect(isEnough(takeOver(declaredByB: [history.published[0].id]), history))
     }
 
     @Test func aLayoutThatMayHaveBecomeCompleteIsAskedForAMajority() {
         let history = history()
-        // b declared it, and a may have.
+        // b declared it, and a and e may have.
         let declared = history.published.dropLast().map(\.id)
-        #expect(!isMajority(takeOver(declaredByB: declared), history))
+        #expect(!isEnough(takeOver(declaredByB: declared), history))
         // b was not asked, or another disk answered for it.
-        #expect(!isMajority(TakeOver(), history))
+        #expect(!isEnough(TakeOver(), history))
         var replaced = takeOver(declaredByB: [])
         replaced.disks = [b: disk(d)]
-        #expect(!isMajority(replaced, history))
+        #expect(!isEnough(replaced, history))
     }
 
     @Test func aCompleteLayoutIsAskedForAMajorityWhateverItsMembersSay() {
@@ -92,14 +93,23 @@ import Testing
         let history = history(isMiddleComplete: true)
         var one = history
         one.published.removeFirst()
-        #expect(!isMajority(takeOver(declaredByB: []), one))
+        #expect(!isEnough(takeOver(declaredByB: []), one))
     }
 
     @Test func theLowestLayoutIsAskedForAMajorityThoughItIsNotComplete() {
         var history = History()
+        history.publish([(a, disk(a)), (b, disk(b)), (e, disk(e))])
+        history.publish([(b, disk(b)), (c, disk(c))], without: [a, e])
+        #expect(!isEnough(takeOver(declaredByB: []), history))
+    }
+
+    /// Whatever was acknowledged by two of two is with each of them.
+    @Test func halfOfAnEvenLayoutMeetsEachMajority() {
+        var history = History()
         history.publish([(a, disk(a)), (b, disk(b))])
         history.publish([(b, disk(b)), (c, disk(c))], without: [a])
-        #expect(!isMajority(takeOver(declaredByB: []), history))
+        #expect(isEnough(takeOver(declaredByB: [history.published[0].id]), history))
+        #expect(!isEnough(TakeOver(), history))
     }
 
     @Test func theOwnWordCounts() {
