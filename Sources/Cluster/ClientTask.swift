@@ -44,6 +44,8 @@ struct ClientTask: Sendable {
     var attempts = 0
     /// Whether an earlier attempt, here or elsewhere, may have been applied.
     var isRepeat = false
+    /// Whether an earlier attempt of this task went as far as to a coordinator.
+    var mayBeDone = false
     /// The attempt for which it was looked up whether that is so.
     var lookedUp: Int?
     /// Of the node's own work on a register: what is prepared there and to be settled.

@@ -56,6 +56,10 @@ extension ClusterNode {
         guard let task = tasks.removeValue(forKey: id) else { return }
         if case .running(let operation) = task.stage { operations[operation] = nil }
         if case .looking(let operation) = task.stage { operations[operation] = nil }
+        // It may be this operation itself that took it away: what became of it is unknown.
+        if case .notFound = answer, task.mayBeDone, task.request.operation != nil {
+            return finish(task.origin, .unavailable(.contended), &turn)
+        }
         finish(task.origin, answer, &turn)
     }
 
@@ -66,6 +70,10 @@ extension ClusterNode {
         guard var task = tasks[id] else { return }
         // The node's own work is found again by the next round of upkeep.
         if case .own = task.origin { return end(id, .unavailable(reason), &turn) }
+        switch task.stage {
+        case .forwarded, .running: task.mayBeDone = true
+        case .due, .waiting, .looking: break
+        }
         task.lastFailure = reason
         task.attempts += 1
         task.stage = .due(at: turn.now.monotonic + delay)
