@@ -132,7 +132,18 @@ import Testing
         }
     }
 
-    /// They top each other's lives once a minute, not with every datagram.
+    /// Who was cut off when others heard of a later life remembers an earlier one.
+    @Test func aNewDiskTopsEachLifeOfTheOldOneThatSomebodyRemembers() {
+        var lone = Lone(disk: Lone.disk(3), life: 1)
+        for life in [4, 6, 9] as [UInt64] {
+            lone.receive(
+                from: Lone.update("x\(life)"), [Lone.update("own", .dead, life: life, disk: 2)])
+            #expect(lone.saidOfItself == Lone.update("own", life: life + 1, disk: 3))
+        }
+        #expect(lone.livesRaised == [5, 7, 10])
+    }
+
+    /// They top each other's lives a few times a minute, not with every datagram.
     @Test func twoNodesWithOneIdDoNotRaiseTheirLivesWithoutEnd() {
         var world = World(count: 6, seed: 9)
         world.hosts[5].name = 4
@@ -144,7 +155,7 @@ import Testing
             if case .lifeRaised = $0.directive { return true }
             return false
         }
-        #expect(raised <= 2 * 11)
+        #expect(raised <= 2 * 11 * MembershipLimits.lifeRaisesMax)
         let said = world.findings.count {
             if case .duplicateIdentity = $0.directive { return true }
             return false
