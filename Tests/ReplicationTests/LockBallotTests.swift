@@ -139,9 +139,10 @@ import Testing
         func aged(_ milliseconds: UInt64) -> [AgedRegister] {
             let reply = world.disks[0].execute(
                 .aged(
-                    keptBefore: .zero,
-                    tombstonesBefore: HybridTime(value: milliseconds << 16), after: nil,
-                    limit: 10), at: .zero
+                    AgeBounds(
+                        keptBefore: .zero, surplusBefore: .zero, keptCountMax: 32, losersMax: 32,
+                        tombstonesBefore: HybridTime(value: milliseconds << 16)),
+                    after: nil, limit: 10), at: .zero
             ).reply
             guard case .aged(let registers, _) = reply else { return [] }
             return registers
