@@ -49,7 +49,7 @@ extension Audit {
     /// Nil where `reply` answers another question.
     func verdict(_ reply: ReplicaReply) -> AuditVerdict? {
         switch (self, reply) {
-        case (.entry(let item), .register(let register, let context)):
+        case (.entry(let item), .register(let register, let context, _)):
             item.followed(by: register, context) ?? .right
         case (.directory(let item), .listing(_, let existence, _)):
             item.followed(by: existence)

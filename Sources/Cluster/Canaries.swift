@@ -46,4 +46,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let forgetsLocks = Canaries(rawValue: 1 << 24)
     /// Guarded writes look at no locks.
     package static let ignoresLocks = Canaries(rawValue: 1 << 25)
+    /// A file whose name a directory has is not listed.
+    package static let hidesShadowedFiles = Canaries(rawValue: 1 << 21)
+    /// Nobody looks whether a directory is where a file comes, or a file above it.
+    package static let skipsPathChecks = Canaries(rawValue: 1 << 22)
 }

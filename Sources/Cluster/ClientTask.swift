@@ -36,7 +36,8 @@ struct ClientTask: Sendable {
     }
 
     let origin: TaskOrigin
-    let request: ClientRequest
+    /// Replaced once: where the path named a file beside a directory, by the file's own.
+    var request: ClientRequest
     let deadline: Duration
     var stage: Stage
     /// Nodes that were asked to coordinate and did not.
@@ -52,6 +53,14 @@ struct ClientTask: Sendable {
     var prepared: [RegisterVersion] = []
     var moveStep = MoveStep.source
     var lockSteps = LockSteps()
+    /// What a write asks first; nil before it was made.
+    var check: PathCheck?
+    var lookup = PathLookup.none
+    /// Whether the directory was searched for a name that was cut.
+    var isSearched = false
+    /// The register that is read for it, and whether somebody knows a directory at its path.
+    var readKey: RegisterKey?
+    var mayBeDirectory = false
     var lastFailure = UnavailableReason.timedOut
 
     /// A forwarded request is not forwarded again: two nodes that each think the other is the
@@ -62,6 +71,23 @@ struct ClientTask: Sendable {
         case .peer, .own: false
         }
     }
+}
+
+/// How far it is known which file a path means; see `ConflictName`.
+enum PathLookup: Sendable {
+    case none
+    /// The file is known: is there a directory as well?
+    case confirming(Register)
+    /// Whether the path is a file's own.
+    case own(ConflictName)
+    /// The file at this path is read: is it the one that is named?
+    case candidate(ConflictName, StorePath)
+    /// It is: is it beside a directory?
+    case shadowed(ConflictName, StorePath, Register)
+    /// The directory is searched for names that were cut.
+    case searching(ConflictName)
+    /// The request's path is the file's own.
+    case resolved
 }
 
 extension ClientRequest {

@@ -103,7 +103,7 @@ extension ClusterNode {
             if item.isWrong(existence), isRipe(item, seenAt: Partition(of: path), turn) {
                 verify(.directory(item), at: path, &turn)
             }
-        case (.entry(let item), .register(let register, let context)):
+        case (.entry(let item), .register(let register, let context, _)):
             if item.followed(by: register, context) != nil,
                 isRipe(item, seenAt: item.key.partition, turn), let child = item.key.child
             {

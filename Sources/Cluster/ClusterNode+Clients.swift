@@ -54,6 +54,13 @@ extension ClusterNode {
 
     mutating func end(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
         guard let task = tasks.removeValue(forKey: id) else { return }
+        var answer = answer
+        if case .resolved = task.lookup, case .delete = task.request.plain,
+            case .conditionFailed = answer
+        {
+            // The name was that of a version which is not the newest any more.
+            answer = .notFound
+        }
         if case .running(let operation) = task.stage { operations[operation] = nil }
         if case .looking(let operation) = task.stage { operations[operation] = nil }
         // It may be this operation itself that took it away: what became of it is unknown.
@@ -93,7 +100,7 @@ extension ClusterNode {
         }
     }
 
-    private mutating func start(_ id: UInt64, _ turn: inout Turn) {
+    mutating func start(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
         switch task.request.plain {
         case .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
@@ -110,14 +117,18 @@ extension ClusterNode {
         }
         switch task.request.plain {
         case .get(let path, let consistency):
+            tasks[id]?.lookup = .none
             read(.file(path), consistency, for: id, &turn)
         case .list(let directory, let after, let limit):
             list(directory, after: after, limit: limit, for: id, &turn)
-        case .move: startMove(id, &turn)
+        case .move:
+            if !looksForSibling(id, &turn) { startMove(id, &turn) }
         case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
         case .lock, .refreshLock, .unlock, .locks, .guarded: startLocks(id, &turn)
         default:
-            guard let key = task.request.coordinatedKey else { return }
+            guard let key = task.request.coordinatedKey, !looksForSibling(id, &turn),
+                hasPassedCheck(id, &turn)
+            else { return }
             startWrite(id, key, &turn)
         }
     }

@@ -3,27 +3,17 @@ import Replication
 
 // What a coordinator's outcome means for the task that it was started for.
 extension ClusterNode {
-    /// The register that a read was about.
-    func readKey(of request: ClientRequest, _ task: UInt64) -> RegisterKey? {
-        if case .own(let key) = tasks[task]?.origin { return key }
-        return switch request.plain {
-        case .get(let path, _): .file(path)
-        case .move(let path, _, _): .file(path)
-        case .lockSet(let path): .locks(path)
-        default: request.coordinatedKey
-        }
-    }
-
     mutating func found(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
         if case .own(let key) = task.origin {
             resolve(task.prepared, of: key, knowing: register, &turn)
             return end(id, .done, &turn)
         }
+        if foundOnPath(register, id, &turn) { return }
         switch task.request.plain {
-        case .get:
-            let record = register.head?.record
-            end(id, record.map { .file($0) } ?? .notFound, &turn)
+        case .get(let path, _):
+            if let record = register.head?.record { return end(id, .file(record), &turn) }
+            if !readsSibling(path, id, &turn) { end(id, .notFound, &turn) }
         case .delete(let path, _, let operation):
             if let earlier = register.version(of: operation) {
                 // Applied before: brought to everybody again, and answered as the first time.
@@ -58,11 +48,14 @@ extension ClusterNode {
     mutating func listed(
         _ entries: [KeyedEntry], exists: Bool, next: [UInt8]?, _ id: UInt64, _ turn: inout Turn
     ) {
-        guard let task = tasks[id] else { return }
+        guard let task = tasks[id], !listedOnPath(entries, exists: exists, id, &turn) else {
+            return
+        }
         switch task.request.plain {
         case .list(let directory, _, _):
             guard exists || directory.isRoot else { return end(id, .notFound, &turn) }
-            let names = entries.flatMap { $0.listed }
+            let hides = configuration.canaries.contains(.hidesShadowedFiles)
+            let names = entries.flatMap { $0.listed(hidingShadowed: hides) }
             end(id, .listing(names, next: next), &turn)
         case .removeDirectory(let path, let operation):
             guard entries.isEmpty else { return end(id, .directoryNotEmpty, &turn) }
@@ -94,16 +87,18 @@ extension ClusterNode {
 extension KeyedEntry {
     /// As clients see it. Where a file and a directory have one name (through concurrency), the
     /// directory keeps it and the file shows beside it, the same on every node.
-    var listed: [ListedEntry] {
+    /// - Parameter hidingShadowed: breaks that rule.
+    func listed(hidingShadowed: Bool) -> [ListedEntry] {
         var result: [ListedEntry] = []
         let isDirectory = entry.directory?.exists == true
         if isDirectory {
             result.append(ListedEntry(name: key.name, isDirectory: true, record: nil))
         }
-        if let record = entry.file?.record {
-            let suffix = isDirectory ? Array(".conflict-\(record.version.name)".utf8) : []
-            result.append(
-                ListedEntry(name: key.name + suffix, isDirectory: false, record: record))
+        if let record = entry.file?.record, !(isDirectory && hidingShadowed) {
+            let name =
+                isDirectory
+                ? ConflictName(of: key.name, at: record.version.dot).bytes : key.name
+            result.append(ListedEntry(name: name, isDirectory: false, record: record))
         }
         return result
     }

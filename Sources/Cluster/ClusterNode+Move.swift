@@ -69,7 +69,7 @@ extension ClusterNode {
 
 extension OperationID {
     /// The operation's second half: the same each time that it is repeated.
-    fileprivate var second: OperationID {
+    var second: OperationID {
         OperationID(bits: Bits128(high: bits.high, low: bits.low ^ 1))
     }
 }

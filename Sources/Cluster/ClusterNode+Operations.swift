@@ -122,6 +122,7 @@ extension ClusterNode {
         var directives: [CoordinatorDirective] = []
         let membership = membership
         let own = configuration.node
+        tasks[task]?.readKey = key
         let coordinator = ReadOperation(
             key, targets: targets, policy: policy, time: time(turn),
             isReachable: { $0 == own || membership.isAlive($0) }, into: &directives)
@@ -332,7 +333,11 @@ extension ClusterNode {
             ended(coordinator.outcome, id, operation.task, &turn)
         case .ballot(let coordinator):
             ended(coordinator.outcome, id, operation.task, &turn)
-        case .read(let coordinator): ended(coordinator.outcome, id, operation.task, &turn)
+        case .read(let coordinator):
+            if let task = operation.task {
+                tasks[task]?.mayBeDirectory = coordinator.mayBeDirectory
+            }
+            ended(coordinator.outcome, id, operation.task, &turn)
         case .list(let coordinator): ended(coordinator.outcome, id, operation.task, &turn)
         case .entry(let writer, let row):
             switch writer.outcome {
@@ -395,15 +400,14 @@ extension ClusterNode {
         _ outcome: ReadOperation.Outcome, _ id: UInt64, _ task: UInt64?, _ turn: inout Turn
     ) {
         if case .waiting = outcome { return }
-        guard let task, let request = tasks[task]?.request else {
+        guard let task, let key = tasks[task]?.readKey else {
             operations[id] = nil
             return
         }
         switch outcome {
         case .waiting: return
         case .read(let register): found(register, task, &turn)
-        case .needsBallot:
-            if let key = readKey(of: request, task) { settle(key, for: task, &turn) }
+        case .needsBallot: settle(key, for: task, &turn)
         case .failed: failed(task, .noQuorum, &turn)
         }
         operations[id] = nil

@@ -189,7 +189,7 @@ extension ClusterNode {
         _ key: RegisterKey, _ dot: Dot, _ answer: Answer, by target: Target, _ turn: inout Turn
     ) {
         guard var check = upkeep.tombstones[key], check.dot == dot else { return }
-        guard case .replica(.register(let register, let context)) = answer,
+        guard case .replica(.register(let register, let context, _)) = answer,
             let head = register.head, head.dot == dot, register.prepared.isEmpty,
             register.ballot?.accepted == nil, context.contains(dot),
             check.holders.contains(target)

@@ -99,6 +99,10 @@ package enum ClusterLimits {
     /// What a version counts beside its content when it moves: about its size on the wire.
     package static let recordByteCount: Int64 = 256
 
+    /// Names of a directory that are searched for a file whose shown name was cut: as many would have
+    /// to begin with the same 192 bytes.
+    package static let cutNamesMax = 256
+
     /// Registers in one message that moves a partition.
     package static let mergeCountMax = 64
 

@@ -85,6 +85,9 @@ package enum ClientAnswer: Sendable {
     /// decided among the reachable alone: others may know of something newer.
     case conditionFailed(exact: Bool)
     case directoryNotEmpty
+    /// A directory is at the path, so that no file is meant by it, nor can be put there.
+    case isDirectory
+    /// A file is where a directory would have to be: at the path of the new one, or above the path.
     case notADirectory
     /// Held, on `copies` disks. `exact` is cleared where it was decided among the reachable alone.
     case lockGranted(Lock, copies: Int, exact: Bool)

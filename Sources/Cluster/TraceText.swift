@@ -49,7 +49,7 @@ extension ReplicaReply {
     package var traceText: String {
         switch self {
         case .assigned(let version, _), .alreadyApplied(let version): "\(kind) \(version.text)"
-        case .register(let register, _), .promised(let register, _): "\(kind) \(register.text)"
+        case .register(let register, _, _), .promised(let register, _): "\(kind) \(register.text)"
         case .refused(_, let above): "\(kind) above \(String(above.value, radix: 16))"
         case .ballotTooLow(let ballot): "\(kind) \(ballot.text)"
         case .entry(let entry, let existence):

@@ -164,7 +164,7 @@ package struct BallotOperation: Sendable {
         case (.promising, .promised(let register, let context)):
             answers.append(Promise(target: target, register: register, context: context))
             tally.count(target)
-        case (.promising, .register(let register, let context)):
+        case (.promising, .register(let register, let context, _)):
             answers.append(Promise(target: target, register: register, context: context))
         case (.minting, .assigned(let version, _)):
             made.append(version.dot)

@@ -29,7 +29,8 @@ package struct ListOperation: Sendable {
     private var open: [NodeID] = []
     private var pages: [(entries: [KeyedEntry], existence: Existence, more: Bool)] = []
     private var found: [KeyedEntry] = []
-    private var isMarked = false
+    /// Of the mark, what the holder says that knows its latest change.
+    private var mark: (isThere: Bool, rank: Rank)?
     package private(set) var outcome = Outcome.waiting
 
     package init(
@@ -139,7 +140,9 @@ package struct ListOperation: Sendable {
             .min { $0.lexicographicallyPrecedes($1) }
         var names: [[UInt8]: DirectoryEntry] = [:]
         for page in pages {
-            if page.existence.isMarked { isMarked = true }
+            if let rank = page.existence.markRank, mark.map({ $0.rank < rank }) ?? true {
+                mark = (page.existence.isMarked, rank)
+            }
             for entry in page.entries { names[entry.key.name, default: .init()].merge(entry.entry) }
         }
         let joined = names.keys.sorted { $0.lexicographicallyPrecedes($1) }
@@ -157,7 +160,7 @@ package struct ListOperation: Sendable {
             round += 1
             ask(time, &directives)
         } else {
-            outcome = .page(found, exists: isMarked || !found.isEmpty, next: nil)
+            outcome = .page(found, exists: mark?.isThere == true || !found.isEmpty, next: nil)
         }
     }
 }

@@ -42,6 +42,9 @@ package struct ReadOperation: Sendable {
     private var tally: Tally
     private var phase = Phase.asking
     private var joined = Register()
+    /// Whether somebody knows a directory at the path. Others may know that it is gone: a listing
+    /// says so.
+    package private(set) var mayBeDirectory = false
 
     package init(
         _ key: RegisterKey, targets: Targets, policy: WritePolicy, time: CoordinatorTime,
@@ -77,8 +80,9 @@ package struct ReadOperation: Sendable {
         into directives: inout [CoordinatorDirective]
     ) {
         switch (phase, reply) {
-        case (.asking, .register(let register, let context)) where round == 0:
+        case (.asking, .register(let register, let context, let isDirectory)) where round == 0:
             open -= 1
+            if isDirectory { mayBeDirectory = true }
             answers.append(Answer(target: target, register: register, context: context))
             tally.count(target)
             progress(&directives)

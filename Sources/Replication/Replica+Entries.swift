@@ -6,9 +6,11 @@ extension Replica {
         of directory: StorePath, _ tables: some ReplicaTables
     ) -> Existence {
         let state = tables.directoryState(directory)
-        let isMarked = tables.register(.mark(directory))?.isMarked ?? false
+        let mark = tables.register(.mark(directory))
+        let isMarked = mark?.isMarked ?? false
         return Existence(
-            exists: isMarked || state.liveCount > 0, isMarked: isMarked, rank: state.rank)
+            exists: isMarked || state.liveCount > 0, isMarked: isMarked,
+            markRank: mark?.head?.rank, rank: state.rank)
     }
 
     /// Joins `entry` into what the directory knows of the name.

@@ -42,7 +42,8 @@ package enum Replica {
         case .withdraw(let key, let dot): return withdraw(key, dot, &tables)
         case .read(let key):
             return .register(
-                tables.register(key) ?? Register(), tables.state(of: key.partition).context)
+                tables.register(key) ?? Register(), tables.state(of: key.partition).context,
+                isDirectory: key.kind == .file && existence(of: key.path, tables).exists)
         case .merge(let partition, let registers, let entries, let theirs, let origin):
             return merge(
                 partition, registers, entries, theirs: theirs, origin, &tables, &outcome)

@@ -15,7 +15,8 @@ package enum ReplicaReply: Sendable {
     /// A lock is in the way of the write.
     case locked
     case committed
-    case register(Register, PartitionContext)
+    /// `isDirectory`: of a file's register, that this disk knows a directory at the same path.
+    case register(Register, PartitionContext, isDirectory: Bool = false)
     case promised(Register, PartitionContext)
     case ballotTooLow(Ballot)
     case accepted
@@ -44,14 +45,19 @@ package struct Existence: Hashable, Sendable {
     package var exists: Bool
     /// Whether it was made by a client, not by what is in it.
     package var isMarked: Bool
+    /// Of the mark, or of its removal: who knows the later one is right.
+    package var markRank: Rank?
     /// Nil where nothing was ever in it.
     package var rank: Rank?
     /// Whether the request that this answers made it come or go.
     package var hasChanged: Bool
 
-    package init(exists: Bool, isMarked: Bool, rank: Rank?, hasChanged: Bool = false) {
+    package init(
+        exists: Bool, isMarked: Bool, markRank: Rank? = nil, rank: Rank?, hasChanged: Bool = false
+    ) {
         self.exists = exists
         self.isMarked = isMarked
+        self.markRank = markRank
         self.rank = rank
         self.hasChanged = hasChanged
     }

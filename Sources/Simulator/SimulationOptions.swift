@@ -113,7 +113,8 @@ extension Canaries {
         ("forgetsLocks", .forgetsLocks), ("ignoresLocks", .ignoresLocks),
         ("keepsOldSettings", .keepsOldSettings), ("neverDeclaresDead", .neverDeclaresDead),
         ("suspectsNobody", .suspectsNobody),
-        ("callsAllExact", .callsAllExact),
+        ("callsAllExact", .callsAllExact), ("hidesShadowedFiles", .hidesShadowedFiles),
+        ("skipsPathChecks", .skipsPathChecks),
     ]
 
     static func names(of canaries: Canaries) -> String {

@@ -83,6 +83,27 @@ import Testing
         #expect(list(limit: 5)?.names == ["b"])
     }
 
+    /// One holder has not heard that the directory's mark was removed.
+    @Test mutating func theHolderThatKnowsTheLatestOfAMarkIsRight() {
+        let key = RegisterKey.mark(directory)
+        func version(_ sequence: UInt64, _ value: RegisterValue) -> RegisterVersion {
+            RegisterVersion(
+                version: Version(
+                    dot: dot(0, sequence), time: HybridTime(value: sequence),
+                    context: CausalContext(entries: [dot(0, sequence)])),
+                value: value, operation: operation(sequence))
+        }
+        for index in disks.indices {
+            _ = disks[index].execute(.commit(key, version(1, .mark), listed: true), at: .zero)
+        }
+        #expect(list(limit: 5)?.exists == true)
+        for index in [1, 2] {
+            _ = disks[index].execute(.commit(key, version(2, .deleted), listed: true), at: .zero)
+        }
+        #expect(list(limit: 5)?.exists == false)
+        #expect(list(limit: 5, policy: .available)?.exists == false)
+    }
+
     @Test mutating func pagesFollowEachOtherWithoutGapsAndEnd() {
         for number in 1...25 as ClosedRange<UInt64> {
             put("a\(1000 + number)", number, isThere: number % 3 != 0)

@@ -143,6 +143,43 @@ import Testing
     }
 }
 
+@Suite struct DirectoriesKeepTheirNamesTests {
+    private let path = KeySpace.sharedMarks[0]
+
+    private func record(
+        _ index: Int, _ kind: OperationRecord.Kind, from invoked: Int64, to answered: Int64,
+        _ outcome: OperationRecord.Outcome = Support.written(Support.version(1))
+    ) -> OperationRecord {
+        Support.record(index, kind, from: invoked, to: answered, outcome, path: path)
+    }
+
+    private func found(_ records: [OperationRecord], _ policy: WritePolicy = .majority) -> Int {
+        DirectoriesKeepTheirNames.check(History(records), policy, 99).count
+    }
+
+    @Test func noFileComesWhereADirectoryIs() {
+        let directory = record(0, .makeDirectory, from: 0, to: 10)
+        let put = record(1, .put, from: 20, to: 30)
+        #expect(found([directory, put]) == 1)
+        #expect(found([directory, put], .available) == 0)
+        #expect(found([directory, record(1, .put, from: 20, to: 30, .isDirectory)]) == 0)
+        #expect(found([directory, record(1, .put, from: 5, to: 30)]) == 0)
+        #expect(found([record(0, .makeDirectory, from: 0, to: 0, .unknown), put]) == 0)
+    }
+
+    @Test func whereItMayHaveGoneOneMayCome() {
+        let directory = record(0, .makeDirectory, from: 0, to: 10)
+        let put = record(2, .put, from: 20, to: 30)
+        let removal = record(1, .removeDirectory, from: 12, to: 15)
+        #expect(found([directory, removal, put]) == 0)
+        #expect(
+            found([directory, record(1, .removeDirectory, from: 12, to: 0, .unknown), put]) == 0)
+        #expect(
+            found([directory, record(1, .removeDirectory, from: 12, to: 15, .refused), put]) == 1)
+        #expect(found([removal, record(3, .makeDirectory, from: 16, to: 18), put]) == 1)
+    }
+}
+
 @Suite struct LinearizabilityTests {
     private func put(_ index: Int, _ from: Int64, _ to: Int64) -> OperationRecord {
         Support.record(
@@ -189,6 +226,47 @@ import Testing
                 == .linearizable)
         let gone = [unknown, get(1, 5, 9, 0), get(2, 50, 60, nil)]
         #expect(Linearizability.check(gone) == .contradiction(gone[2]))
+    }
+
+    /// Refused because a directory is there: that says nothing of the file; after several attempts one
+    /// of them may have been applied.
+    @Test func aRefusalForADirectoryChangesNothing() {
+        let refused = Support.record(1, .put, from: 20, to: 30, .isDirectory)
+        #expect(
+            Linearizability.check([put(0, 0, 10), refused, get(2, 40, 50, 0)]) == .linearizable)
+        let seen = [put(0, 0, 10), refused, get(2, 40, 50, 1)]
+        #expect(Linearizability.check(seen) == .contradiction(seen[2]))
+        var repeated = refused
+        repeated.attempts = 2
+        #expect(
+            Linearizability.check([put(0, 0, 10), repeated, get(2, 40, 50, 1)]) == .linearizable)
+        #expect(
+            Linearizability.check([put(0, 0, 10), repeated, get(2, 40, 50, 0)]) == .linearizable)
+        let directory = Support.record(2, .get, from: 40, to: 50, .isDirectory)
+        #expect(Linearizability.check([put(0, 0, 10), directory]) == .linearizable)
+    }
+
+    @Test func whatIsReadBesideADirectoryIsTheNewest() {
+        let beside = Support.record(
+            1, .getBeside(Support.version(1).dot), from: 20, to: 30,
+            .read(Support.content(0), Support.version(1)))
+        #expect(Linearizability.check([put(0, 0, 10), beside]) == .linearizable)
+        let late = [put(0, 0, 10), put(2, 12, 15), beside]
+        #expect(Linearizability.check(late) == .contradiction(beside))
+        let removal = Support.record(
+            3, .deleteBeside(Support.version(1).dot), from: 20, to: 30,
+            Support.written(Support.version(4)))
+        #expect(
+            Linearizability.check([put(0, 0, 10), removal, get(4, 40, 50, nil)]) == .linearizable)
+        let gone = [put(0, 0, 10), removal, get(4, 40, 50, 0)]
+        #expect(Linearizability.check(gone) == .contradiction(gone[2]))
+    }
+
+    /// A read that is repeated is another read.
+    @Test func aReadOfNothingIsHeldToItAfterSeveralAttempts() {
+        var absent = get(1, 20, 30, nil)
+        absent.attempts = 3
+        #expect(Linearizability.check([put(0, 0, 10), absent]) == .contradiction(absent))
     }
 
     @Test func conditionsAreMetWhereTheyTakeEffect() {

@@ -83,6 +83,47 @@ import Testing
         #expect(ListingsEqualRecords.check(final).count == 1)
     }
 
+    /// A file of which a directory has the name: the directory answers to it, and the file is listed
+    /// and found beside it.
+    @Test func aFileBesideADirectoryIsListedAndFound() {
+        var final = Support.final([live, live])
+        var mark = FinalState.File(path: Support.path)
+        let made = RegisterVersion(
+            version: Support.version(7), value: .mark,
+            operation: OperationID(bits: Bits128(high: 0, low: 7)))
+        mark.copies = [.init(host: 0, register: Register(head: made), context: PartitionContext())]
+        let name = String(decoding: Support.path.name, as: UTF8.self)
+        let beside = String(
+            decoding: ConflictName(of: Support.path.name, at: version.dot).bytes, as: UTF8.self)
+        func look(_ listed: [String], _ byName: OperationRecord.Outcome) -> Int {
+            listings(listed, &final)
+            final.reads[0].outcome = .listed(
+                listed.map { .init(name: Array($0.utf8), isDirectory: $0 == name) })
+            final.marks.append(mark)
+            final.reads.append(
+                .init(
+                    host: 0, path: Support.path, isListing: false, beside: version.dot,
+                    outcome: byName))
+            #expect(final.shadowed.map(\.path) == [Support.path])
+            return ListingsEqualRecords.check(final).count
+        }
+        let found = OperationRecord.Outcome.read(Support.content(0), version)
+        #expect(look([name, beside], found) == 0)
+        #expect(look([name], found) == 1)
+        #expect(look([name, beside], .notFound) == 1)
+        #expect(look([name, beside], .read(Support.content(0), Support.version(2))) == 1)
+        final.reads = [
+            .init(host: 0, path: Support.path, isListing: false, outcome: .isDirectory)
+        ]
+        #expect(ReplicasConverge.check(final).isEmpty)
+        final.reads[0].outcome = found
+        #expect(ReplicasConverge.check(final).count == 1)
+        final.marks = []
+        #expect(ReplicasConverge.check(final).isEmpty)
+        final.reads[0].outcome = .isDirectory
+        #expect(ReplicasConverge.check(final).count == 1)
+    }
+
     @Test func movesAreCountedAgainstWhatMustMove() {
         var checker = MovedBytesNearOptimal()
         let before = Array(repeating: [0, 1, 2], count: 20)

@@ -19,6 +19,7 @@ struct Checkers {
         LocksAreExclusive.name, NothingResurrects.name, NothingNewIsThrownAway.name,
         ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
+        DirectoriesKeepTheirNames.name,
         MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
         DeadIsKnown.name, LeaversHandOver.name, RolledBackDisksAreNew.name,
     ]

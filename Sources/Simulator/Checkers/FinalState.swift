@@ -49,6 +49,8 @@ struct FinalState {
         let host: Int
         let path: StorePath
         let isListing: Bool
+        /// See `World.FinalRead`.
+        var beside: Dot?
         var outcome: OperationRecord.Outcome
     }
 
@@ -65,6 +67,23 @@ struct FinalState {
     var clockFaults: [ClosedRange<Nanoseconds>] = []
 
     init(time: Nanoseconds) { self.time = time }
+
+    /// Of the directories that there may be (those of `marks`): marked, or with something in them.
+    var directories: Set<StorePath> {
+        let live = files.filter(\.isLive).map(\.path)
+        let marked = marks.filter { $0.head?.value == .mark }.map(\.path)
+        return Set(
+            marks.map(\.path).filter { path in
+                path.isRoot || marked.contains(path)
+                    || (live + marked).contains { $0.isBelow(path) }
+            })
+    }
+
+    /// Live files of which a directory has the name.
+    var shadowed: [File] {
+        let directories = directories
+        return files.filter { $0.isLive && directories.contains($0.path) }
+    }
 }
 
 /// The checks of the end, in order.
@@ -80,6 +99,7 @@ enum FinalChecks {
         violations += ReplicasConverge.check(final)
         violations += ReplicationFactorMet.check(final)
         violations += ListingsEqualRecords.check(final)
+        violations += DirectoriesKeepTheirNames.check(history, options.policy, final.time)
         violations += ConditionalWritesAreExact.check(history, options.policy, final.time)
         violations += LocksAreExclusive.check(
             history, options.policy, final.time, clockFaults: final.clockFaults)

@@ -111,7 +111,7 @@ extension OperationRecord {
     /// Whether it says or does anything to the register at its path.
     fileprivate var isRegisterOperation: Bool {
         switch kind {
-        case .put, .putIfAbsent, .putIfMatches, .delete, .deleteIfMatches:
+        case .put, .putIfAbsent, .putIfMatches, .delete, .deleteBeside, .deleteIfMatches:
             // After several attempts a refusal says nothing of the earlier ones: it may have
             // taken effect.
             true
@@ -120,19 +120,27 @@ extension OperationRecord {
             .unlock,
             .guardedPut, .guardedDelete:
             false
+        // Found by its version, it is the newest; not found, it says nothing of the others.
+        case .getBeside:
+            if case .read = outcome { true } else { false }
         }
     }
 
     /// What may be at the path after the operation took effect on `content`, given its answer;
     /// empty where the answer does not allow it here.
     fileprivate func results(from content: UInt64) -> [UInt64] {
+        if isUncertainRefusal, !isOfContent {
+            return effect(on: content).map { [content, $0] } ?? [content]
+        }
         if outcome == .unknown || outcome == .open || isUncertainRefusal {
             return effect(on: content).map { [$0] } ?? (isUncertainRefusal ? [content] : [])
         }
         switch outcome {
         case .written: return effect(on: content).map { [$0] } ?? []
         case .read(let found, _): return found.value == content ? [content] : []
-        case .notFound: return content == 0 ? [content] : []
+        case .notFound:
+            if case .deleteBeside = kind { return [content] }
+            return content == 0 ? [content] : []
         case .conditionFailed: return effect(on: content) == nil ? [content] : []
         default: return [content]
         }
@@ -142,17 +150,28 @@ extension OperationRecord {
     fileprivate var onlyReads: Bool {
         if isUncertainRefusal { return false }
         switch outcome {
-        case .read, .notFound, .conditionFailed: return true
+        case .read, .notFound, .conditionFailed, .refused, .isDirectory: return true
         default: return !changes
         }
     }
 
     /// Refused, but an earlier attempt may have succeeded.
     private var isUncertainRefusal: Bool {
-        guard attempts > 1 else { return false }
+        guard attempts > 1, changes else { return false }
         switch outcome {
-        case .conditionFailed, .notFound: return true
-        default: return false
+        case .conditionFailed, .notFound, .refused, .isDirectory: return true
+        case .open, .written, .read, .listed, .unknown, .granted, .unlocked, .lockNotFound,
+            .locked:
+            return false
+        }
+    }
+
+    /// Whether a refusal says something of what is at the path: not, where a directory is the reason,
+    /// or that the name is another version's.
+    private var isOfContent: Bool {
+        switch (kind, outcome) {
+        case (.deleteBeside, _), (_, .refused), (_, .isDirectory): false
+        default: true
         }
     }
 
@@ -163,7 +182,7 @@ extension OperationRecord {
         case .putIfAbsent: content == 0 ? self.content.value : nil
         case .putIfMatches(let wanted): content == wanted.value ? self.content.value : nil
         // Of two that saw the same file go, both may say that they removed it.
-        case .delete: 0
+        case .delete, .deleteBeside: 0
         case .deleteIfMatches(let wanted): content == wanted.value ? 0 : nil
         default: content
         }

@@ -2,7 +2,8 @@ import Model
 import Replication
 
 /// After quiet a listing names what is there and nothing else: files by their records, directories
-/// where they are marked or something is in them.
+/// where they are marked or something is in them. A file whose name a directory has is listed, and
+/// found, by the name beside it on every node.
 enum ListingsEqualRecords {
     static let name = "ListingsEqualRecords"
 
@@ -32,7 +33,18 @@ enum ListingsEqualRecords {
                     "\(HostName.text(read.host)) lists \(read.path) as \(text(found)); there is"
                         + " \(text(names))"))
         }
-        return violations
+        return violations + besideDirectories(final)
+    }
+
+    private static func besideDirectories(_ final: FinalState) -> [Violation] {
+        final.reads.compactMap { read in
+            guard let dot = read.beside else { return nil }
+            if case .read(_, let version) = read.outcome, version.dot == dot { return nil }
+            return Violation(
+                name, at: final.time,
+                "\(HostName.text(read.host)) does not find \(read.path) beside the directory, as"
+                    + " \(dot.shortText)")
+        }
     }
 
     /// By directory, in the order of `marks`: its names in order, or nil where it does not exist.
@@ -41,11 +53,8 @@ enum ListingsEqualRecords {
     ) -> [[OperationRecord.ListedName]?] {
         let directories = final.marks.map(\.path)
         let live = final.files.filter(\.isLive)
-        let exists = final.marks.map { mark in
-            mark.path.isRoot || mark.head?.value == .mark
-                || live.contains { $0.path.isBelow(mark.path) }
-                || final.marks.contains { $0.head?.value == .mark && $0.path.isBelow(mark.path) }
-        }
+        let existing = final.directories
+        let exists = directories.map { existing.contains($0) }
         return directories.indices.map { index in
             guard exists[index] else { return nil }
             let directory = directories[index]
@@ -56,11 +65,8 @@ enum ListingsEqualRecords {
             }
             for file in live where file.path.parent == directory {
                 var name = Array(file.path.name)
-                let isShadowed = directories.indices.contains {
-                    exists[$0] && directories[$0] == file.path
-                }
-                if isShadowed, let version = file.head?.version {
-                    name += Array(".conflict-\(version.name)".utf8)
+                if existing.contains(file.path), let dot = file.head?.dot {
+                    name = ConflictName(of: name, at: dot).bytes
                 }
                 names.append(.init(name: name, isDirectory: false))
             }

@@ -13,7 +13,7 @@ enum NothingResurrects {
             let deletion = records.first { record in
                 guard record.path == file.path, let version = record.written else { return false }
                 switch record.kind {
-                case .delete, .deleteIfMatches, .guardedDelete:
+                case .delete, .deleteBeside, .deleteIfMatches, .guardedDelete:
                     return version.dot != head.dot && version.context.contains(head.dot)
                 default: return false
                 }

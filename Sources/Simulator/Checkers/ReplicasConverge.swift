@@ -27,13 +27,28 @@ enum ReplicasConverge {
                         + " \(HostName.text(first.host)) and"
                         + " \(others.map { HostName.text($0.host) })"))
         }
-        for file in final.files { violations += answers(file, final) }
+        let directories = final.directories
+        for file in final.files {
+            violations += answers(file, isDirectory: directories.contains(file.path), final)
+        }
         return violations
     }
 
-    private static func answers(_ file: FinalState.File, _ final: FinalState) -> [Violation] {
+    private static func answers(
+        _ file: FinalState.File, isDirectory: Bool, _ final: FinalState
+    ) -> [Violation] {
         let expected = file.head.flatMap { $0.value.isDeleted ? nil : $0.dot }
-        for read in final.reads where !read.isListing && read.path == file.path {
+        for read in final.reads
+        where !read.isListing && read.beside == nil && read.path == file.path {
+            // The directory has the name.
+            if isDirectory {
+                if read.outcome == .isDirectory { continue }
+                return [
+                    Violation(
+                        name, at: final.time,
+                        "\(HostName.text(read.host)) takes \(file.path) for no directory")
+                ]
+            }
             let found: Dot?
             switch read.outcome {
             case .read(_, let version): found = version.dot

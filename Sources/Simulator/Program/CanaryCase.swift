@@ -45,6 +45,11 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "callsAllExact", ConditionalWritesAreExact.name, .partitions, .available,
             seconds: 180),
+        CanaryCase(
+            "hidesShadowedFiles", ListingsEqualRecords.name, .partitions, .available,
+            seconds: 180),
+        CanaryCase(
+            "skipsPathChecks", DirectoriesKeepTheirNames.name, [], .majority, seconds: 120),
         // With versions kept for long, those that are kept tell what was superseded, too.
         CanaryCase(
             "ignoresContexts", NothingResurrects.name, [.kills, .partitions], .available,

@@ -61,10 +61,10 @@ package struct Statistics: Sendable {
 extension OperationRecord {
     fileprivate var latencyKind: String {
         switch kind {
-        case .get, .getLocal: "get"
+        case .get, .getBeside, .getLocal: "get"
         case .list: "list"
         case .put: "put"
-        case .delete: "delete"
+        case .delete, .deleteBeside: "delete"
         case .putIfAbsent, .putIfMatches, .deleteIfMatches: "conditional"
         case .makeDirectory, .removeDirectory: "directory"
         case .move: "move"
@@ -88,6 +88,7 @@ extension OperationRecord.Outcome {
         case .unlocked: "unlocked"
         case .lockNotFound: "no such lock"
         case .locked: "locked"
+        case .isDirectory: "is a directory"
         case .unknown: "unknown"
         }
     }

@@ -9,6 +9,9 @@ struct OperationRecord: Sendable {
         case delete
         case deleteIfMatches(ContentNumber)
         case get
+        /// Of the file whose own name a directory has, by the name that a listing told.
+        case getBeside(Dot)
+        case deleteBeside(Dot)
         /// From the node's own disk, unchecked.
         case getLocal
         case list
@@ -38,6 +41,8 @@ struct OperationRecord: Sendable {
         case lockNotFound
         /// By a lock that is in the way.
         case locked
+        /// A directory is at the path.
+        case isDirectory
         /// Nobody knows whether it took effect, or will.
         case unknown
     }
@@ -74,7 +79,7 @@ struct OperationRecord: Sendable {
     var hadNoEffect: Bool {
         guard changes else { return true }
         switch outcome {
-        case .notFound, .conditionFailed, .refused, .locked, .lockNotFound:
+        case .notFound, .conditionFailed, .refused, .isDirectory, .locked, .lockNotFound:
             return attempts == 1 && answered - invoked < Self.forwardedAgainAfter
         case .read, .listed: return true
         case .open, .unknown, .written, .granted, .unlocked: return false
@@ -86,7 +91,7 @@ struct OperationRecord: Sendable {
 
     var changes: Bool {
         switch kind {
-        case .get, .getLocal, .list: false
+        case .get, .getBeside, .getLocal, .list: false
         default: true
         }
     }
@@ -102,7 +107,7 @@ struct OperationRecord: Sendable {
     /// Whether it takes content away from its path.
     var isRemoval: Bool {
         switch kind {
-        case .delete, .deleteIfMatches, .move, .guardedDelete: true
+        case .delete, .deleteBeside, .deleteIfMatches, .move, .guardedDelete: true
         default: false
         }
     }
@@ -132,6 +137,8 @@ extension OperationRecord: CustomStringConvertible {
         case .delete: "delete"
         case .deleteIfMatches(let content): "delete-if-matches(\(content))"
         case .get: "get"
+        case .getBeside(let dot): "get-beside(\(dot.shortText))"
+        case .deleteBeside(let dot): "delete-beside(\(dot.shortText))"
         case .getLocal: "get-local"
         case .list: "list"
         case .makeDirectory: "make-directory"
@@ -169,6 +176,7 @@ extension OperationRecord: CustomStringConvertible {
         case .unlocked(let exact): "unlocked\(exact ? "" : ", reachable only")"
         case .lockNotFound: "no such lock"
         case .locked: "locked"
+        case .isDirectory: "is a directory"
         case .unknown: "unknown"
         }
     }

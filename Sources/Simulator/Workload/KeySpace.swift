@@ -3,14 +3,21 @@ import Model
 /// The few paths that clients contend for, in directories whose partitions differ.
 enum KeySpace {
     /// Written, read, deleted and compared-and-set.
-    static let plain = paths(
+    static let contended = paths(
         ["/a", "/b", "/a/sub", "/c/deep/er"].flatMap { directory in
             (0..<4).map { "\(directory)/f\($0)" }
         } + ["/top", "/x", "/x/f0"])
+    /// Files and, by what is in them or by their mark, directories of the same names: each kind comes
+    /// where the other has just gone, and now and then both at one time.
+    static let shared = paths(["/s0", "/s0/f", "/s1"])
+    /// Those whose history is that of one register.
+    static let plain = contended + shared
     /// Also moved from one to the other: their history is no chain of one register.
     static let moved = paths(["/m/m0", "/m/m1", "/m/m2", "/n/m0", "/n/m1", "/a/m0"])
     /// Made and removed by clients.
     static let marked = paths(["/a", "/c", "/e0", "/e1", "/a/e", "/e0/deep"])
+    /// Of those names, marked as well.
+    static let sharedMarks = paths(["/s1"])
 
     /// Locked, and written by guarded writes alone.
     static let locked = paths(["/k/d/a", "/k/b", "/l/a", "/l/b"])
@@ -18,13 +25,12 @@ enum KeySpace {
     static let lockedDirectory = paths(["/k"])[0]
 
     static let files = plain + moved + locked
-    static let plainCount = plain.count
 
     /// Every directory that may exist beside those of locked files, the root first.
     static let directories: [StorePath] = {
         var all: Set<StorePath> = [.root]
-        for path in marked { all.insert(path) }
-        for path in plain + moved + marked {
+        for path in marked + sharedMarks { all.insert(path) }
+        for path in plain + moved + marked + sharedMarks {
             var parent = path.parent
             while let directory = parent {
                 all.insert(directory)

@@ -31,9 +31,10 @@ struct Workload {
     ///   - time: since clients began.
     ///   - held: the lock that it has, as far as it knows.
     ///   - seen: what the client saw at a path last.
+    ///   - beside: a file that the client found listed beside a directory of its name.
     func operation(
         client: Int, index: Int, at time: Nanoseconds, held: HeldLock? = nil,
-        seen: (StorePath) -> ContentNumber?
+        seen: (StorePath) -> ContentNumber?, beside: Client.Beside? = nil
     ) -> Choice {
         var generator = SplitMix64(
             seed: options.seed, purpose: 0x6F70_0000_0000 &+ UInt64(client), number: UInt64(index))
@@ -50,8 +51,8 @@ struct Workload {
         // Half of all goes to three files: contention finds more than breadth.
         let plain =
             generator.chance(perMille: 500)
-            ? KeySpace.plain[generator.draw(below: 3) * 4]
-            : KeySpace.plain[generator.draw(below: KeySpace.plainCount)]
+            ? KeySpace.contended[generator.draw(below: 3) * 4]
+            : KeySpace.contended[generator.draw(below: KeySpace.contended.count)]
         let moved = KeySpace.moved[generator.draw(below: KeySpace.moved.count)]
         let file = generator.chance(perMille: 800) ? plain : moved
         let marked = KeySpace.marked[generator.draw(below: KeySpace.marked.count)]
@@ -86,8 +87,31 @@ struct Workload {
             let others = KeySpace.moved.filter { $0 != moved }
             kind = .move(to: others[generator.draw(below: others.count)])
         }
+        if generator.chance(perMille: 200) { (kind, path) = shared(&generator) }
+        if let beside, kind == .get {
+            path = beside.path
+            kind =
+                generator.chance(perMille: 400) ? .deleteBeside(beside.dot) : .getBeside(beside.dot)
+        }
         if time > writingEnd, kind != .list { kind = .get }
         return Choice(kind: kind, path: path, thinkTime: think + .milliseconds(1))
+    }
+
+    /// On names that are now a file's and now a directory's: as much goes as comes, so that they are
+    /// free for either again and again.
+    private func shared(
+        _ generator: inout SplitMix64
+    ) -> (OperationRecord.Kind, StorePath) {
+        let file = KeySpace.shared[generator.draw(below: KeySpace.shared.count)]
+        let mark = KeySpace.sharedMarks[generator.draw(below: KeySpace.sharedMarks.count)]
+        return switch generator.draw(below: 100) {
+        case 0..<30: (.put, file)
+        case 30..<60: (.delete, file)
+        case 60..<68: (.makeDirectory, mark)
+        case 68..<76: (.removeDirectory, mark)
+        case 76..<84: (.get, file)
+        default: (.list, .root)
+        }
     }
 
     /// How a node is asked for it.
@@ -105,6 +129,9 @@ struct Workload {
         case .deleteIfMatches(let other):
             return .delete(record.path, .matches([other.digest]), record.operation)
         case .get: return .get(record.path, .checked)
+        case .getBeside(let dot): return .get(record.path.beside(dot), .checked)
+        case .deleteBeside(let dot):
+            return .delete(record.path.beside(dot), .none, record.operation)
         case .getLocal: return .get(record.path, .local)
         case .list: return .list(record.path, after: nil, limit: 1000)
         case .makeDirectory: return .makeDirectory(record.path, record.operation)
@@ -132,6 +159,7 @@ struct Workload {
         case .directoryNotEmpty, .notADirectory, .lockGranted, .unlocked, .locks, .locked,
             .lockNotFound, .tooManyLocks, .lockSet, .lockDecision:
             .refused
+        case .isDirectory: .isDirectory
         case .unavailable: .unknown
         case .done, .refused: .refused
         }
@@ -157,7 +185,23 @@ struct Client {
     var held: HeldLock?
     /// By path, what was seen there last.
     var seen: [StorePath: ContentNumber] = [:]
+    /// What it found last.
+    var beside: Beside?
+
+    struct Beside: Equatable {
+        var path: StorePath
+        var dot: Dot
+    }
 
     static let timeout: Nanoseconds = .seconds(20)
     static let attemptsMax = 4
+}
+
+extension StorePath {
+    /// Where the file of this path is listed when a directory has its name.
+    func beside(_ dot: Dot) -> StorePath {
+        guard let parent, let path = try? parent.appending(ConflictName(of: name, at: dot).bytes)
+        else { preconditionFailure("no file's path: \(self)") }
+        return path
+    }
 }

@@ -36,8 +36,8 @@ extension World {
         let seen = clients[client].seen
         if let held = clients[client].held, held.until <= now { clients[client].held = nil }
         let choice = workload.operation(
-            client: client, index: index, at: now - runningSince, held: clients[client].held
-        ) { seen[$0] }
+            client: client, index: index, at: now - runningSince, held: clients[client].held,
+            seen: { seen[$0] }, beside: clients[client].beside)
         if choice.dies { clients[client].held = nil }
         clients[client].thinkTime = choice.thinkTime
         clients[client].nextIndex += 1
@@ -121,12 +121,23 @@ extension World {
         _ outcome: OperationRecord.Outcome, _ client: Int, _ number: Int
     ) {
         let path = history[number].path
+        switch history[number].kind {
+        case .getBeside, .deleteBeside:
+            clients[client].beside = nil
+            return
+        default: break
+        }
         switch outcome {
         case .read(let content, _): clients[client].seen[path] = content
         case .notFound, .conditionFailed: clients[client].seen[path] = nil
+        case .listed(let names):
+            let found = names.lazy.compactMap { ConflictName(parsing: $0.name) }.first
+            clients[client].beside = found.flatMap { name in
+                (try? path.appending(name.prefix)).map { .init(path: $0, dot: name.dot) }
+            }
         case .written:
             clients[client].seen[path] = history[number].isPut ? history[number].content : nil
-        case .open, .listed, .refused, .unknown, .granted, .unlocked, .lockNotFound, .locked:
+        case .open, .refused, .isDirectory, .unknown, .granted, .unlocked, .lockNotFound, .locked:
             break
         }
     }
@@ -221,6 +232,7 @@ extension OperationRecord.Outcome {
         case .unlocked: 9
         case .lockNotFound: 10
         case .locked: 11
+        case .isDirectory: 12
         }
     }
 }

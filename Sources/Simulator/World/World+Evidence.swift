@@ -150,6 +150,11 @@ extension World {
             for path in KeySpace.allDirectories {
                 wanted.append(FinalRead(host: host, path: path, isListing: true))
             }
+            for file in final.shadowed {
+                guard let dot = file.head?.dot else { continue }
+                wanted.append(
+                    FinalRead(host: host, path: file.path, isListing: false, beside: dot))
+            }
         }
         finalReads = wanted
         openFinalReads = wanted.count
@@ -158,14 +163,15 @@ extension World {
             let read = wanted[number]
             let request: ClientRequest =
                 read.isListing
-                ? .list(read.path, after: nil, limit: 1000) : .get(read.path, .checked)
+                ? .list(read.path, after: nil, limit: 1000)
+                : .get(read.beside.map { read.path.beside($0) } ?? read.path, .checked)
             _ = ask(read.host, request, .finalRead(number))
         }
     }
 
     /// The reads at the end are part of the history as well.
     mutating func recordFinalReads() {
-        for (index, read) in finalReads.enumerated() where !read.isListing {
+        for (index, read) in finalReads.enumerated() where !read.isListing && read.beside == nil {
             guard let answer = read.answer else { continue }
             var record = OperationRecord(
                 client: -1, index: index, kind: .get, path: read.path, invoked: finalReadsSince)
@@ -186,7 +192,7 @@ extension World {
             final.reads.append(
                 FinalState.Read(
                     host: read.host, path: read.path, isListing: read.isListing,
-                    outcome: read.answer.map(Workload.outcome) ?? .unknown))
+                    beside: read.beside, outcome: read.answer.map(Workload.outcome) ?? .unknown))
         }
         for violation in FinalChecks.all(options, history, final, statistics) {
             report(violation)

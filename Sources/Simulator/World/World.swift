@@ -157,6 +157,8 @@ struct World {
         let host: Int
         let path: StorePath
         let isListing: Bool
+        /// The version by whose name a file is read that is beside a directory.
+        var beside: Dot?
         var answer: ClientAnswer?
     }
 

@@ -1,0 +1,91 @@
+import Model
+import Replication
+import Testing
+
+@testable import Cluster
+
+@Suite struct PathCheckTests {
+    private let operation = OperationID(bits: Bits128(high: 1, low: 1))
+
+    private func path(_ text: String) -> StorePath {
+        guard let path = try? StorePath(validating: Array(text.utf8)) else {
+            preconditionFailure("no path: \(text)")
+        }
+        return path
+    }
+
+    private var digest: Digest {
+        guard let digest = Digest(bytes: [UInt8](repeating: 1, count: 32)) else {
+            preconditionFailure("32 bytes")
+        }
+        return digest
+    }
+
+    private func put(_ text: String, isRepeat: Bool = false) -> PathCheck {
+        let content = FileContent(
+            byteCount: 1, digest: digest, contentType: "", modified: nil,
+            object: ObjectID(bits: Bits128(high: 0, low: 1)))
+        return PathCheck(before: .put(path(text), content, .none, operation), isRepeat: isRepeat)
+    }
+
+    /// Answers until something is decided; what is in `directories` and `files` is there.
+    private func run(
+        _ check: PathCheck, directories: [String] = [], files: [String] = [],
+        isApplied: Bool = false
+    ) -> (step: PathCheck.Step, asked: Int) {
+        var check = check
+        var asked = 0
+        while case .ask(let question) = check.step {
+            asked += 1
+            switch question {
+            case .directory(let path): check.answered(directories.contains(path.text))
+            case .file(let path): check.answered(files.contains(path.text))
+            case .isApplied: check.answered(isApplied)
+            }
+        }
+        return (check.step, asked)
+    }
+
+    @Test func aFileComesNotWhereADirectoryIs() {
+        #expect(run(put("/a/b"), directories: ["/a", "/a/b"]).step == .refused(.isDirectory))
+        #expect(run(put("/a/b"), directories: ["/a"]).step == .passed)
+        #expect(run(put("/a")).step == .passed)
+    }
+
+    @Test func nothingComesBelowAFile() {
+        #expect(run(put("/a/b/c/d"), files: ["/a"]).step == .refused(.notADirectory))
+        #expect(run(put("/a/b"), files: ["/a"]).step == .refused(.notADirectory))
+        let directory = PathCheck(
+            before: .makeDirectory(path("/a/b"), operation), isRepeat: false)
+        #expect(run(directory, files: ["/a"]).step == .refused(.notADirectory))
+        #expect(run(directory, files: ["/a/b"]).step == .refused(.notADirectory))
+        #expect(run(directory, directories: ["/a"]).step == .passed)
+    }
+
+    /// Where a directory has the name of a file, what is below it is below the directory.
+    @Test func aDirectoryThatIsThereIsAskedNoFurther() {
+        let (step, asked) = run(
+            put("/a/b/c/d"), directories: ["/a", "/a/b", "/a/b/c"], files: ["/a"])
+        #expect(step == .passed)
+        #expect(asked == 2)
+        let again = PathCheck(before: .makeDirectory(path("/a"), operation), isRepeat: false)
+        #expect(run(again, directories: ["/a"], files: ["/a"]).step == .passed)
+    }
+
+    @Test func aDeletionOfADirectorysNameIsRefusedUnlessItNamesTheVersion() {
+        let deletion = PathCheck(before: .delete(path("/a"), .none, operation), isRepeat: false)
+        #expect(run(deletion, directories: ["/a"]).step == .refused(.isDirectory))
+        #expect(run(deletion, files: ["/a"]).step == .passed)
+        let dot = Dot(disk: DiskID(bits: Bits128(high: 1, low: 1)), sequence: 1)
+        let exact = PathCheck(
+            before: .delete(path("/a"), .version(dot), operation), isRepeat: false)
+        #expect(exact.step == .passed)
+    }
+
+    @Test func whatWasAppliedIsAnsweredAsTheFirstTime() {
+        let repeated = put("/a", isRepeat: true)
+        #expect(run(repeated, directories: ["/a"], isApplied: true).step == .passed)
+        #expect(run(repeated, directories: ["/a"]).step == .refused(.isDirectory))
+        #expect(run(put("/a"), directories: ["/a"], isApplied: true).step == .refused(.isDirectory))
+    }
+}
