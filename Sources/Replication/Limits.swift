@@ -48,6 +48,11 @@ package enum ReplicationLimits {
     /// million comes round in three hours, which is little beside days of keeping.
     package static let agedWalkMax = 1024
 
+    /// A disk that hands a partition back has told the holders of what it accepted this long ago:
+    /// above the age of a word that counts (5 s) and the time of an exchange (some questions, each
+    /// of which waits 3 s at most).
+    package static let handedBackAfter = Duration.seconds(30)
+
     /// What was prepared this long ago, or accepted under a ballot, is settled by whoever finds it:
     /// some round trips of a slow network.
     package static let settleAfter = Duration.seconds(2)

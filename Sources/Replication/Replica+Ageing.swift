@@ -79,12 +79,20 @@ extension Replica {
     }
 
     static func forget(
-        _ partition: Partition, ifSum sum: Fingerprint, _ tables: inout some ReplicaTables
+        _ partition: Partition, ifSum sum: Fingerprint, _ tables: inout some ReplicaTables,
+        _ now: Duration
     ) -> ReplicaReply {
         let state = tables.state(of: partition)
         let (registers, _) = tables.contents(of: partition)
+        // No sum tells of ballots: what was accepted after the holders' words began was handed to
+        // nobody, and may be what a majority counted on.
+        let old = Set(tables.unsettled(before: now - ReplicationLimits.handedBackAfter))
+        let young = Set(tables.unsettled(before: .seconds(Int64.max))).subtracting(old)
         guard state.sum == sum,
             registers.allSatisfy(\.register.prepared.isEmpty),
+            !registers.contains(where: {
+                $0.register.ballot?.accepted != nil && young.contains($0.key)
+            }),
             // Who has the registers now took them for listed.
             !tables.outbox(limit: .max).contains(where: { Partition(of: $0.path) == partition })
         else { return .stale }

@@ -84,7 +84,7 @@ package enum Replica {
             return dropTombstone(
                 key, dot, &tables, now, &outcome)
         case .dropEntry(let key, let entry): return dropEntry(key, entry, &tables)
-        case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables)
+        case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables, now)
         case .partitions: return partitions(tables)
         case .aged(let bounds, let after, let limit):
             return aged(bounds, after: after, limit: limit, tables)

@@ -260,6 +260,26 @@ import Testing
         return false
     }
 
+    /// The holders' words for a partition go by its sum, which tells nothing of ballots: what was
+    /// accepted since was handed to nobody.
+    @Test mutating func aPartitionIsNotForgottenWithWhatWasAcceptedAMomentAgo() {
+        _ = run(.commit(key, version(dot(1, 1), time: 10), listed: true), on: &a)
+        let sum = a.state(of: key.partition).sum
+        let later = version(dot(2, 1), time: 20, after: [dot(1, 1)])
+        guard case .accepted = a.execute(.accept(key, low, later), at: .seconds(100)).reply else {
+            Issue.record("not accepted")
+            return
+        }
+        #expect(a.state(of: key.partition).sum == sum)
+        let forget = ReplicaRequest.forget(key.partition, ifSum: sum)
+        #expect(isStale(a.execute(forget, at: .seconds(105)).reply))
+        #expect(a.register(key)?.ballot?.accepted?.version == later)
+        // By then it came along to all holders.
+        let handedBack = Duration.seconds(100) + ReplicationLimits.handedBackAfter
+        #expect(!isStale(a.execute(forget, at: handedBack).reply))
+        #expect(a.register(key) == nil)
+    }
+
     /// What came since the condition was judged would be named by the new version's context, through
     /// the disk's own sequence alone.
     @Test mutating func aVersionIsNotMintedOverWhatItsConditionWasNotJudgedBy() {

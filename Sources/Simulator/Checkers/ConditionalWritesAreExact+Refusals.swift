@@ -73,7 +73,9 @@ extension OperationRecord.Outcome {
         case .written(_, _, let exact), .conditionFailed(let exact),
             .granted(_, _, let exact), .unlocked(let exact):
             exact
-        case .open, .read, .notFound, .listed, .refused, .isDirectory, .unknown, .locked, .lockNotFound: nil
+        case .open, .read, .notFound, .listed, .refused, .isDirectory, .unknown, .locked,
+            .lockNotFound:
+            nil
         }
     }
 }
