@@ -74,8 +74,23 @@ extension Replica {
         let entries = tables.entries(
             in: directory, after: after, limit: limit + 1, withGone: withGone)
         return .listing(
-            Array(entries.prefix(limit)), existence: existence(of: directory, tables),
+            Array(entries.prefix(limit)), existence: shownExistence(of: directory, tables),
             more: entries.count > limit)
+    }
+
+    /// As readers are told: with a mark that is merely prepared here, since it may have been
+    /// acknowledged.
+    static func shownExistence(
+        of directory: StorePath, _ tables: some ReplicaTables
+    ) -> Existence {
+        var existence = existence(of: directory, tables)
+        if let newest = tables.register(.mark(directory))?.newest {
+            existence.isMarked = newest.value == .mark
+            existence.markRank = newest.rank
+            existence.exists =
+                existence.isMarked || tables.directoryState(directory).liveCount > 0
+        }
+        return existence
     }
 
     static func audit(_ partition: Partition, _ tables: some ReplicaTables) -> ReplicaReply {

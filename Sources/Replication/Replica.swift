@@ -43,7 +43,7 @@ package enum Replica {
         case .read(let key):
             return .register(
                 tables.register(key) ?? Register(), tables.state(of: key.partition).context,
-                isDirectory: key.kind == .file && existence(of: key.path, tables).exists)
+                isDirectory: key.kind == .file && shownExistence(of: key.path, tables).exists)
         case .merge(let partition, let registers, let entries, let theirs, let origin):
             return merge(
                 partition, registers, entries, theirs: theirs, origin, &tables, &outcome)

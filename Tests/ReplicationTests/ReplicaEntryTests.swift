@@ -201,4 +201,35 @@ import Testing
         }
         return result
     }
+
+    /// Its commit may still be under way where it has been acknowledged.
+    @Test func readersAreToldOfADirectoryWhoseMarkIsMerelyPrepared() {
+        var tables = MemoryTables(disk: disk(0))
+        let mark = RegisterKey.mark(path("/a"))
+        let version = RegisterVersion(
+            version: Version(
+                dot: dot(1, 1), time: HybridTime(value: 5),
+                context: CausalContext(entries: [dot(1, 1)])),
+            value: .mark, operation: operation(1))
+        _ = tables.execute(.prepare(mark, version), at: .zero)
+        let reply = tables.execute(
+            .list(path("/a"), after: nil, limit: 10, withGone: false), at: .zero
+        ).reply
+        guard case .listing(_, let shown, _) = reply else {
+            Issue.record("no listing: \(reply)")
+            return
+        }
+        #expect(shown.exists && shown.isMarked && shown.markRank == version.rank)
+        guard
+            case .register(_, _, let isDirectory) = tables.execute(
+                .read(.file(path("/a"))), at: .zero
+            ).reply
+        else {
+            Issue.record("no register")
+            return
+        }
+        #expect(isDirectory)
+        // Its parent does not list it before it is committed.
+        #expect(tables.outbox(limit: 10).isEmpty)
+    }
 }
