@@ -50,4 +50,6 @@ package struct Canaries: OptionSet, Sendable {
     package static let hidesShadowedFiles = Canaries(rawValue: 1 << 21)
     /// Nobody looks whether a directory is where a file comes, or a file above it.
     package static let skipsPathChecks = Canaries(rawValue: 1 << 22)
+    /// A copy that failed its check counts as a good one.
+    package static let missesDamage = Canaries(rawValue: 1 << 15)
 }

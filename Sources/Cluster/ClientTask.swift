@@ -63,6 +63,16 @@ struct ClientTask: Sendable {
     var mayBeDirectory = false
     var lastFailure = UnavailableReason.timedOut
 
+    /// Whether a read of the file itself is part of it: for the client, or for the copy that a move
+    /// makes.
+    var needsContent: Bool {
+        if case .own = origin { return false }
+        return switch request {
+        case .get, .move: true
+        default: false
+        }
+    }
+
     /// A forwarded request is not forwarded again: two nodes that each think the other is the
     /// right one would play ball with it.
     var mayForward: Bool {

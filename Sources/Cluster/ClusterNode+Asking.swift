@@ -94,6 +94,7 @@ extension ClusterNode {
             replyPartitions(answer, to: node, request, &turn)
         case .comparison(let node): resumeComparison(node, answer, &turn)
         case .audit(let audit): resumeAudit(audit, answer, &turn)
+        case .damage(let key): resumeDamage(key, answer, &turn)
         case .tombstone(let key, let dot):
             resumeTombstone(key, dot, answer, by: target, &turn)
         case .advance(let node): resumeAdvance(node, answer, &turn)

@@ -57,7 +57,9 @@ extension ClusterNode {
         exchange.round += 1
         exchanges[id] = exchange
         let partition = exchange.partition
-        both(id, .items(partition), .items(partition), &turn)
+        // Here a copy may be dropped on the word of the other disk: it looks at its own first.
+        let isChecked = exchange.purpose == .handBack
+        both(id, .items(partition), .items(partition, checked: isChecked), &turn)
     }
 
     private mutating func both(

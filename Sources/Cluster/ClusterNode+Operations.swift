@@ -124,7 +124,8 @@ extension ClusterNode {
         let own = configuration.node
         tasks[task]?.readKey = key
         let coordinator = ReadOperation(
-            key, targets: targets, policy: policy, time: time(turn),
+            key, targets: targets, policy: policy,
+            needsContent: !looking && tasks[task]?.needsContent == true, time: time(turn),
             isReachable: { $0 == own || membership.isAlive($0) }, into: &directives)
         add(.read(coordinator), for: task, looking: looking, directives, &turn)
     }

@@ -29,6 +29,7 @@ extension ClusterNode {
                 + (upkeep.auditDue.isEmpty
                     ? ClusterLimits.auditInterval : ClusterLimits.auditDueInterval)
         }
+        scrubTick(&turn)
         if now >= upkeep.nextAge {
             upkeep.nextAge = now + ClusterLimits.ageInterval
             lookForAged(&turn)
@@ -56,6 +57,9 @@ extension ClusterNode {
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
         case (.audit, .replica(.audit(let files, let directories, let entries))):
             audit(files, directories, entries, &turn)
+        case (.scrub, .replica(.scrubbed(let next, let damaged))):
+            scrubbed(until: next, damaged, &turn)
+        case (.quarantined(let versions), .replica(.done)): quarantined(versions, &turn)
         case (.aged, .replica(.aged(let registers, let next))):
             // In turn: those that wait for a holder that is away hold up no others.
             upkeep.agedAfter = next

@@ -170,6 +170,7 @@ package struct ClusterNode: Sendable {
             sums.apply(outcome.changes)
             if outcome.hasOutbox { upkeep.hasOutbox = true }
             if outcome.isUnsettled { upkeep.isUnsettled = true }
+            noteDamage(outcome, &turn)
             if outcome.isAuditDue {
                 for change in outcome.changes { upkeep.auditDue.insert(change.partition) }
             }
@@ -281,6 +282,7 @@ package struct ClusterNode: Sendable {
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
             ("unpulled", takeOver.sources.values.count { $0 != .pulled }),
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
+            ("damaged", upkeep.damageChecks.count),
             ("audits", upkeep.auditDue.count + upkeep.wrongEntries.count),
         ]
     }

@@ -113,6 +113,15 @@ package enum ClusterLimits {
     /// round in nine hours, and asks some hundred questions a second while it does.
     package static let auditInterval = Duration.milliseconds(500)
 
+    /// Between two steps of the scrub, and registers in one: a disk with 100,000 of them is checked
+    /// in two hours.
+    package static let scrubInterval = Duration.seconds(1)
+    package static let scrubCountMax = 16
+
+    /// Damaged registers whose other holders are being asked at a time: others wait for the next
+    /// walk of the scrub.
+    package static let damageChecksMax = 64
+
     /// Between two audits of partitions into which something came from other disks.
     package static let auditDueInterval = Duration.milliseconds(100)
 

@@ -22,4 +22,11 @@ package enum NodeNotice: Hashable, Sendable {
     case diskRolledBack(DiskID)
     /// All members asked to leave: this one stays.
     case stays
+    /// A copy here failed its check and is in quarantine; it is copied again from another disk.
+    case damaged(StorePath)
+    /// The same has good copies here again.
+    case repaired(StorePath)
+    /// No disk has a good copy of a version of which there is a record: it cannot be repaired as
+    /// long as none comes back.
+    case noGoodCopy(StorePath)
 }

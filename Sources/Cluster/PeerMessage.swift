@@ -173,6 +173,8 @@ extension ReplicaRequest {
         case .forget: "forget"
         case .partitions: "partitions"
         case .aged: "aged"
+        case .scrub: "scrub"
+        case .quarantine: "quarantine"
         }
     }
 
@@ -197,7 +199,7 @@ extension ReplicaRequest {
             true
         case .guarded(let request, _): request.isForPeers
         case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,
-            .aged, .audit:
+            .aged, .audit, .scrub, .quarantine:
             false
         }
     }
@@ -228,6 +230,8 @@ extension ReplicaReply {
         case .partitions: "partitions-are"
         case .aged: "aged-are"
         case .audit: "audit-is"
+        case .damaged: "damaged"
+        case .scrubbed: "scrubbed"
         case .done: "done"
         case .stale: "stale"
         }

@@ -24,6 +24,8 @@ enum Waiting: Sendable {
     case reconciled(NodeID, request: UInt64)
     case upkeep(UpkeepStep)
     case audit(Audit)
+    /// Another disk is asked for what is damaged here.
+    case damage(RegisterKey)
     /// A holder is asked whether it has a tombstone.
     case tombstone(RegisterKey, Dot)
     /// A peer waits for what the own disk answers.

@@ -24,7 +24,7 @@ extension ReplicaRequest {
                 + entries.map { "\($0.key.text) \($0.entry.text)" }
             detail = "\(partition.number) \(origin) \(items.joined(separator: "; "))"
         case .joinContext(let partition, _, _), .fetch(let partition, _, _),
-            .items(let partition), .forget(let partition, _), .audit(let partition):
+            .items(let partition, _), .forget(let partition, _), .audit(let partition):
             detail = "\(partition.number)"
         case .promise(let key, let ballot): detail = "\(key.text) ballot \(ballot.text)"
         case .accept(let key, let ballot, let version),
@@ -39,7 +39,9 @@ extension ReplicaRequest {
         case .outboxDone(let rows):
             detail = rows.map { "\($0.path)" }.joined(separator: " ")
         case .addOutbox(let row): detail = "\(row.path)"
-        case .settle, .outbox, .partitions, .aged: return kind
+        case .quarantine(let key, let dots):
+            detail = "\(key.text) \(dots.map(\.text).joined(separator: " "))"
+        case .settle, .outbox, .partitions, .aged, .scrub: return kind
         }
         return "\(kind) \(detail)"
     }
@@ -134,6 +136,7 @@ extension Register {
         var words: [String] = []
         if let head { words.append("head \(head.text)") }
         words += prepared.map { "prepared \($0.text)" }
+        words += damaged.map { "without content \($0.text)" }
         words += kept.map { "kept \($0.version.text)\($0.isConflict ? " conflict" : "")" }
         if let ballot {
             words.append("promised \(ballot.promised.text)")

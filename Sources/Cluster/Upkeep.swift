@@ -21,6 +21,9 @@ enum UpkeepStep: Sendable {
     case skipped
     /// The disk's epoch is durable.
     case epoch(UInt64)
+    case scrub
+    /// What failed its check is in quarantine.
+    case quarantined(DamagedVersions)
 }
 
 /// What the node's background work has to remember.
@@ -43,6 +46,10 @@ struct Upkeep: Sendable {
     var nextAge = Duration.zero
     var agedAfter: Partition?
     var nextAudit = Duration.zero
+    var nextScrub = Duration.zero
+    /// The register that was scrubbed last; nil at the beginning of a walk.
+    var scrubbed: RegisterKey?
+    var damageChecks: [RegisterKey: DamageCheck] = [:]
     var nextClockSave = Duration.zero
     var savedClock = HybridTime.zero
     /// Entries that an audit found wrong, and when first.

@@ -2,13 +2,21 @@ import Model
 
 // What the promises of the holders amount to, and what is proposed to them.
 extension BallotOperation {
+    /// What all who promised know together. Nil, and the end, where none of them has the content of
+    /// the newest version: what a ballot ends with is brought to all.
+    private mutating func joinAnswers() -> PartitionContext? {
+        let known = Register.joined(answers.map { ($0.register, $0.context) })
+        joined = known.register
+        guard joined.isHeadDamaged else { return known.context }
+        phase = .finished(.failed(.noQuorum))
+        return nil
+    }
+
     /// With promises of a majority: what is the newest version, and does it meet the condition?
     mutating func decide(
         _ time: CoordinatorTime, _ directives: inout [CoordinatorDirective]
     ) {
-        let known = Register.joined(answers.map { ($0.register, $0.context) })
-        joined = known.register
-        let context = known.context
+        guard let context = joinAnswers() else { return }
         // Under a ballot lower than one that is settled nothing was chosen that it did not find.
         let settled = answers.compactMap { $0.register.ballot?.settled }.max()
         let accepted = answers.compactMap { $0.register.ballot?.accepted }

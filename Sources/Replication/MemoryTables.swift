@@ -9,6 +9,8 @@ package struct MemoryTables: ReplicaTables, Sendable {
     private var tables: [Partition: Table] = [:]
     private var outboxRows: [OutboxRow] = []
     private var unsettledKeys: [RegisterKey: Duration] = [:]
+    /// Contents that are not what was stored, whether anybody found out or not.
+    private var bad: [RegisterKey: [Dot]] = [:]
 
     private struct Table: Sendable {
         var state = PartitionState()
@@ -51,6 +53,7 @@ package struct MemoryTables: ReplicaTables, Sendable {
     }
 
     package mutating func setRegister(_ register: Register?, for key: RegisterKey) {
+        if !bad.isEmpty { forgetBad(of: key, in: register) }
         let new = register?.fingerprint(of: key) ?? .zero
         update(key.partition) { table in
             let index = table.registers.position { $0.key < key }
@@ -70,6 +73,33 @@ package struct MemoryTables: ReplicaTables, Sendable {
             case (false, nil): break
             }
         }
+    }
+
+    // MARK: Damage
+
+    package func badContents(of key: RegisterKey) -> [Dot] { bad[key] ?? [] }
+
+    /// Every content that is bad, sorted by key: what only the disk itself knows.
+    package var badContents: [DamagedVersions] {
+        bad.keys.sorted().map { DamagedVersions(key: $0, dots: bad[$0] ?? []) }
+    }
+
+    /// The disk loses what it stored of these versions, and says so when they are read.
+    package mutating func corrupt(_ key: RegisterKey, _ dots: [Dot]) {
+        let known = badContents(of: key)
+        let new = dots.filter { register(key)?.contains($0) == true && !known.contains($0) }
+        if !new.isEmpty { bad[key] = known + new }
+    }
+
+    /// What was stored again is good, and what went is not bad any more.
+    private mutating func forgetBad(of key: RegisterKey, in new: Register?) {
+        guard let known = bad[key] else { return }
+        let old = register(key)
+        let left = known.filter { dot in
+            guard let new, new.contains(dot) else { return false }
+            return old?.damaged.contains(dot) != true || new.damaged.contains(dot)
+        }
+        bad[key] = left.isEmpty ? nil : left
     }
 
     package func entry(_ key: EntryKey) -> DirectoryEntry? {
@@ -131,13 +161,20 @@ package struct MemoryTables: ReplicaTables, Sendable {
 
     /// The items of a partition as `ReplicaRequest.items` tells them.
     package func items(of partition: Partition) -> [Item] {
-        guard case .items(let items, _, _, _) = Replica.items(partition, self) else { return [] }
+        var outcome = ReplicaOutcome(reply: .done)
+        guard
+            case .items(let items, _, _, _) = Replica.items(
+                partition, checked: false, self, &outcome)
+        else { return [] }
         return items
     }
 
     package mutating func forget(_ partition: Partition) {
         guard let table = tables.removeValue(forKey: partition) else { return }
-        for item in table.registers { unsettledKeys[item.key] = nil }
+        for item in table.registers {
+            unsettledKeys[item.key] = nil
+            bad[item.key] = nil
+        }
         outboxRows.removeAll { Partition(of: $0.path) == partition }
     }
 

@@ -32,6 +32,8 @@ package struct ReadOperation: Sendable {
     private let key: RegisterKey
     private let targets: Targets
     private let policy: WritePolicy
+    /// Whether somebody who answers must have the content of what is read.
+    private let needsContent: Bool
     package private(set) var nextDeadline: Duration
     private let giveUpAt: Duration
     /// Whether the first holder that answers is waited for no longer than it takes.
@@ -47,12 +49,14 @@ package struct ReadOperation: Sendable {
     package private(set) var mayBeDirectory = false
 
     package init(
-        _ key: RegisterKey, targets: Targets, policy: WritePolicy, time: CoordinatorTime,
+        _ key: RegisterKey, targets: Targets, policy: WritePolicy, needsContent: Bool = false,
+        time: CoordinatorTime,
         isReachable: (NodeID) -> Bool, into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
         self.targets = targets
         self.policy = policy
+        self.needsContent = needsContent
         nextDeadline =
             time.now
             + (policy == .majority
@@ -86,7 +90,7 @@ package struct ReadOperation: Sendable {
             answers.append(Answer(target: target, register: register, context: context))
             tally.count(target)
             progress(&directives)
-        case (.writingBack, .committed) where round == 1:
+        case (.writingBack, .committed) where round == 1, (.writingBack, .merged) where round == 1:
             tally.count(target)
             if tally.hasMajority { phase = .finished(.read(joined)) }
         case (.asking, _) where round == 0:
@@ -136,6 +140,11 @@ package struct ReadOperation: Sendable {
             phase = .finished(.failed)
             return
         }
+        if needsContent, joined.isHeadDamaged {
+            // Somebody else may have it.
+            if open == 0 { phase = .finished(.failed) }
+            return
+        }
         if let accepted = answers.unsettledAccepted, accepted.ranksAbove(joined.head) {
             phase = .finished(.needsBallot)
             return
@@ -160,7 +169,7 @@ package struct ReadOperation: Sendable {
             let hasIt = answer.context.contains(head.dot)
             if hasIt { back.count(answer.target) }
             guard !hasIt, targets.isHolder(answer.target.node) else { continue }
-            let request = ReplicaRequest.commit(key, head, listed: false)
+            let request = joined.bringing(head, of: key)
             directives.append(
                 policy == .majority && !hasIt
                     ? .ask(answer.target.node, request, round: 1)
@@ -182,6 +191,19 @@ extension [ReadOperation.Answer] {
                     && settled.map { $0 < accepted.ballot } ?? true
             }
             .max { $0.ballot < $1.ballot }?.version
+    }
+}
+
+extension Register {
+    /// Brings the newest version to a disk that lacks it; as a record alone where nobody who
+    /// answered has its content.
+    fileprivate func bringing(_ head: RegisterVersion, of key: RegisterKey) -> ReplicaRequest {
+        guard isHeadDamaged else { return .commit(key, head, listed: false) }
+        var record = Register(head: head)
+        record.damaged = [head.dot]
+        return .merge(
+            key.partition, [KeyedRegister(key: key, register: record)], [],
+            theirs: PartitionContext(), .holder)
     }
 }
 

@@ -34,6 +34,7 @@ extension Register {
     package mutating func merge(
         _ other: Register, mine: inout PartitionContext, theirs: PartitionContext
     ) {
+        let before = self
         removeWhatWentThere(other, theirs: theirs)
         for version in other.kept where !contains(version.dot) {
             guard !mine.contains(version.dot) else { continue }
@@ -42,6 +43,7 @@ extension Register {
         }
         for version in other.kept { noteKept(version, in: &mine) }
         if let head = other.head { commit(head, in: &mine) }
+        noteDamaged(joining: other, into: before)
     }
 
     /// What several disks know together, as a reader takes it: the newest version, also where it is

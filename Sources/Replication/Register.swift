@@ -59,6 +59,11 @@ package struct Register: Hashable, Sendable {
     /// acknowledgement counted on; but not where its operation took effect by another attempt.
     package var prepared: [RegisterVersion]
     package var ballot: BallotSlot?
+    /// Versions of which this disk has the record alone, sorted: what it stored failed its check and
+    /// is in quarantine, or the record came from a disk where it had. Such a version is known here,
+    /// and is no copy. It is one again when a disk that has the content told it (`merge`), and
+    /// only then may what is in quarantine go.
+    package var damaged: [Dot] = []
 
     package init(
         head: RegisterVersion? = nil, kept: [KeptVersion] = [], prepared: [RegisterVersion] = [],
@@ -146,6 +151,11 @@ package struct Register: Hashable, Sendable {
             mixer.add(version.dot.sequence)
             mixer.add(version.since.value)
             mixer.add(UInt8(version.isConflict ? 1 : 0))
+        }
+        // What is no copy must differ from what is one.
+        for dot in damaged {
+            mixer.add(dot.disk)
+            mixer.add(dot.sequence)
         }
         return mixer.finish()
     }

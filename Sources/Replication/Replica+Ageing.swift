@@ -93,6 +93,8 @@ extension Replica {
             !registers.contains(where: {
                 $0.register.ballot?.accepted != nil && young.contains($0.key)
             }),
+            // The others have no good copy either: what is left of it stays.
+            registers.allSatisfy(\.register.damaged.isEmpty),
             // Who has the registers now took them for listed.
             !tables.outbox(limit: .max).contains(where: { Partition(of: $0.path) == partition })
         else { return .stale }

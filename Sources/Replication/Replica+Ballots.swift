@@ -40,7 +40,7 @@ extension Replica {
         if context.contains(version.dot), !register.lost(version.dot) {
             register.ballot?.promised = ballot
             store(register, context, for: key, &tables)
-            return .accepted
+            return register.damaged.contains(version.dot) ? .damaged : .accepted
         }
         let floor = tables.state(of: key.partition).context.floor
         if let refusal = refusal(of: version, by: register, floor, exactly: true) {
@@ -74,6 +74,6 @@ extension Replica {
         register.ballot?.settle(ballot)
         store(register, context, for: key, &tables)
         note(before, register, of: key, listed: false, &tables, &outcome)
-        return .accepted
+        return register.damaged.contains(version.dot) ? .damaged : .accepted
     }
 }

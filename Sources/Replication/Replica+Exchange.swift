@@ -23,6 +23,9 @@ extension Replica {
             let isUnsettled = register.ballot?.accepted != nil || !register.prepared.isEmpty
             if isUnsettled { outcome.isUnsettled = true }
             if register.head != before.head { outcome.isAuditDue = true }
+            if !before.damaged.isEmpty, register.damaged.isEmpty {
+                outcome.repaired.append(item.key)
+            }
             store(register, context, for: item.key, &tables)
             if isUnsettled { tables.setUnsettled(.zero, for: item.key) }
             note(before, register, of: item.key, listed: origin == .takeOver, &tables, &outcome)
@@ -49,7 +52,7 @@ extension Replica {
 
     static func fetch(
         _ partition: Partition, _ keys: [ItemKey], withUnsettled: Bool,
-        _ tables: some ReplicaTables
+        _ tables: some ReplicaTables, _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         let wanted = Set(keys)
         let state = tables.state(of: partition)
@@ -58,13 +61,18 @@ extension Replica {
             registers.filter {
                 wanted.contains(ItemKey($0.key.fingerprint))
                     || withUnsettled && $0.register.hasUnsettled
+            }.map {
+                KeyedRegister(key: $0.key, register: checked($0.key, $0.register, tables, &outcome))
             },
             entries.filter { wanted.contains(ItemKey($0.key.fingerprint)) },
             state.context, contents: state.contents)
     }
 
     /// Sorted by key; items that share one are summed.
-    static func items(_ partition: Partition, _ tables: some ReplicaTables) -> ReplicaReply {
+    static func items(
+        _ partition: Partition, checked isChecked: Bool, _ tables: some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
         let (registers, entries) = tables.contents(of: partition)
         let state = tables.state(of: partition)
         var items: [Item] = []
@@ -72,7 +80,9 @@ extension Replica {
             items.append(Item(key: .context, fingerprint: state.context.fingerprint))
         }
         for item in registers {
-            let fingerprint = item.register.fingerprint(of: item.key)
+            let register =
+                isChecked ? checked(item.key, item.register, tables, &outcome) : item.register
+            let fingerprint = register.fingerprint(of: item.key)
             if fingerprint != .zero {
                 items.append(Item(key: ItemKey(item.key.fingerprint), fingerprint: fingerprint))
             }

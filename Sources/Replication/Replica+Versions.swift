@@ -12,7 +12,7 @@ extension Replica {
         if let earlier = register.version(of: assignment.operation) {
             guard register.isOnlyPrepared(earlier) else { return .alreadyApplied(earlier) }
             let floor = tables.state(of: key.partition).context.floor
-            if assignment.isMet(by: earlier),
+            if assignment.isMet(by: earlier), !register.damaged.contains(earlier.dot),
                 refusal(of: earlier, by: register, floor, exactly: false) == nil
             {
                 return .assigned(earlier, replacing: register.isLive)
@@ -95,9 +95,10 @@ extension Replica {
         if context.contains(version.dot) {
             return register.lost(version.dot)
                 ? .refused(context: register.knownContext, above: max(register.latestTime, floor))
-                : .prepared
+                : register.damaged.contains(version.dot) ? .damaged : .prepared
         }
         if register.contains(version.dot) {
+            if register.damaged.contains(version.dot) { return .damaged }
             // It came here by a take-over: something else may have become the newest meanwhile.
             return refusal(of: version, by: register, floor, exactly: false) ?? .prepared
         }
@@ -171,7 +172,7 @@ extension Replica {
         }
         store(register, context, for: key, &tables)
         note(before, register, of: key, listed: listed, &tables, &outcome)
-        return .committed
+        return register.damaged.contains(version.dot) ? .damaged : .committed
     }
 
     /// Only where it is still prepared. Its dot is not spent: two coordinators of one operation that

@@ -40,10 +40,7 @@ package enum Replica {
         case .commit(let key, let version, let listed, let settled):
             return commit(key, version, listed: listed, settled: settled, &tables, &outcome)
         case .withdraw(let key, let dot): return withdraw(key, dot, &tables)
-        case .read(let key):
-            return .register(
-                tables.register(key) ?? Register(), tables.state(of: key.partition).context,
-                isDirectory: key.kind == .file && shownExistence(of: key.path, tables).exists)
+        case .read(let key): return read(key, tables, &outcome)
         case .merge(let partition, let registers, let entries, let theirs, let origin):
             return merge(
                 partition, registers, entries, theirs: theirs, origin, &tables, &outcome)
@@ -66,8 +63,12 @@ package enum Replica {
         case .list(let directory, let after, let limit, let withGone):
             return list(directory, after: after, limit: limit, withGone: withGone, tables)
         case .fetch(let partition, let keys, let withUnsettled):
-            return fetch(partition, keys, withUnsettled: withUnsettled, tables)
-        case .items(let partition): return items(partition, tables)
+            return fetch(partition, keys, withUnsettled: withUnsettled, tables, &outcome)
+        case .items(let partition, let isChecked):
+            return items(partition, checked: isChecked, tables, &outcome)
+        case .scrub(let after, let limit):
+            return scrub(after: after, limit: limit, tables, &outcome)
+        case .quarantine(let key, let dots): return quarantine(key, dots, &tables)
         case .audit(let partition): return audit(partition, tables)
         case .addOutbox(let row):
             tables.addOutbox(row)
@@ -96,6 +97,8 @@ package enum Replica {
         _ register: Register, _ context: PartitionContext, for key: RegisterKey,
         _ tables: inout some ReplicaTables
     ) {
+        var register = register
+        register.pruneDamaged()
         tables.setRegister(register.isEmpty ? nil : register, for: key)
         if register.isAtRest {
             tables.setUnsettled(nil, for: key)
@@ -116,16 +119,16 @@ extension ReplicaRequest {
         case .prepare(let key, _, _), .commit(let key, _, _, _), .read(let key),
             .promise(let key, _),
             .withdraw(let key, _), .accept(let key, _, _), .confirm(let key, _, _),
-            .expire(let key, _),
+            .expire(let key, _), .quarantine(let key, _),
             .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),
-            .fetch(let partition, _, _), .items(let partition), .forget(let partition, _),
+            .fetch(let partition, _, _), .items(let partition, _), .forget(let partition, _),
             .audit(let partition):
             partition
         case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition
         case .list(let directory, _, _, _): Partition(of: directory)
-        case .settle, .outbox, .outboxDone, .addOutbox, .partitions, .aged: nil
+        case .settle, .outbox, .outboxDone, .addOutbox, .partitions, .aged, .scrub: nil
         }
     }
 }

@@ -17,6 +17,8 @@ package enum ReplicaReply: Sendable {
     case committed
     /// `isDirectory`: of a file's register, that this disk knows a directory at the same path.
     case register(Register, PartitionContext, isDirectory: Bool = false)
+    /// The version is known here and its content is not: no copy of it.
+    case damaged
     case promised(Register, PartitionContext)
     case ballotTooLow(Ballot)
     case accepted
@@ -35,6 +37,9 @@ package enum ReplicaReply: Sendable {
     case aged([AgedRegister], next: Partition?)
     /// The newest versions of the partition's files, its directories, and its entries.
     case audit([AuditedFile], [AuditedDirectory], [KeyedEntry])
+    /// Where the scrub goes on (nil at the end), and what is in quarantine of the registers
+    /// that it came by.
+    case scrubbed(next: RegisterKey?, damaged: [DamagedVersions])
     case done
     /// Nothing was done: what the request went by has changed.
     case stale
@@ -169,6 +174,10 @@ package struct ReplicaOutcome: Sendable {
     package var isUnsettled: Bool
     /// Whether something came in from another disk that may not be listed as it should.
     package var isAuditDue: Bool
+    /// Contents that failed their check: to be put into quarantine.
+    package var damaged: [DamagedVersions] = []
+    /// Registers all of whose versions have good copies again.
+    package var repaired: [RegisterKey] = []
 
     package init(reply: ReplicaReply) {
         self.reply = reply

@@ -37,8 +37,13 @@ package enum ReplicaRequest: Sendable {
     /// What these items are, for reconciliation and for moving partitions; with the registers in
     /// which a ballot is unsettled, where these are to come along.
     case fetch(Partition, [ItemKey], withUnsettled: Bool)
-    /// All items of a partition with their fingerprints.
-    case items(Partition)
+    /// All items of a partition with their fingerprints; `checked`: as they are found when all
+    /// contents are read, for one who wants to go by it and drop a copy.
+    case items(Partition, checked: Bool = false)
+    /// Checks the contents of so many registers behind `after`.
+    case scrub(after: RegisterKey?, limit: Int)
+    /// These versions failed their check: they are no copies any more.
+    case quarantine(RegisterKey, [Dot])
     /// What of a partition should be listed elsewhere, and what it lists itself: to be compared.
     case audit(Partition)
     /// The entry of a file or directory has to follow (again).
@@ -68,11 +73,13 @@ package enum ReplicaRequest: Sendable {
     package var changes: Bool {
         switch self {
         case .guarded(let request, _): request.changes
-        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit: false
+        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit, .scrub:
+            false
         case .assign, .prepare, .commit, .withdraw, .merge, .joinContext, .promise, .accept,
             .confirm, .mint,
             .putEntry,
-            .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget:
+            .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget,
+            .quarantine:
             true
         }
     }

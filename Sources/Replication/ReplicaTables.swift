@@ -47,6 +47,8 @@ package protocol ReplicaTables {
     mutating func setState(_ state: PartitionState, of partition: Partition)
 
     func register(_ key: RegisterKey) -> Register?
+    /// Reads the contents of the register's versions: those whose bytes are not what was stored.
+    func badContents(of key: RegisterKey) -> [Dot]
     /// Nil removes it.
     mutating func setRegister(_ register: Register?, for key: RegisterKey)
 

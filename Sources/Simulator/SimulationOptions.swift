@@ -115,6 +115,8 @@ extension Canaries {
         ("suspectsNobody", .suspectsNobody),
         ("callsAllExact", .callsAllExact), ("hidesShadowedFiles", .hidesShadowedFiles),
         ("skipsPathChecks", .skipsPathChecks),
+        ("callsAllExact", .callsAllExact),
+        ("missesDamage", .missesDamage),
     ]
 
     static func names(of canaries: Canaries) -> String {

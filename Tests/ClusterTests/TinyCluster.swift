@@ -54,6 +54,14 @@ final class TinyCluster {
         schedule(.zero, .wake(node))
     }
 
+    /// All contents that the node's disk has of the file turn bad.
+    func corrupt(_ name: String, _ path: StorePath) {
+        let key = RegisterKey.file(path)
+        guard let register = disks[id(name)]?.tables.register(key) else { return }
+        let versions = register.kept.map(\.version) + (register.head.map { [$0] } ?? [])
+        disks[id(name)]?.tables.corrupt(key, versions.map(\.dot))
+    }
+
     func kill(_ name: String) { nodes[id(name)] = nil }
 
     /// Another disk, or another state of it, in the place of the node's: while that is down.

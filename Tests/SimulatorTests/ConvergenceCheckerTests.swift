@@ -47,6 +47,14 @@ import Testing
         #expect(ReplicationFactorMet.check(final).count == 1)
     }
 
+    @Test func aBadCopyIsNone() {
+        var final = Support.final([live, live])
+        final.files[0].copies[1].bad = [version.dot]
+        #expect(ReplicationFactorMet.check(final).count == 1)
+        final.files[0].copies[1].bad = [Support.version(2).dot]
+        #expect(ReplicationFactorMet.check(final).isEmpty)
+    }
+
     @Test func droppingLeavesEnoughCopies() {
         func drop(_ count: Int, factor: Int = 3, members: Int = 5, lost: Int = 0) -> Violation? {
             NeverBelowMinimum.dropped(

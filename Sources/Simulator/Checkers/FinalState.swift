@@ -9,6 +9,8 @@ struct FinalState {
         var register: Register
         /// The partition's on that disk.
         var context: PartitionContext
+        /// Versions whose content there is not what was stored.
+        var bad: [Dot] = []
     }
 
     struct File {

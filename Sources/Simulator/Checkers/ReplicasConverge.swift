@@ -73,7 +73,8 @@ enum ReplicasConverge {
     }
 }
 
-/// After quiet each live file is on exactly its holders, and nothing of it elsewhere.
+/// After quiet each live file is on exactly its holders, and nothing of it elsewhere; a copy that is
+/// not what was stored is none.
 enum ReplicationFactorMet {
     static let name = "ReplicationFactorMet"
 
@@ -82,8 +83,10 @@ enum ReplicationFactorMet {
         let count = min(layout.replicationFactor, layout.members.count)
         var violations: [Violation] = []
         for file in final.files where file.isLive {
-            let having = file.copies.filter { $0.register.head?.dot == file.head?.dot }
-                .map(\.host).sorted()
+            let having = file.copies.filter { copy in
+                guard let dot = copy.register.head?.dot else { return false }
+                return dot == file.head?.dot && !copy.bad.contains(dot)
+            }.map(\.host).sorted()
             if having == file.holders, having.count == count { continue }
             violations.append(
                 Violation(

@@ -14,6 +14,8 @@ struct Fault: Sendable {
         case restart(Int)
         case wipe(Int)
         case vanish(Int)
+        /// Some contents on the disk turn bad; which, the number decides.
+        case corrupt(Int, choice: UInt64)
         case full(Int)
         case failingSync(Int)
         case slowDisk(Int, latencyMax: Nanoseconds)
@@ -44,6 +46,7 @@ struct Fault: Sendable {
         case .restart: "planned restart"
         case .wipe: "wiped disk"
         case .vanish: "node gone for good"
+        case .corrupt: "bad contents"
         case .full: "full disk"
         case .failingSync: "failing sync"
         case .slowDisk: "slow disk"
@@ -96,7 +99,8 @@ extension Fault: CustomStringConvertible {
         case .replicationFactor(let factor, let host): return " \(factor) at\(name(host))"
         case .setting(let value, let host): return " \(value) at\(name(host))"
         case .wipe(let host), .vanish(let host), .full(let host), .failingSync(let host),
-            .rollback(let host), .join(let host), .leave(let host), .restart(let host):
+            .rollback(let host), .join(let host), .leave(let host), .restart(let host),
+            .corrupt(let host, _):
             return name(host)
         }
     }

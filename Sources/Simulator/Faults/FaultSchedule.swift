@@ -54,7 +54,16 @@ enum FaultSchedule {
                     )
                 })
         }
+        if kinds.contains(.disks) { sources.append(corruption(count)) }
         return sources
+    }
+
+    private static func corruption(_ count: Int) -> Source {
+        Source(interval: .seconds(40)) { generator, _ in
+            let host = generator.draw(below: count)
+            let length = generator.draw(.seconds(1) ... .seconds(30))
+            return (length, .corrupt(host, choice: generator.next()))
+        }
     }
 
     private static func weather() -> Source {

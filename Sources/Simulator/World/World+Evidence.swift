@@ -243,7 +243,8 @@ extension World {
             guard register != nil || !context.isEmpty else { continue }
             file.copies.append(
                 FinalState.Copy(
-                    host: host.number, register: register ?? Register(), context: context))
+                    host: host.number, register: register ?? Register(), context: context,
+                    bad: host.synced.damagedDots(at: key)))
         }
         return file
     }

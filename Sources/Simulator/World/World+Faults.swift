@@ -17,7 +17,7 @@ extension World {
         trace.add(now, UInt64(number) << 8 | 8)
         trace.add(now, "fault \(fault)")
         switch fault.action {
-        case .wipe, .vanish:
+        case .wipe, .vanish, .corrupt:
             waitingFaults.append(number)
             return tryWaitingFaults()
         default: break
@@ -52,7 +52,7 @@ extension World {
         case .restart(let host):
             disturb(number, .host(host))
             restart(host)
-        case .wipe, .vanish: break
+        case .wipe, .vanish, .corrupt: break
         case .full(let host):
             hosts[host].isFull = true
             disturb(number, .host(host))
@@ -140,7 +140,7 @@ extension World {
         case .clockJump(let host, let by): hosts[host].wallOffset -= by
         case .wipe(let host): if hosts[host].state == .down { start(host) }
         case .leave(let host) where fault.length > 0: cancelLeave(host)
-        case .vanish, .join, .leave, .replicationFactor, .setting: break
+        case .vanish, .corrupt, .join, .leave, .replicationFactor, .setting: break
         }
     }
 
@@ -190,7 +190,11 @@ extension World {
                 loseDisk(host)
                 disturb(number, .host(host))
                 hosts[host].state = .gone
-            case .wipe, .vanish: still.append(number)
+            case .corrupt(let host, let choice) where damage(host, choice):
+                statistics.injected(fault.kind)
+                disturb(number, .host(host))
+                calm(number)
+            case .wipe, .vanish, .corrupt: still.append(number)
             default: break
             }
         }
@@ -285,7 +289,7 @@ extension World {
 
     /// Whether the host is there to stay and does not drop the partition: a holder by what it knows,
     /// or one that is down and would have to ask all holders again.
-    private mutating func keepsPartition(_ host: Int, _ partition: Partition) -> Bool {
+    mutating func keepsPartition(_ host: Int, _ partition: Partition) -> Bool {
         guard hosts[host].isMember, !hosts[host].isLeaving else { return false }
         guard let layout = brains[host]?.activeLayouts.last else { return true }
         var placement = placement(of: layout)
@@ -328,19 +332,5 @@ extension World {
             case .cut(let cut): return cut.concerns(a, b)
             }
         }
-    }
-}
-
-extension NodeDisk {
-    /// Whether the version's content itself is here; of a deletion, that it is known.
-    func keeps(_ version: RegisterVersion, at key: RegisterKey) -> Bool {
-        let isKnown = tables.state(of: key.partition).context.contains(version.dot)
-        guard let register = tables.register(key) else {
-            return isKnown && version.value.facts == nil
-        }
-        if version.value.facts == nil, isKnown { return true }
-        return register.contains(version.dot)
-            || register.ballot?.accepted?.version.dot == version.dot
-            || register.version(of: version.operation) != nil
     }
 }

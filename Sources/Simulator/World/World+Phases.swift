@@ -107,7 +107,7 @@ extension World {
     private mutating func watch() {
         tryWaitingFaults()
         endRestarts()
-        if lossesOpen > 0, isSettledNow() { lossesOpen = 0 }
+        if lossesOpen > 0, isSettledNow(), !hasDamage { lossesOpen = 0 }
         watchMoves()
         let end = min(options.length, omissions.end ?? .max)
         if now >= runningSince + end { heal() }
@@ -146,6 +146,7 @@ extension World {
 
     private mutating func sample() {
         lostDisks.removeAll { $0.time < now - .seconds(30) }
+        damages.removeAll { $0.time < now - .seconds(30) }
         forgotten.removeAll { $0.time < now - .seconds(60) }
         for _ in 0..<min(4, hosts.count) {
             sampledHost = (sampledHost + 1) % hosts.count
@@ -198,14 +199,15 @@ extension World {
         // Nodes look once a second for what they hold no more: what a late message brought counts.
         let leavers = hosts.filter { $0.isMember && $0.isLeaving }.map(\.number)
         settledSince =
-            areClientsDone && leavers.isEmpty && isSettledNow() ? settledSince ?? now : nil
+            areClientsDone && leavers.isEmpty && isSettledNow() && !hasDamage
+            ? settledSince ?? now : nil
         let isSettled = settledSince.map { now - $0 >= Self.settledTime } ?? false
         guard isSettled || isOver else { return }
         report(LeaversHandOver.atTheEnd(leavers, at: now))
         let old = hosts.filter { $0.isMember && !disks[$0.disk].isIntact }.map(\.number)
         report(RolledBackDisksAreNew.atTheEnd(old, at: now))
         if !isSettled {
-            let reasons = unsettledText()
+            let reasons = unsettledText() + damageText
             settleFailure = reasons.isEmpty ? disagreementText() : reasons
         }
         statistics.settledAfter = now - phaseSince

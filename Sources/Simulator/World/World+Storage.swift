@@ -94,7 +94,14 @@ extension World {
     ) -> [Int] {
         var result: [Int] = []
         for host in hosts where host.state != .absent {
-            if host.synced.holds(dot, of: operation, at: key) { result.append(host.disk) }
+            guard host.synced.holds(dot, of: operation, at: key) else { continue }
+            // What is known to be bad counts for nobody.
+            if host.synced.tables.register(key)?.damaged.contains(dot) == true,
+                !wasJustDamaged(dot, at: key, on: host.disk)
+            {
+                continue
+            }
+            result.append(host.disk)
         }
         for lost in lostDisks where lost.disk.holds(dot, of: operation, at: key) {
             result.append(lost.number)
@@ -142,7 +149,11 @@ extension World {
             var count = 0
             for other in hosts where other.number != host && other.state != .absent {
                 if other.state == .gone { continue }
-                if other.synced.holds(head.dot, of: head.operation, at: item.key) { count += 1 }
+                guard other.synced.holds(head.dot, of: head.operation, at: item.key),
+                    !other.synced.damagedDots(at: item.key).contains(head.dot)
+                        || wasJustDamaged(head.dot, at: item.key, on: other.disk)
+                else { continue }
+                count += 1
             }
             counts.append((item.key.path, count))
         }

@@ -69,6 +69,7 @@ struct World {
     /// Disks that were taken away a short time ago, as they were: an acknowledgement under way
     /// may count them.
     var lostDisks: [LostDisk] = []
+    var damages: [Damage] = []
     /// Partitions that disks dropped lately, since others have them.
     var forgotten: [(time: Nanoseconds, partition: Partition, disk: Int)] = []
     /// Snapshots for faults that bring an old disk back.
