@@ -25,7 +25,7 @@ import Testing
     }
 
     private func register(_ outcome: ReplicaOutcome) -> Register? {
-        if case .register(let register, _) = outcome.reply { return register }
+        if case .register(let register, _, _) = outcome.reply { return register }
         return nil
     }
 
