@@ -22,6 +22,8 @@ package struct ListOperation: Sendable {
     private let asked: [Target]
     private var round: UInt32 = 0
     private var after: [UInt8]?
+    /// Whether the client has seen names before these.
+    private let isContinued: Bool
     /// Whether a holder is among those that answered; stand-ins cannot say what is not there.
     private var hasHolder = false
     private var isLate = false
@@ -43,6 +45,7 @@ package struct ListOperation: Sendable {
         self.policy = policy
         self.targets = targets
         self.after = after
+        isContinued = after != nil
         nextDeadline = time.now
         giveUpAt = time.now
         tally = Tally(targets)
@@ -160,7 +163,11 @@ package struct ListOperation: Sendable {
             round += 1
             ask(time, &directives)
         } else {
-            outcome = .page(found, exists: mark?.isThere == true || !found.isEmpty, next: nil)
+            // Behind the last name there is nothing left of a directory that is there all the same.
+            let isThere = isContinued && pages.contains { $0.existence.exists }
+            outcome = .page(
+                found, exists: mark?.isThere == true || !found.isEmpty || isThere,
+                next: nil)
         }
     }
 }

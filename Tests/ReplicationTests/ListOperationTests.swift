@@ -65,6 +65,17 @@ import Testing
         #expect(list(after: "z1", limit: 1)?.names == ["z2"])
     }
 
+    @Test mutating func theLastPageOfADirectoryMayHoldNothing() {
+        put("a", 1, isThere: true)
+        put("b", 2, isThere: true)
+        put("c", 3, isThere: false)
+        #expect(list(limit: 2)?.next == "b")
+        let last = list(after: "b", limit: 2)
+        #expect(last?.names == [])
+        #expect(last?.exists == true)
+        #expect(last?.next == nil)
+    }
+
     @Test mutating func aDirectoryOfNothingButTracesIsNotThere() {
         for number in 1...100 as ClosedRange<UInt64> {
             put("a\(1000 + number)", number, isThere: false)
