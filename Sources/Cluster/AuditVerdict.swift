@@ -39,7 +39,7 @@ extension Audit {
     /// The entry in question.
     var entryKey: EntryKey? {
         switch self {
-        case .entry(let item), .directory(let item): item.key
+        case .entry(let item), .directory(let item), .trace(let item): item.key
         case .file(let file): EntryKey(of: file.path)
         case .child(let path, _): EntryKey(of: path)
         case .verification: nil
@@ -53,6 +53,9 @@ extension Audit {
             item.followed(by: register, context) ?? .right
         case (.directory(let item), .listing(_, let existence, _)):
             item.followed(by: existence)
+        // A holder with another entry of the name would bring that back to all.
+        case (.trace(let item), .entry(let entry, _)):
+            entry == item.entry || entry == nil ? .drop(item) : nil
         default: nil
         }
     }

@@ -12,6 +12,8 @@ enum Audit: Sendable {
     case entry(KeyedEntry)
     /// Does the directory that the entry lists still exist?
     case directory(KeyedEntry)
+    /// The trace of a name that is gone for good, asked of the directory's own holders.
+    case trace(KeyedEntry)
     /// One holder's answer to a question that is asked of all.
     case verification(UInt64)
 }
@@ -154,10 +156,10 @@ extension ClusterNode {
         let id = nextID()
         upkeep.verifications[id] = Verification(audit: audit, open: holders.count)
         let request: ReplicaRequest =
-            if case .entry = audit {
-                .read(.file(path))
-            } else {
-                .list(path, after: nil, limit: 1, withGone: false)
+            switch audit {
+            case .entry: .read(.file(path))
+            case .trace(let item): .readEntry(item.key)
+            default: .list(path, after: nil, limit: 1, withGone: false)
             }
         for holder in holders {
             ask(
@@ -183,7 +185,12 @@ extension ClusterNode {
         switch verification.verdict ?? .right {
         case .right: break
         case .correct(let item): correct(item.key, item.entry, &turn)
-        case .drop(let item): drop(item, &turn)
+        case .drop(let item):
+            if case .trace = verification.audit {
+                drop(item, &turn)
+            } else {
+                verify(.trace(item), at: item.key.directory, &turn)
+            }
         }
     }
 
@@ -195,7 +202,7 @@ extension ClusterNode {
         }
     }
 
-    /// The trace of a name that is gone goes when all holders are there to let it go.
+    /// The trace of a name that is gone goes when all holders have it, and are there to let it go.
     private mutating func drop(_ item: KeyedEntry, _ turn: inout Turn) {
         let holders = layouts.targets(for: item.key.partition).holders
         guard layouts.all.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
