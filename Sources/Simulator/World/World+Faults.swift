@@ -248,7 +248,7 @@ extension World {
         switch options.policy {
         case .majority:
             let factor = min(lowestFactor, members)
-            return lossesOpen < 1 && (factor - 1) / 2 >= 1 && isSettledNow()
+            return lossesOpen < 1 && (factor - 1) / 2 >= 1 && isSettledNow() && !hasDamage
         case .available: return hasCopiesElsewhere(host)
         }
     }

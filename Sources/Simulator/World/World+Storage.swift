@@ -142,6 +142,8 @@ extension World {
             hosts[host].synced.tables.state(of: partition).sum == sum
         else { return }
         let (registers, _) = hosts[host].synced.tables.contents(of: partition)
+        // It is refused then: nobody has a good copy.
+        guard registers.allSatisfy(\.register.damaged.isEmpty) else { return }
         forgotten.append((time: now, partition: partition, disk: hosts[host].disk))
         var counts: [(StorePath, Int)] = []
         for item in registers where item.key.kind == .file {
