@@ -9,15 +9,6 @@ import Testing
         try StorePath(validating: Array(text.utf8))
     }
 
-    private func three() -> TinyCluster {
-        let cluster = TinyCluster(seed: 1)
-        cluster.add("a")
-        cluster.add("b", seeds: ["a"])
-        cluster.add("c", seeds: ["a"])
-        cluster.run(for: .seconds(5))
-        return cluster
-    }
-
     private func token(_ number: UInt64) -> LockToken {
         LockToken(bits: Bits128(high: 0, low: number))
     }
@@ -51,7 +42,7 @@ import Testing
     }
 
     @Test func aLockIsSeenOnAllNodesAndLetsNobodyElseIn() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/docs/a")
         #expect(discovered(cluster, "b", path) == [])
         #expect(isGranted(lock(cluster, "a", path, 1)))
@@ -70,7 +61,7 @@ import Testing
     }
 
     @Test func aLockSurvivesTheRestartOfEveryNode() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/a")
         #expect(isGranted(lock(cluster, "a", path, 1, seconds: 600)))
         for node in ["a", "b", "c"] { cluster.kill(node) }
@@ -83,7 +74,7 @@ import Testing
     }
 
     @Test func aLockThatNobodyRefreshesExpires() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/a")
         #expect(isGranted(lock(cluster, "a", path, 1, seconds: 100)))
         cluster.run(for: .seconds(90))
@@ -105,7 +96,7 @@ import Testing
     }
 
     @Test func aLockOfADirectoryCoversWhatIsBelow() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let directory = try path("/a/b")
         let below = try path("/a/b/c/d")
         #expect(isGranted(lock(cluster, "a", directory, 1, .exclusive, .infinity)))
@@ -119,7 +110,7 @@ import Testing
     }
 
     @Test func aDirectoryIsNotLockedOverTheLocksBelow() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let below = try path("/a/b/c/d")
         #expect(isGranted(lock(cluster, "a", below, 1)))
         let answer = lock(cluster, "b", try path("/a"), 2, .exclusive, .infinity)
@@ -139,7 +130,7 @@ import Testing
 
     /// The register of a lock goes like that of a deleted file, once it is over.
     @Test func nothingIsLeftOfLocksThatAreOver() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/a")
         #expect(isGranted(lock(cluster, "a", path, 1, seconds: 5)))
         cluster.run(for: .seconds(320))
@@ -172,7 +163,7 @@ import Testing
     }
 
     @Test func aGuardedWriteTakesTheTokenOfTheLock() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/docs/a")
         #expect(isWritten(put(cluster, "a", path, [])))
         #expect(isGranted(lock(cluster, "a", path, 1)))
@@ -190,7 +181,7 @@ import Testing
     }
 
     @Test func oneOfThoseWhoShareALockMayWrite() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/a")
         #expect(isGranted(lock(cluster, "a", path, 1, .shared)))
         #expect(isGranted(lock(cluster, "b", path, 2, .shared)))
@@ -199,7 +190,7 @@ import Testing
     }
 
     @Test func newFilesBelowALockedDirectoryAreCovered() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let new = try path("/d/e/new")
         #expect(isGranted(lock(cluster, "a", try path("/d"), 1, .exclusive, .infinity)))
         #expect(inTheWay(put(cluster, "b", new, [])) == [token(1)])
@@ -209,7 +200,7 @@ import Testing
     }
 
     @Test func aLockOfDepthZeroKeepsNamesFromComingAndGoing() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let old = try path("/d/old")
         #expect(isWritten(put(cluster, "a", old, [])))
         #expect(isGranted(lock(cluster, "a", try path("/d"), 1)))
@@ -221,7 +212,7 @@ import Testing
     }
 
     @Test func aMoveTakesTheTokensOfBothItsEnds() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let source = try path("/s/a")
         let destination = try path("/t/b")
         #expect(isWritten(put(cluster, "a", source, [])))

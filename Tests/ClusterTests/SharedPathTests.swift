@@ -11,15 +11,6 @@ import Testing
         try StorePath(validating: Array(text.utf8))
     }
 
-    private func three() -> TinyCluster {
-        let cluster = TinyCluster(seed: 1)
-        cluster.add("a")
-        cluster.add("b", seeds: ["a"])
-        cluster.add("c", seeds: ["a"])
-        cluster.run(for: .seconds(5))
-        return cluster
-    }
-
     private func put(_ cluster: TinyCluster, _ node: String, _ path: StorePath, _ number: UInt64)
         -> ClientAnswer?
     {
@@ -35,7 +26,7 @@ import Testing
     }
 
     @Test func oneAfterTheOtherIsRefused() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let file = try path("/x")
         let below = try path("/x/deep/f")
         guard case .written? = put(cluster, "a", file, 1) else {
@@ -106,7 +97,7 @@ import Testing
     }
 
     @Test func whatCameAtOneTimeIsFoundByBothNamesOnEveryNode() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let file = try path("/x")
         guard let record = try shared(file, in: cluster) else { return }
         let name = "x.conflict-\(record.version.name)"
@@ -147,7 +138,7 @@ import Testing
     }
 
     @Test func itIsMovedAwayByItsName() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let file = try path("/d/x")
         guard let record = try shared(file, in: cluster) else { return }
         let beside = try path("/d/x.conflict-\(record.version.name)")
@@ -169,7 +160,7 @@ import Testing
 
     /// With the directory the name is free for the file again.
     @Test func whenTheDirectoryGoesTheFileHasItsName() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let file = try path("/x")
         guard let record = try shared(file, in: cluster) else { return }
         let below = try path("/x/f")
@@ -188,7 +179,7 @@ import Testing
     }
 
     @Test func aLongNameIsFoundByWhatIsLeftOfIt() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let name = [UInt8](repeating: 0x6E, count: StorePath.componentByteCountMax)
         let file = try StorePath.root.appending(name)
         guard let record = try shared(file, in: cluster) else { return }

@@ -31,6 +31,16 @@ final class TinyCluster {
 
     init(seed: UInt64) { generator = SplitMix64(seed: seed) }
 
+    /// Three nodes that have found each other.
+    static func three() -> TinyCluster {
+        let cluster = TinyCluster(seed: 1)
+        cluster.add("a")
+        cluster.add("b", seeds: ["a"])
+        cluster.add("c", seeds: ["a"])
+        cluster.run(for: .seconds(5))
+        return cluster
+    }
+
     func add(
         _ name: String, seeds: [String] = [], _ change: (inout NodeConfiguration) -> Void = { _ in }
     ) {

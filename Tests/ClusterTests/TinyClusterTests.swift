@@ -8,17 +8,8 @@ import Testing
         try StorePath(validating: Array(text.utf8))
     }
 
-    private func three() -> TinyCluster {
-        let cluster = TinyCluster(seed: 1)
-        cluster.add("a")
-        cluster.add("b", seeds: ["a"])
-        cluster.add("c", seeds: ["a"])
-        cluster.run(for: .seconds(5))
-        return cluster
-    }
-
     @Test func aFileWrittenOnOneNodeIsReadOnAll() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/docs/hello.txt")
         let answer = cluster.ask("b", .put(path, cluster.content(7), .none, cluster.operation()))
         guard case .written(_, let copies, let created, let pending, _)? = answer else {
@@ -71,7 +62,7 @@ import Testing
     }
 
     @Test func joiningAndChangingTheFactorMovesCopiesToTheHolders() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         var paths: [StorePath] = []
         for number in 0..<20 {
             let path = try path("/d\(number % 3)/file\(number)")
@@ -116,7 +107,7 @@ import Testing
     }
 
     @Test func conditionalWritesAreDecidedOnce() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let path = try path("/lock")
         let first = cluster.ask("a", .put(path, cluster.content(1), .absent, cluster.operation()))
         guard case .written(_, _, _, _, let exact)? = first else {
@@ -139,7 +130,7 @@ import Testing
     }
 
     @Test func aMoveKeepsTheContentAndLeavesNothingBehind() throws {
-        let cluster = three()
+        let cluster = TinyCluster.three()
         let from = try path("/a/from")
         let to = try path("/b/to")
         _ = cluster.ask("a", .put(from, cluster.content(9), .none, cluster.operation()))
