@@ -19,7 +19,10 @@ extension ClusterNode {
             }
             if upkeep.hasOutbox, !configuration.canaries.contains(.forgetsEntries) {
                 upkeep.hasOutbox = false
-                ask(self: .outbox(limit: ClusterLimits.outboxCountMax), .upkeep(.outbox), &turn)
+                ask(
+                    self: .outbox(
+                        after: upkeep.publishedAfter, limit: ClusterLimits.outboxCountMax),
+                    .upkeep(.outbox), &turn)
             }
         }
         if now >= upkeep.nextAudit {
@@ -119,7 +122,10 @@ extension ClusterNode {
     }
 
     private mutating func publish(_ items: [OutboxItem], _ turn: inout Turn) {
-        if items.count == ClusterLimits.outboxCountMax { upkeep.hasOutbox = true }
+        // In turn: those whose directory's holders are away hold up no others.
+        let isFull = items.count == ClusterLimits.outboxCountMax
+        if isFull || upkeep.publishedAfter != nil { upkeep.hasOutbox = true }
+        upkeep.publishedAfter = isFull ? items.last?.row : nil
         for item in items {
             let isUnderWay = operations.values.contains {
                 if case .entry(_, item.row) = $0.kind { return true }

@@ -39,6 +39,8 @@ struct Upkeep: Sendable {
     var isSettledOnce = false
     /// Where the next look goes on.
     var settledAfter: RegisterKey?
+    /// The same, of the outbox.
+    var publishedAfter: OutboxRow?
 
     var nextUpkeep = Duration.zero
     var nextCompare = Duration.zero

@@ -100,10 +100,11 @@ extension BallotOperation {
     }
 
     /// Whether those who promised have `version` committed at a majority, or at all of them where
-    /// they are no majority.
+    /// they are no majority. Stand-ins decide nothing, and are brought nothing.
     private func isCommitted(_ version: RegisterVersion) -> Bool {
-        let having = answers.filter { $0.context.contains(version.dot) }
-        guard having.count < answers.count else { return true }
+        let voters = answers.filter { targets.isHolder($0.target.node) }
+        let having = voters.filter { $0.context.contains(version.dot) }
+        guard having.count < voters.count else { return true }
         var tally = Tally(targets)
         for answer in having { tally.count(answer.target) }
         return tally.hasMajority

@@ -133,6 +133,10 @@ package struct BallotOperation: Sendable {
         tally = Tally(targets)
         // Above earlier ballots of this node also after a restart, without a row of its own.
         ballot = Ballot(round: time.stamp.value, node: own.node, nonce: nonce)
+        guard policy == .available || targets.mayHaveMajority(where: isReachable) else {
+            phase = .finished(.failed(.noQuorum))
+            return
+        }
         promise(&directives)
     }
 
@@ -295,11 +299,20 @@ package struct BallotOperation: Sendable {
         switch phase {
         case .promising: decide(time, &directives)
         case .accepting(let version) where !isExact || isAdopted: commit(version, &directives)
-        case .committing where isAdopted: promise(&directives)
+        case .committing where isAdopted: beginAgain(&directives)
         case .accepting(let version), .confirming(let version), .committing(let version):
             chosen(version, time, entryTargets, isReachable, &directives)
         case .pausing, .minting, .listing, .finished: break
         }
+    }
+
+    /// What was in the way is settled: the ballot begins again, at once.
+    private mutating func beginAgain(_ directives: inout [CoordinatorDirective]) {
+        guard attempt < ReplicationLimits.attemptsMax else {
+            phase = .finished(.failed(.contended))
+            return
+        }
+        promise(&directives)
     }
 
     mutating func retry(_ time: CoordinatorTime, using generator: inout SplitMix64) {

@@ -106,7 +106,18 @@ struct CopySet: Sendable {
     }
 
     /// Whether no further answer can make it enough.
-    var isHopeless: Bool { !isEnough && !isWaiting && !hasRefusal }
+    var isHopeless: Bool {
+        if policy == .majority, !mayHaveMajority { return true }
+        return !isEnough && !isWaiting && !hasRefusal
+    }
+
+    private var mayHaveMajority: Bool {
+        layouts.allSatisfy { holders in
+            holders.count { holder in
+                members.contains { $0.target == holder && $0.state != .failed }
+            } > holders.count / 2
+        }
+    }
 
     private mutating func set(_ node: NodeID, _ state: State) {
         guard let index = members.firstIndex(where: { $0.target.node == node }) else { return }

@@ -22,7 +22,7 @@ package struct EntryWriter: Sendable {
         self.policy = policy
         self.round = round
         copies = CopySet(targets, policy: policy, isReachable: isReachable)
-        ask(&directives)
+        if !copies.isHopeless { ask(&directives) }
     }
 
     /// The next entry up, once this one is durable: the directory came or went by it.

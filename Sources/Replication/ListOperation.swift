@@ -55,6 +55,10 @@ package struct ListOperation: Sendable {
             asked.append(target)
         }
         self.asked = asked
+        guard policy == .available || targets.mayHaveMajority(where: isReachable) else {
+            outcome = .failed
+            return
+        }
         ask(time, &directives)
         if open.isEmpty { outcome = .failed }
     }

@@ -191,7 +191,11 @@ package struct MemoryTables: ReplicaTables, Sendable {
         if index < outboxRows.count, outboxRows[index] == row { outboxRows.remove(at: index) }
     }
 
-    package func outbox(limit: Int) -> [OutboxRow] { Array(outboxRows.prefix(limit)) }
+    package func outbox(after: OutboxRow?, limit: Int) -> [OutboxRow] {
+        guard let after else { return Array(outboxRows.prefix(limit)) }
+        let first = outboxRows.position { !(after < $0) }
+        return Array(outboxRows[first...].prefix(limit))
+    }
 
     package mutating func setUnsettled(_ since: Duration?, for key: RegisterKey) {
         guard let since else {

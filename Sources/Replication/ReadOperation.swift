@@ -64,6 +64,11 @@ package struct ReadOperation: Sendable {
         giveUpAt = time.now + ReplicationLimits.holderTimeout
         tally = Tally(targets)
         asked = []
+        open = 0
+        guard policy == .available || targets.mayHaveMajority(where: isReachable) else {
+            phase = .finished(.failed)
+            return
+        }
         // A stand-in may have what no holder has yet.
         for target in targets.holders + (policy == .available ? targets.handOffs : [])
         where isReachable(target.node) && !asked.contains(target.node) {

@@ -96,7 +96,9 @@ extension Replica {
             // The others have no good copy either: what is left of it stays.
             registers.allSatisfy(\.register.damaged.isEmpty),
             // Who has the registers now took them for listed.
-            !tables.outbox(limit: .max).contains(where: { Partition(of: $0.path) == partition })
+            !tables.outbox(after: nil, limit: .max).contains(where: {
+                Partition(of: $0.path) == partition
+            })
         else { return .stale }
         tables.sequenceFloor = max(
             tables.sequenceFloor, state.counter, state.context.highestSequence(of: tables.disk))

@@ -111,9 +111,11 @@ extension Replica {
     }
 
     /// What the rows of the outbox have to say, as of now.
-    static func outbox(limit: Int, _ tables: some ReplicaTables) -> ReplicaReply {
+    static func outbox(
+        after: OutboxRow?, limit: Int, _ tables: some ReplicaTables
+    ) -> ReplicaReply {
         .outbox(
-            tables.outbox(limit: limit).map { row in
+            tables.outbox(after: after, limit: limit).map { row in
                 guard let key = EntryKey(of: row.path) else {
                     return OutboxItem(row: row, entry: nil)
                 }

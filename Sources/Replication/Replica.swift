@@ -76,7 +76,7 @@ package enum Replica {
             return .done
         case .settle(let before, let after):
             return settle(preparedBefore: before, after: after, &tables, now, &outcome)
-        case .outbox(let limit): return outbox(limit: limit, tables)
+        case .outbox(let after, let limit): return outbox(after: after, limit: limit, tables)
         case .outboxDone(let rows):
             for row in rows { tables.removeOutbox(row) }
             return .done

@@ -53,7 +53,7 @@ package enum ReplicaRequest: Sendable {
     /// now, for monotonic times of another boot mean nothing.
     /// At most `ReplicationLimits.settleCountMax` of them, behind `after`.
     case settle(preparedBefore: Duration?, after: RegisterKey? = nil)
-    case outbox(limit: Int)
+    case outbox(after: OutboxRow?, limit: Int)
     case outboxDone([OutboxRow])
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.
     case expire(RegisterKey, [Dot])

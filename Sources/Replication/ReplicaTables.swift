@@ -69,8 +69,8 @@ package protocol ReplicaTables {
 
     mutating func addOutbox(_ row: OutboxRow)
     mutating func removeOutbox(_ row: OutboxRow)
-    /// The first rows, sorted.
-    func outbox(limit: Int) -> [OutboxRow]
+    /// The first rows behind `after`, sorted.
+    func outbox(after: OutboxRow?, limit: Int) -> [OutboxRow]
 
     /// Since when a register has had something prepared or accepted; nil when it has not.
     mutating func setUnsettled(_ since: Duration?, for key: RegisterKey)

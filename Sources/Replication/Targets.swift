@@ -35,6 +35,15 @@ package struct Targets: Sendable {
         layouts.contains { $0.contains { $0.node == node } }
     }
 
+    /// Whether those who pass can be a majority of the holders in each layout. Where they cannot,
+    /// nobody is asked: what a few of them prepared would be of no use, and be settled by others.
+    func mayHaveMajority(where isReachable: (NodeID) -> Bool) -> Bool {
+        !layouts.isEmpty
+            && layouts.allSatisfy { holders in
+                holders.count { isReachable($0.node) } > holders.count / 2
+            }
+    }
+
     /// Majority of the replication factor of the newest layout, as far as it has members.
     package var majority: Int { (layouts.last?.count ?? 1) / 2 + 1 }
 }

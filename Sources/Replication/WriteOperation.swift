@@ -71,7 +71,13 @@ package struct WriteOperation: Sendable {
         deadline = time.now + ReplicationLimits.operationTimeout
         copies = CopySet(targets, policy: policy, isReachable: isReachable)
         copies.include(own)
-        if let earlier { adopt(earlier, &directives) } else { assign(time, &directives) }
+        if copies.isHopeless {
+            phase = .finished(.failed(.noQuorum))
+        } else if let earlier {
+            adopt(earlier, &directives)
+        } else {
+            assign(time, &directives)
+        }
     }
 
     package var outcome: Outcome {

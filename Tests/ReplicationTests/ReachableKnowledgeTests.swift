@@ -87,4 +87,42 @@ import Testing
         // What the answer goes by is with the holders now.
         for disk in disks[0...1] { #expect(disk.register(key)?.head == newest) }
     }
+
+    /// Two holders of an old and a new layout know the newest version, which is no majority of both;
+    /// a stand-in does not know it, and is brought nothing: nothing is waited for from it.
+    @Test func aBallotDoesNotGoRoundForAStandInThatKnowsLess() {
+        let targets = Targets(
+            layouts: [(0..<5).map(target)], handOffs: [target(5)])
+        var disks = (0..<6).map { MemoryTables(disk: disk($0)) }
+        let newest = head(1, at: 500, on: 0)
+        for index in [0, 1] {
+            _ = disks[index].execute(.commit(key, newest, listed: true), at: .zero)
+        }
+        let isReachable = { (name: NodeID) in ["n0", "n1", "n5"].contains { name == node($0) } }
+        var directives: [CoordinatorDirective] = []
+        var generator = SplitMix64(seed: 1)
+        var ballot = BallotOperation(
+            key, .write(file(2), operation(2), .present), own: target(0), targets: targets,
+            policy: .available, time: time, nonce: 7, isReachable: isReachable,
+            into: &directives)
+        var promises = 0
+        for _ in 0..<100 {
+            guard case .waiting = ballot.outcome, !directives.isEmpty else { break }
+            guard case .ask(let name, let request, let round) = directives.removeFirst() else {
+                continue
+            }
+            if case .promise = request { promises += 1 }
+            let index = (0..<6).first { target($0).node == name } ?? 0
+            let reply = disks[index].execute(request, at: .zero).reply
+            ballot.answered(
+                reply, by: target(index), round: round, time, using: &generator,
+                entryTargets: { _ in Targets(layouts: [[target(0)]], handOffs: []) },
+                isReachable: isReachable, into: &directives)
+        }
+        guard case .written(_, _, replacing: true, _, exact: false) = ballot.outcome else {
+            Issue.record("\(ballot.outcome)")
+            return
+        }
+        #expect(promises == 2)
+    }
 }

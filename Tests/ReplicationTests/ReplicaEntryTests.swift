@@ -13,23 +13,23 @@ import Testing
         let first = version(1)
         let listed = a.execute(.commit(file, first, listed: true), at: .zero)
         #expect(!listed.hasOutbox)
-        #expect(a.outbox(limit: 9) == [])
+        #expect(a.outbox(after: nil, limit: 9) == [])
         let second = version(2)
         let outcome = a.execute(.commit(file, second, listed: false), at: .zero)
         #expect(outcome.hasOutbox)
-        guard case .outbox(let items) = run(.outbox(limit: 9), on: &a) else { return }
+        guard case .outbox(let items) = run(.outbox(after: nil, limit: 9), on: &a) else { return }
         #expect(items.map(\.row) == [.file(file.path)])
         #expect(items.first?.entry?.key == EntryKey(of: file.path))
         #expect(items.first?.entry?.entry == entry(second))
         _ = run(.outboxDone([.file(file.path)]), on: &a)
-        #expect(a.outbox(limit: 9) == [])
+        #expect(a.outbox(after: nil, limit: 9) == [])
     }
 
     @Test mutating func aPartitionIsNotForgottenBeforeItsEntriesFollowed() {
         _ = run(.commit(file, version(1), listed: false), on: &a)
         let sum = a.state(of: file.partition).sum
         #expect(isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
-        #expect(a.outbox(limit: 9) == [.file(file.path)])
+        #expect(a.outbox(after: nil, limit: 9) == [.file(file.path)])
         _ = run(.outboxDone([.file(file.path)]), on: &a)
         #expect(!isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
         #expect(a.register(file) == nil)
@@ -39,7 +39,7 @@ import Testing
         _ = run(.commit(file, version(2), listed: true), on: &a)
         let outcome = a.execute(.commit(file, version(1), listed: false), at: .zero)
         #expect(!outcome.hasOutbox)
-        #expect(a.outbox(limit: 9) == [])
+        #expect(a.outbox(after: nil, limit: 9) == [])
     }
 
     @Test mutating func directoryExistsWhileMarkedOrNotEmpty() {
@@ -63,8 +63,8 @@ import Testing
     @Test mutating func directoryComingOrGoingIsToldToItsParent() {
         let row = OutboxRow.directory(directory)
         #expect(put("f", version(1)))
-        #expect(a.outbox(limit: 9) == [row])
-        guard case .outbox(let items) = run(.outbox(limit: 9), on: &a) else { return }
+        #expect(a.outbox(after: nil, limit: 9) == [row])
+        guard case .outbox(let items) = run(.outbox(after: nil, limit: 9), on: &a) else { return }
         #expect(items.first?.entry?.key == EntryKey(of: directory))
         #expect(
             items.first?.entry?.entry.directory == .init(rank: version(1).rank, exists: true))
@@ -73,15 +73,15 @@ import Testing
         #expect(!put("g", version(2)))
         #expect(!put("f", version(3)))
         #expect(!put("f", version(4, value: .deleted)))
-        #expect(a.outbox(limit: 9) == [])
+        #expect(a.outbox(after: nil, limit: 9) == [])
         #expect(put("g", version(5, value: .deleted)))
-        #expect(a.outbox(limit: 9) == [row])
+        #expect(a.outbox(after: nil, limit: 9) == [row])
     }
 
     @Test mutating func theRootIsToldToNobody() {
         let key = EntryKey(directory: .root, name: Array("f".utf8))
         _ = run(.putEntry(key, entry(version(1))), on: &a)
-        #expect(a.outbox(limit: 9) == [])
+        #expect(a.outbox(after: nil, limit: 9) == [])
     }
 
     @Test mutating func anOlderEntryThatComesLateChangesNothing() {
@@ -152,7 +152,9 @@ import Testing
                     a.state(of: partition).itemCount == registers.count + entries.count,
                     "seed \(seed)")
             }
-            guard case .outbox(let items) = run(.outbox(limit: 9), on: &a) else { return }
+            guard case .outbox(let items) = run(.outbox(after: nil, limit: 9), on: &a) else {
+                return
+            }
             #expect(items.first?.entry?.entry.directory?.exists == told, "seed \(seed)")
         }
     }
@@ -230,6 +232,19 @@ import Testing
         }
         #expect(isDirectory)
         // Its parent does not list it before it is committed.
-        #expect(tables.outbox(limit: 10).isEmpty)
+        #expect(tables.outbox(after: nil, limit: 10).isEmpty)
+    }
+
+    /// Rows whose directory's holders are away stay at the front: those behind them come in turn.
+    @Test func theOutboxIsReadInTurn() {
+        var tables = MemoryTables(disk: disk(0))
+        let rows = (1...5).map { OutboxRow.file(path("/\($0)")) } + [.directory(path("/1"))]
+        for row in rows { _ = tables.execute(.addOutbox(row), at: .zero) }
+        #expect(tables.outbox(after: nil, limit: 2) == Array(rows[..<2]))
+        #expect(tables.outbox(after: rows[1], limit: 3) == Array(rows[2..<5]))
+        #expect(tables.outbox(after: rows[4], limit: 3) == [rows[5]])
+        #expect(tables.outbox(after: rows[5], limit: 3).isEmpty)
+        tables.removeOutbox(rows[1])
+        #expect(tables.outbox(after: rows[1], limit: 1) == [rows[2]])
     }
 }

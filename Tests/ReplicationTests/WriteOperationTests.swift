@@ -95,7 +95,7 @@ import Testing
         }
         // It follows by the outbox.
         #expect(world.disks[0].register(key)?.head == made)
-        #expect(world.disks[0].outbox(limit: 9) == [.file(key.path)])
+        #expect(world.disks[0].outbox(after: nil, limit: 9) == [.file(key.path)])
     }
 
     /// The directory comes with its first file, and its parent hears of that before the answer.
