@@ -52,4 +52,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let skipsPathChecks = Canaries(rawValue: 1 << 22)
     /// A copy that failed its check counts as a good one.
     package static let missesDamage = Canaries(rawValue: 1 << 15)
+    /// A page of a listing goes on behind a name that it did not show.
+    package static let skipsNames = Canaries(rawValue: 1 << 16)
+    /// A directory is removed whatever is in it.
+    package static let removesFullDirectories = Canaries(rawValue: 1 << 17)
 }

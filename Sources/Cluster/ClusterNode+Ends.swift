@@ -55,10 +55,12 @@ extension ClusterNode {
         case .list(let directory, _, _):
             guard exists || directory.isRoot else { return end(id, .notFound, &turn) }
             let hides = configuration.canaries.contains(.hidesShadowedFiles)
-            let names = entries.flatMap { $0.listed(hidingShadowed: hides) }
+            var names = entries.flatMap { $0.listed(hidingShadowed: hides) }
+            if next != nil, configuration.canaries.contains(.skipsNames) { names.removeLast() }
             end(id, .listing(names, next: next), &turn)
         case .removeDirectory(let path, let operation):
-            guard entries.isEmpty else { return end(id, .directoryNotEmpty, &turn) }
+            guard entries.isEmpty || configuration.canaries.contains(.removesFullDirectories)
+            else { return end(id, .directoryNotEmpty, &turn) }
             guard exists else { return end(id, .notFound, &turn) }
             write(
                 .mark(path), .deleted, operation, .none,

@@ -117,6 +117,7 @@ extension Canaries {
         ("skipsPathChecks", .skipsPathChecks),
         ("callsAllExact", .callsAllExact),
         ("missesDamage", .missesDamage),
+        ("skipsNames", .skipsNames), ("removesFullDirectories", .removesFullDirectories),
     ]
 
     static func names(of canaries: Canaries) -> String {

@@ -20,6 +20,7 @@ struct Checkers {
         ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
         DirectoriesKeepTheirNames.name,
+        ListingPages.name, RemovedDirectoriesWereEmpty.name,
         MovedBytesNearOptimal.name, BoundedMemoryAndMessages.name, SettingsReachAll.name,
         DeadIsKnown.name, LeaversHandOver.name, RolledBackDisksAreNew.name,
     ]

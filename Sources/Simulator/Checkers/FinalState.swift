@@ -102,6 +102,8 @@ enum FinalChecks {
         violations += ReplicationFactorMet.check(final)
         violations += ListingsEqualRecords.check(final)
         violations += DirectoriesKeepTheirNames.check(history, options.policy, final.time)
+        violations += ListingPages.check(history, options.policy, final.time)
+        violations += RemovedDirectoriesWereEmpty.check(history, options.policy, final.time)
         violations += ConditionalWritesAreExact.check(history, options.policy, final.time)
         violations += LocksAreExclusive.check(
             history, options.policy, final.time, clockFaults: final.clockFaults)

@@ -116,7 +116,8 @@ extension OperationRecord {
             // taken effect.
             true
         case .get: answered != .max
-        case .getLocal, .list, .makeDirectory, .removeDirectory, .move, .lock, .refreshLock,
+        case .getLocal, .list, .listPages, .makeDirectory, .removeDirectory, .move, .lock,
+            .refreshLock,
             .unlock,
             .guardedPut, .guardedDelete:
             false

@@ -76,6 +76,11 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "keepsOldSettings", SettingsReachAll.name, .membership, .available, seconds: 300),
         CanaryCase("neverDeclaresDead", DeadIsKnown.name, .kills, .available, seconds: 120),
+        CanaryCase(
+            "skipsNames", ListingPages.name, [], .available, seconds: 60, isQuick: true),
+        CanaryCase(
+            "removesFullDirectories", RemovedDirectoriesWereEmpty.name, [], .available,
+            seconds: 60, isQuick: true),
         CanaryCase("missesDamage", ReplicationFactorMet.name, .disks, .available, seconds: 120),
         CanaryCase("suspectsNobody", DeadIsKnown.name, .drizzle, .available, seconds: 180),
     ]

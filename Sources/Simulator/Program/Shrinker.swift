@@ -60,7 +60,7 @@ struct Shrinker {
     }
 
     private mutating func shrinkClients() {
-        let all = (0..<best.options.clientCount + best.options.lockClientCount).filter {
+        let all = (0...best.options.clientCount + best.options.lockClientCount).filter {
             !best.omissions.clients.contains($0)
         }
         minimize(all) { omissions, left in omissions.clients.formUnion(left) }

@@ -62,7 +62,7 @@ extension OperationRecord {
     fileprivate var latencyKind: String {
         switch kind {
         case .get, .getBeside, .getLocal: "get"
-        case .list: "list"
+        case .list, .listPages: "list"
         case .put: "put"
         case .delete, .deleteBeside: "delete"
         case .putIfAbsent, .putIfMatches, .deleteIfMatches: "conditional"

@@ -15,6 +15,8 @@ struct OperationRecord: Sendable {
         /// From the node's own disk, unchecked.
         case getLocal
         case list
+        /// Page after page of so many names.
+        case listPages(limit: Int)
         case makeDirectory
         case removeDirectory
         /// To another path.
@@ -65,6 +67,10 @@ struct OperationRecord: Sendable {
     var answered = Nanoseconds.max
     var attempts = 1
     var outcome = Outcome.open
+    /// Acknowledged before its directory's entry was durable.
+    var isListingPending = false
+    /// Whether nothing was wrong with any host or link for a while before and during it.
+    var isUndisturbed = false
 
     var content: ContentNumber { ContentNumber(client: client, index: index) }
 
@@ -91,7 +97,7 @@ struct OperationRecord: Sendable {
 
     var changes: Bool {
         switch kind {
-        case .get, .getBeside, .getLocal, .list: false
+        case .get, .getBeside, .getLocal, .list, .listPages: false
         default: true
         }
     }
@@ -141,6 +147,7 @@ extension OperationRecord: CustomStringConvertible {
         case .deleteBeside(let dot): "delete-beside(\(dot.shortText))"
         case .getLocal: "get-local"
         case .list: "list"
+        case .listPages(let limit): "list-pages of \(limit)"
         case .makeDirectory: "make-directory"
         case .removeDirectory: "remove-directory"
         case .move(let destination): "move to \(destination)"

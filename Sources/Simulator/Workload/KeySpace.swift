@@ -4,9 +4,9 @@ import Model
 enum KeySpace {
     /// Written, read, deleted and compared-and-set.
     static let contended = paths(
-        ["/a", "/b", "/a/sub", "/c/deep/er"].flatMap { directory in
+        ["/a", "/b", "/a/sub"].flatMap { directory in
             (0..<4).map { "\(directory)/f\($0)" }
-        } + ["/top", "/x", "/x/f0"])
+        } + oddNames("f").prefix(4).map { "/c/deep/er/\($0)" } + ["/top", "/x", "/x/f0"])
     /// Files and, by what is in them or by their mark, directories of the same names: each kind comes
     /// where the other has just gone, and now and then both at one time.
     static let shared = paths(["/s0", "/s0/f", "/s1"])
@@ -23,12 +23,28 @@ enum KeySpace {
     static let locked = paths(["/k/d/a", "/k/b", "/l/a", "/l/b"])
     /// Locked with all below it.
     static let lockedDirectory = paths(["/k"])[0]
+    /// More than go into one page of a listing, or into one answer of a holder; for some runs.
+    static let many = paths(
+        (0..<180).map { number in
+            let names = oddNames(String(1000 + number))
+            return "/many/\(names[number % names.count])"
+        })
+    static let manyDirectory = paths(["/many"])[0]
+
+    /// Names that some program on the way might take for something else: spaces, escapes, several
+    /// bytes a letter, and as long as a name may be.
+    private static func oddNames(_ base: String) -> [String] {
+        [
+            "\(base) with space", "\(base)%2F..%00", "gr\u{fc}n\u{20ac}\u{1f600}\(base)",
+            base + String(repeating: "n", count: 255 - base.utf8.count), base, "~\(base)+&?#",
+        ]
+    }
 
     static let files = plain + moved + locked
 
     /// Every directory that may exist beside those of locked files, the root first.
     static let directories: [StorePath] = {
-        var all: Set<StorePath> = [.root]
+        var all: Set<StorePath> = [.root, manyDirectory]
         for path in marked + sharedMarks { all.insert(path) }
         for path in plain + moved + marked + sharedMarks {
             var parent = path.parent

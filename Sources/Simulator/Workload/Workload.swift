@@ -9,9 +9,21 @@ struct Workload {
     /// In every other run clients only read after a while: what was deleted stays deleted long
     /// enough for tombstones to go and for nodes that were away to come back.
     let writingEnd: Nanoseconds
+    /// Whether a further client fills a directory with many names.
+    let hasManyNames: Bool
+
+    /// One run in so many has it: it takes its time.
+    private static let manyNamesInterval = 4
+
+    /// The paths that are written in the run.
+    var files: [StorePath] { hasManyNames ? KeySpace.files + KeySpace.many : KeySpace.files }
 
     init(options: SimulationOptions) {
         self.options = options
+        var choice = SplitMix64(seed: options.seed, purpose: 0x6D61_6E79_0000)
+        hasManyNames =
+            options.clientCount > 0 && options.nodeCount <= 32
+            && choice.draw(below: Workload.manyNamesInterval) == 0
         var generator = SplitMix64(seed: options.seed, purpose: 0x656E_6400)
         let part = generator.draw(300...600)
         writingEnd =
@@ -39,6 +51,9 @@ struct Workload {
         var generator = SplitMix64(
             seed: options.seed, purpose: 0x6F70_0000_0000 &+ UInt64(client), number: UInt64(index))
         let think = generator.exponential(mean: options.thinkTime)
+        if client == options.clientCount + options.lockClientCount {
+            return manyNames(index, isWriting: time <= writingEnd, think, &generator)
+        }
         if client >= options.clientCount {
             let choice = LockWorkload.choice(
                 &generator, number: ContentNumber(client: client, index: index), held: held)
@@ -74,8 +89,11 @@ struct Workload {
             path = plain
             kind = seen(path).map { .deleteIfMatches($0) } ?? .get
         case 84..<90:
-            kind = .list
             path = directory
+            kind = .list
+            if generator.chance(perMille: 500) {
+                kind = .listPages(limit: Int(generator.draw(1...7)))
+            }
         case 90..<93:
             kind = .makeDirectory
             path = marked
@@ -93,7 +111,31 @@ struct Workload {
             kind =
                 generator.chance(perMille: 400) ? .deleteBeside(beside.dot) : .getBeside(beside.dot)
         }
-        if time > writingEnd, kind != .list { kind = .get }
+        if time > writingEnd, !kind.isListing { kind = .get }
+        return Choice(kind: kind, path: path, thinkTime: think + .milliseconds(1))
+    }
+
+    /// What the client does that fills the large directory: all names as fast as it can, then now
+    /// and then one goes or comes, and all are listed.
+    private func manyNames(
+        _ index: Int, isWriting: Bool, _ think: Nanoseconds, _ generator: inout SplitMix64
+    ) -> Choice {
+        let path = KeySpace.many[generator.draw(below: KeySpace.many.count)]
+        if isWriting, index < KeySpace.many.count {
+            return Choice(
+                kind: .put, path: KeySpace.many[index], thinkTime: .milliseconds(20) + think / 50)
+        }
+        let kind: OperationRecord.Kind
+        switch generator.draw(below: 10) {
+        case 0..<2 where isWriting: kind = .put
+        case 2..<4 where isWriting: kind = .delete
+        case 0..<5: kind = .get
+        default:
+            let limits = [3, 20, 64, 70, 150]
+            let limit = limits[generator.draw(below: limits.count)]
+            return Choice(
+                kind: .listPages(limit: limit), path: KeySpace.manyDirectory, thinkTime: think)
+        }
         return Choice(kind: kind, path: path, thinkTime: think + .milliseconds(1))
     }
 
@@ -134,6 +176,7 @@ struct Workload {
             return .delete(record.path.beside(dot), .none, record.operation)
         case .getLocal: return .get(record.path, .local)
         case .list: return .list(record.path, after: nil, limit: 1000)
+        case .listPages(let limit): return .list(record.path, after: nil, limit: limit)
         case .makeDirectory: return .makeDirectory(record.path, record.operation)
         case .removeDirectory: return .removeDirectory(record.path, record.operation)
         case .move(let destination):
@@ -192,6 +235,11 @@ struct Client {
         var path: StorePath
         var dot: Dot
     }
+    /// What the pages of the listing under way have shown.
+    var listed: [ListedEntry] = []
+
+    /// A listing of more pages goes on for ever.
+    static let listedCountMax = 4096
 
     static let timeout: Nanoseconds = .seconds(20)
     static let attemptsMax = 4
@@ -203,5 +251,14 @@ extension StorePath {
         guard let parent, let path = try? parent.appending(ConflictName(of: name, at: dot).bytes)
         else { preconditionFailure("no file's path: \(self)") }
         return path
+    }
+}
+
+extension OperationRecord.Kind {
+    fileprivate var isListing: Bool {
+        switch self {
+        case .list, .listPages: true
+        default: false
+        }
     }
 }

@@ -4,6 +4,9 @@ import Replication
 
 // Clients: one operation after the other, repeated where nothing is known of its outcome.
 extension World {
+    /// By then what was acknowledged before has reached its directory, on a network without faults.
+    private static let directoryFairTime = Nanoseconds.seconds(20)
+
     mutating func startClients() {
         for index in clients.indices where !omissions.clients.contains(index) {
             let delay = clients[index].generator.draw(0...options.thinkTime)
@@ -75,14 +78,29 @@ extension World {
         history[number].host = host
         // A read that is repeated is another read.
         if !history[number].changes { history[number].invoked = now }
+        clients[client].listed = []
         let record = history[number]
         checkers.noStaleReads.began(number, record, holding: holdingNewest(record.path))
         trace.add(now, "\(record)")
         clients[client].stage = .waiting
-        schedule(client, after: Client.timeout)
         statistics.attemptCount += 1
+        ask(host, Workload.request(for: record), for: client)
+    }
+
+    private mutating func ask(_ host: Int, _ request: ClientRequest, for client: Int) {
+        schedule(client, after: Client.timeout)
         clients[client].ticket = nextTicket + 1
-        _ = ask(host, Workload.request(for: record), .client(client))
+        _ = ask(host, request, .client(client))
+    }
+
+    /// The next page of a listing, perhaps from another node.
+    private mutating func askForPage(_ client: Int, after name: [UInt8], _ limit: Int) {
+        let number = clients[client].record
+        guard clients[client].listed.count < Client.listedCountMax,
+            let host = hostToAsk(client)
+        else { return attemptFailed(client, isFinal: false) }
+        history[number].host = host
+        ask(host, .list(history[number].path, after: name, limit: limit), for: client)
     }
 
     /// The node answered, or a ticket of the world itself was answered.
@@ -108,9 +126,18 @@ extension World {
     }
 
     private mutating func clientAnswered(_ client: Int, _ answer: ClientAnswer) {
+        let number = clients[client].record
+        var answer = answer
+        switch (history[number].kind, answer) {
+        case (.listPages(let limit), .listing(let names, let next)):
+            clients[client].listed += names
+            if let next { return askForPage(client, after: next, limit) }
+            answer = .listing(clients[client].listed, next: nil)
+        case (_, .written(_, _, _, let isPending, _)): history[number].isListingPending = isPending
+        default: break
+        }
         let outcome = Workload.outcome(answer)
         if outcome == .unknown { return attemptFailed(client, isFinal: false) }
-        let number = clients[client].record
         history[number].outcome = outcome
         history[number].answered = now
         note(outcome, client, number)
@@ -161,6 +188,10 @@ extension World {
 
     private mutating func end(_ client: Int) {
         let number = clients[client].record
+        if history[number].concernsDirectory {
+            history[number].isUndisturbed = !wasDisturbed(
+                since: history[number].invoked - Self.directoryFairTime)
+        }
         let record = history[number]
         trace.add(now, "\(record)")
         trace.add(now, UInt64(record.outcome.number) << 32 | UInt64(number))
@@ -207,6 +238,13 @@ extension World {
 }
 
 extension OperationRecord {
+    fileprivate var concernsDirectory: Bool {
+        switch kind {
+        case .list, .listPages, .removeDirectory: true
+        default: false
+        }
+    }
+
     /// The register that the acknowledged version is of.
     var writtenKey: RegisterKey {
         switch kind {

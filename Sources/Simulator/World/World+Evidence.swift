@@ -137,6 +137,9 @@ extension World {
 
     // MARK: Final reads
 
+    /// Files that each node reads at the end; what else there is it lists.
+    private static let finalReadsMax = 40
+
     mutating func askFinalReads() {
         let up = hosts.indices.filter { hosts[$0].state == .up && !hosts[$0].isLeaving }
         // All nodes of a small cluster, some of a large one.
@@ -144,7 +147,7 @@ extension World {
         let readers = stride(from: 0, to: up.count, by: step).map { up[$0] }
         var wanted: [FinalRead] = []
         for host in readers {
-            for path in KeySpace.files {
+            for path in workload.files.prefix(World.finalReadsMax) {
                 wanted.append(FinalRead(host: host, path: path, isListing: false))
             }
             for path in KeySpace.allDirectories {
@@ -206,7 +209,7 @@ extension World {
         let placement = newestPlacement()
         final.layout = placement?.layout
         final.clockFaults = clockFaults
-        for path in KeySpace.files {
+        for path in workload.files {
             final.files.append(fileState(path, .file(path), placement))
         }
         for path in KeySpace.allDirectories {

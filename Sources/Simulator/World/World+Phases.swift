@@ -134,7 +134,7 @@ extension World {
     /// Of each live file, in the order of paths: the hosts that are to hold it.
     private func holdersOfFiles(_ placement: Placement) -> [[Int]] {
         var placement = placement
-        return KeySpace.files.map { path in
+        return workload.files.map { path in
             let holders = placement.holders(of: Partition(of: path))
                 .map { HostName.host($0.node) }.sorted()
             let isLive = holders.contains {
@@ -277,7 +277,7 @@ extension World {
     mutating func placement(of layout: Layout) -> Placement {
         if let known = placements[layout.id] { return known }
         var placement = Placement(layout)
-        for path in KeySpace.files { _ = placement.order(of: Partition(of: path)) }
+        for path in workload.files { _ = placement.order(of: Partition(of: path)) }
         placements[layout.id] = placement
         return placement
     }

@@ -198,6 +198,13 @@ struct World {
                     generator: SplitMix64(
                         seed: options.seed, purpose: 0x636C_6900, number: UInt64(number))))
         }
+        if workload.hasManyNames {
+            clients.append(
+                Client(
+                    number: clients.count, home: 0,
+                    generator: SplitMix64(
+                        seed: options.seed, purpose: 0x636C_6900, number: UInt64(clients.count))))
+        }
         queue.schedule(.look, at: World.lookInterval)
     }
 
