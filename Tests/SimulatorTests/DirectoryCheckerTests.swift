@@ -57,6 +57,23 @@ import Testing
         #expect(check(written + [listing([Support.path, Self.other, Self.gone])]).count == 1)
     }
 
+    @Test func aDirectoryWithFilesInItIsFound() {
+        var listing = listing([])
+        listing.outcome = .notFound
+        #expect(check(written + [listing]).count == 2)
+        #expect(check(file(Self.gone, 3, deleted: 50) + [listing]).isEmpty)
+    }
+
+    @Test func aFileBesideADirectoryOfItsNameMayComeBehindIt() {
+        var listing = listing([])
+        let beside = ConflictName(of: Array("f".utf8), at: Support.version(1).dot).bytes
+        let names = [Array("f".utf8), beside, Array("f!".utf8)]
+        listing.outcome = .listed(names.map { .init(name: $0, isDirectory: false) })
+        #expect(check([listing]).isEmpty)
+        listing.outcome = .listed(names.reversed().map { .init(name: $0, isDirectory: false) })
+        #expect(check([listing]).count == 1)
+    }
+
     @Test func whatComesOrGoesMeanwhileMayBeListedOrNot() {
         let changing = file(Support.path, 1, deleted: 103) + file(Self.other, 2, from: 104)
         #expect(check(changing + [listing([])]).isEmpty)
@@ -87,13 +104,19 @@ import Testing
             Support.record(
                 98, .removeDirectory, from: 100, to: 110, outcome, path: Self.directory)
         }
-        func check(_ records: [OperationRecord]) -> [Violation] {
-            RemovedDirectoriesWereEmpty.check(History(records), .majority, 200)
+        func check(
+            _ records: [OperationRecord], _ policy: WritePolicy = .majority
+        ) -> [Violation] {
+            RemovedDirectoriesWereEmpty.check(History(records), policy, 200)
         }
-        let removed = removal(Support.written(Support.version(3)))
+        var removed = removal(Support.written(Support.version(3)))
         #expect(check(file(Support.path, 1) + [removed]).count == 1)
         #expect(check(file(Support.path, 1) + [removal(.refused)]).isEmpty)
         #expect(check(file(Support.path, 1, deleted: 50) + [removed]).isEmpty)
+        // It may have come after the directory went.
         #expect(check(file(Support.path, 1, from: 98) + [removed]).isEmpty)
+        #expect(check(file(Support.path, 1) + [removed], .available).isEmpty)
+        removed.isUndisturbed = true
+        #expect(check(file(Support.path, 1) + [removed], .available).count == 1)
     }
 }

@@ -26,7 +26,7 @@ enum ListingPages {
         _ names: [OperationRecord.ListedName], _ record: OperationRecord
     ) -> Violation? {
         // What shows beside a directory of its name is listed behind that.
-        let plain = names.map(\.name).filter { !$0.isBesideDirectory }
+        let plain = names.map(\.name).filter { ConflictName(parsing: $0) == nil }
         for (first, second) in zip(plain, plain.dropFirst())
         where !first.lexicographicallyPrecedes(second) {
             return Violation(
@@ -70,12 +70,6 @@ extension OperationRecord {
         case (.list, .notFound), (.listPages, .notFound): []
         default: nil
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate var isBesideDirectory: Bool {
-        String(decoding: self, as: UTF8.self).utf8.firstRange(of: Array(".conflict-".utf8)) != nil
     }
 }
 
