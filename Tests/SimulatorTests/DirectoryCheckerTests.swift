@@ -57,6 +57,20 @@ import Testing
         #expect(check(written + [listing([Support.path, Self.other, Self.gone])]).count == 1)
     }
 
+    @Test func whatLeftNoTraceMayComeBackForAWhile() {
+        func check(droppedAt time: Nanoseconds) -> [Violation] {
+            var history = History(written + [listing([Support.path, Self.other, Self.gone])])
+            history.noteTraceDropped(of: Self.gone, at: time)
+            history.noteTraceDropped(of: Self.other, at: 80)
+            return ListingPages.check(history, .majority, 200)
+        }
+        #expect(check(droppedAt: 80).isEmpty)
+        #expect(check(droppedAt: 105).isEmpty)
+        // That of an earlier deletion; and after the listing.
+        #expect(check(droppedAt: 40).count == 1)
+        #expect(check(droppedAt: 111).count == 1)
+    }
+
     @Test func aDirectoryWithFilesInItIsFound() {
         var listing = listing([])
         listing.outcome = .notFound

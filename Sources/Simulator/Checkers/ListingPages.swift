@@ -2,7 +2,8 @@ import Model
 import Replication
 
 /// All pages of a listing together: names in the order of their bytes, none twice, what was there
-/// throughout in one of them, and nothing that was not.
+/// throughout in one of them, and nothing that was not, nor what was deleted as long as its
+/// directory has a trace of it.
 enum ListingPages {
     static let name = "ListingPages"
 

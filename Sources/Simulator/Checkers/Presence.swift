@@ -8,6 +8,7 @@ struct Presence {
 
     /// The operations on each file.
     private let operations: [StorePath: [OperationRecord]]
+    private let tracesDropped: [StorePath: [Nanoseconds]]
     private let policy: WritePolicy
 
     init(_ history: History, _ policy: WritePolicy) {
@@ -19,6 +20,7 @@ struct Presence {
             }
         }
         self.operations = operations
+        tracesDropped = history.tracesDropped
         self.policy = policy
     }
 
@@ -45,10 +47,17 @@ struct Presence {
                 }
         }
         if isThere { return .present }
+        // Once its directory has no trace of the name any more, a disk that was away may bring an
+        // older entry of it back, until an audit finds that.
+        func isTraced(_ removal: OperationRecord) -> Bool {
+            !(tracesDropped[path] ?? []).contains {
+                removal.invoked <= $0 && $0 <= record.answered
+            }
+        }
         let isGone = makes.filter { $0.invoked < record.answered }.allSatisfy { make in
             removals.contains { removal in
                 isOver(removal, before: record.invoked) && removal.invoked > make.answered
-                    && removal.isDeletion
+                    && removal.isDeletion && isTraced(removal)
             }
         }
         return isGone ? .absent : .uncertain

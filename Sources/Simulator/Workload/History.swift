@@ -203,6 +203,8 @@ struct History: Sendable {
     private(set) var records: [OperationRecord] = []
     /// All versions that disks ever made of a file, those that nobody heard of included.
     private(set) var made: [StorePath: [Made]] = [:]
+    /// When the trace of a name that is gone went from a disk.
+    private(set) var tracesDropped: [StorePath: [Nanoseconds]] = [:]
 
     struct Made {
         var version: Version
@@ -226,6 +228,10 @@ struct History: Sendable {
 
     mutating func noteMade(_ version: Version, by operation: OperationID, of path: StorePath) {
         made[path, default: []].append(Made(version: version, operation: operation))
+    }
+
+    mutating func noteTraceDropped(of path: StorePath, at time: Nanoseconds) {
+        tracesDropped[path, default: []].append(time)
     }
 
     /// The operations on one path, in the order of their beginnings; moves to it among them.

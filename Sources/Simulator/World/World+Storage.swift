@@ -110,9 +110,13 @@ extension World {
     }
 
     private mutating func noteMade(_ request: StorageRequest, _ answer: StorageAnswer) {
-        guard case .replica(let outcome) = answer, case .assigned(let version, _) = outcome.reply
-        else { return }
-        guard case .replica(let asked) = request else { return }
+        guard case .replica(let outcome) = answer, case .replica(let asked) = request else {
+            return
+        }
+        if case .dropEntry(let key, _) = asked, case .done = outcome.reply, let path = key.child {
+            history.noteTraceDropped(of: path, at: now)
+        }
+        guard case .assigned(let version, _) = outcome.reply else { return }
         switch asked.plain {
         case .assign(let assignment) where assignment.key.kind == .file,
             .mint(let assignment, _) where assignment.key.kind == .file:
