@@ -7,9 +7,13 @@ struct BucketSums: Hashable, Sendable {
     private(set) var buckets = [Fingerprint](repeating: .zero, count: CRDTLimits.bucketCount)
 
     mutating func replace(_ old: Fingerprint?, by new: Fingerprint?, of key: EntryKey) {
+        replace(old, by: new, in: key.bucket)
+    }
+
+    mutating func replace(_ old: Fingerprint?, by new: Fingerprint?, in bucket: Int) {
         let change = (new ?? .zero) &- (old ?? .zero)
         total &+= change
-        buckets[key.bucket] &+= change
+        buckets[bucket] &+= change
     }
 }
 

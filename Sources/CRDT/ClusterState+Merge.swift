@@ -125,7 +125,7 @@ extension ClusterState {
         } else {
             registers[index] = register
         }
-        sums.replace(old?.fingerprint, by: register.fingerprint, of: .register(register.node))
+        sums.replace(old?.fingerprint, by: register.fingerprint, in: register.bucket)
         outcome.changed.append(.register(register))
         let known = old?.disk == register.disk ? old?.facts.synced ?? [] : []
         for id in register.facts.synced where !known.contains(id) { outcome.candidates.append(id) }
@@ -134,7 +134,7 @@ extension ClusterState {
     private mutating func record(
         _ entry: LayoutEntry, replacing old: LayoutEntry?, outcome: inout MergeOutcome
     ) {
-        sums.replace(old?.fingerprint, by: entry.fingerprint, of: .member(entry.node))
+        sums.replace(old?.fingerprint, by: entry.fingerprint, in: entry.bucket)
         outcome.changed.append(.member(entry))
     }
 

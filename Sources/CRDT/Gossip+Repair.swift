@@ -17,7 +17,7 @@ extension Gossip {
         let own = state.sums.buckets
         var items = [[SummaryItem]](repeating: [], count: CRDTLimits.bucketCount)
         for entry in state.entries {
-            let bucket = entry.key.bucket
+            let bucket = entry.bucket
             if own[bucket].low != sums[bucket] { items[bucket].append(SummaryItem(entry)) }
         }
         var parts = BucketSet()
@@ -44,7 +44,7 @@ extension Gossip {
         // Looked up only, never walked through.
         let theirs = Dictionary(items.map { ($0.key, $0.print) }, uniquingKeysWith: { a, _ in a })
         let lacking = state.entries.filter { entry in
-            parts.contains(entry.key.bucket) && theirs[entry.key] != entry.fingerprint.low
+            parts.contains(entry.bucket) && theirs[entry.key] != entry.fingerprint.low
         }
         let wants = items.filter { differs($0) }.map(\.key)
         repair(with: lacking, wants: wants, to: peer, &directives)

@@ -119,10 +119,12 @@ package struct HybridClock: Hashable, Sendable {
     }
 
     private mutating func judge() -> DoubtChange? {
-        // Own clock: 0.
-        let sorted = (offsets.map(\.milliseconds) + [0]).sorted()
-        let median = sorted[(sorted.count - 1) / 2]
-        let doubt = median.magnitude > UInt64(CRDTLimits.clockErrorMaxMilliseconds)
+        // Own clock: 0. The median is beyond a limit where enough readings are.
+        let limit = CRDTLimits.clockErrorMaxMilliseconds
+        let place = offsets.count / 2
+        let ahead = offsets.count { $0.milliseconds > limit }
+        let behind = offsets.count { $0.milliseconds < -limit }
+        let doubt = ahead >= offsets.count + 1 - place || behind > place
         defer { isInDoubt = doubt }
         return doubt == isInDoubt ? nil : doubt ? .began : .ended
     }

@@ -10,27 +10,46 @@ package struct LayoutEntry: Entry, Hashable {
         case givenUp
     }
 
-    package let node: NodeID
-    package let state: State
-    package let stamp: Stamp
-    package let fingerprint: Fingerprint
-    let byteCount: Int
+    /// Shared by all copies, as a node's register is.
+    private final class Contents: Sendable {
+        let node: NodeID
+        let state: State
+        let stamp: Stamp
+        let fingerprint: Fingerprint
+        let byteCount: Int
+        let bucket: Int
+
+        init(node: NodeID, state: State, stamp: Stamp) {
+            self.node = node
+            self.state = state
+            self.stamp = stamp
+            var writer = ByteWriter(capacity: 96)
+            LayoutEntry.encode(node, state, stamp, into: &writer)
+            fingerprint = Fingerprint(of: writer.bytes, seed: EntryKind.member.seed)
+            byteCount = writer.count
+            bucket = EntryKey.member(node).bucket
+        }
+    }
+
+    private let contents: Contents
 
     package init(node: NodeID, state: State, stamp: Stamp) {
-        self.node = node
-        self.stamp = stamp
+        var state = state
         if case .member(let disk, let weight, let zone) = state {
-            self.state = .member(
+            state = .member(
                 disk: disk, weight: max(1, weight),
                 zone: prefix(of: zone, byteCountMax: CRDTLimits.zoneByteCountMax))
-        } else {
-            self.state = state
         }
-        var writer = ByteWriter(capacity: 96)
-        LayoutEntry.encode(node, self.state, stamp, into: &writer)
-        fingerprint = Fingerprint(of: writer.bytes, seed: EntryKind.member.seed)
-        byteCount = writer.count
+        contents = Contents(node: node, state: state, stamp: stamp)
     }
+
+    package var node: NodeID { contents.node }
+    package var state: State { contents.state }
+    package var stamp: Stamp { contents.stamp }
+    package var fingerprint: Fingerprint { contents.fingerprint }
+    var byteCount: Int { contents.byteCount }
+    /// See `EntryKey.bucket`.
+    var bucket: Int { contents.bucket }
 
     package var member: LayoutMember? {
         guard case .member(let disk, let weight, let zone) = state else { return nil }

@@ -80,25 +80,47 @@ package struct NodeFacts: Hashable, Sendable {
 /// two nodes have one id (or that one lost its disk). It is merged all the same, to the higher
 /// encoding on every node, and reported.
 package struct NodeRegister: Entry, Hashable {
-    package let node: NodeID
-    /// Grows at every start of the node.
-    package let incarnation: UInt64
-    /// Grows with every change within one incarnation.
-    package let sequence: UInt64
-    package let facts: NodeFacts
-    package let fingerprint: Fingerprint
-    let byteCount: Int
+    /// Shared by all copies: one change passes through 40 messages of each node, and every copy of
+    /// one is one reference counted.
+    private final class Contents: Sendable {
+        let node: NodeID
+        let incarnation: UInt64
+        let sequence: UInt64
+        let facts: NodeFacts
+        let fingerprint: Fingerprint
+        let byteCount: Int
+        let bucket: Int
+
+        init(node: NodeID, incarnation: UInt64, sequence: UInt64, facts: NodeFacts) {
+            self.node = node
+            self.incarnation = incarnation
+            self.sequence = sequence
+            self.facts = facts
+            var writer = ByteWriter(capacity: 256)
+            NodeRegister.encode(node, incarnation, sequence, facts, into: &writer)
+            fingerprint = Fingerprint(of: writer.bytes, seed: EntryKind.register.seed)
+            byteCount = writer.count
+            bucket = EntryKey.register(node).bucket
+        }
+    }
+
+    private let contents: Contents
 
     package init(node: NodeID, incarnation: UInt64, sequence: UInt64, facts: NodeFacts) {
-        self.node = node
-        self.incarnation = incarnation
-        self.sequence = sequence
-        self.facts = facts.withinLimits()
-        var writer = ByteWriter(capacity: 256)
-        NodeRegister.encode(node, incarnation, sequence, self.facts, into: &writer)
-        fingerprint = Fingerprint(of: writer.bytes, seed: EntryKind.register.seed)
-        byteCount = writer.count
+        contents = Contents(
+            node: node, incarnation: incarnation, sequence: sequence, facts: facts.withinLimits())
     }
+
+    package var node: NodeID { contents.node }
+    /// Grows at every start of the node.
+    package var incarnation: UInt64 { contents.incarnation }
+    /// Grows with every change within one incarnation.
+    package var sequence: UInt64 { contents.sequence }
+    package var facts: NodeFacts { contents.facts }
+    package var fingerprint: Fingerprint { contents.fingerprint }
+    var byteCount: Int { contents.byteCount }
+    /// See `EntryKey.bucket`.
+    var bucket: Int { contents.bucket }
 
     package var disk: DiskID { facts.disk }
 

@@ -99,13 +99,14 @@ extension EntryKey: Comparable {
 
 /// One entry of the cluster's state: what is spread, compared and made durable as a whole.
 package enum StateEntry: Hashable, Sendable {
-    case setting(Setting)
+    // The few large ones are boxed: what is passed on by the thousand stays small.
+    indirect case setting(Setting)
     case register(NodeRegister)
     case member(LayoutEntry)
-    case replicationFactor(ReplicationFactor)
+    indirect case replicationFactor(ReplicationFactor)
     case layout(PublishedLayout, isComplete: Bool)
     /// For the store alone; peers say it in every message's head.
-    case identity(ClusterIdentity)
+    indirect case identity(ClusterIdentity)
 
     var isSetting: Bool { if case .setting = self { true } else { false } }
 
@@ -117,6 +118,15 @@ package enum StateEntry: Hashable, Sendable {
         case .replicationFactor: .replicationFactor
         case .layout(let published, _): .layout(published.id)
         case .identity: .identity
+        }
+    }
+
+    /// See `EntryKey.bucket`.
+    var bucket: Int {
+        switch self {
+        case .register(let register): register.bucket
+        case .member(let entry): entry.bucket
+        case .setting, .replicationFactor, .layout, .identity: key.bucket
         }
     }
 

@@ -67,7 +67,7 @@ extension ClusterNode {
             case .layoutsDiffer: .layoutsDiffer
             case .notReady: .none
             }
-        if case .layoutsDiffer = answer { compareState(with: peer, &turn) }
+        if case .layoutsDiffer = answer { layoutsDiffer(from: peer, &turn) }
         resume(open, answer, by: Target(node: peer, disk: reply.disk), &turn)
     }
 

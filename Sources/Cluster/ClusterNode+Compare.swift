@@ -46,15 +46,39 @@ extension ClusterNode {
             turn.now.monotonic + half
             + .milliseconds(
                 Int64.random(in: 0...(half.milliseconds * 2), using: &turn.generator))
-        let others = layouts.newest?.members.map(\.node).filter {
-            $0 != configuration.node && isReachable($0) && sessions[$0] == nil
-        }
-        guard let others, !others.isEmpty else { return }
+        refreshScopes()
         if configuration.canaries.contains(.repeatsForever) {
+            let others = membership.alivePeers
             for peer in others + others + others { compareState(with: peer, &turn) }
             upkeep.nextCompare = turn.now.monotonic
         }
-        compare(with: upkeep.nextPeer(of: others), &turn)
+        guard let peer = nextCompared() else { return }
+        compare(with: peer, &turn)
+    }
+
+    /// Those that came back first, then in turn. Only who holds some of what is here: of the rest
+    /// the others know that this node holds it, and compare with it. In a cluster of a thousand
+    /// these are a few hundred at most.
+    private mutating func nextCompared() -> NodeID? {
+        let scopes = sums.index.scopes
+        func isFit(_ node: NodeID) -> Bool { isReachable(node) && sessions[node] == nil }
+        if !upkeep.returned.isEmpty {
+            let back = scopes.first { upkeep.returned.contains($0.peer) && isFit($0.peer) }
+            if let back {
+                upkeep.returned.remove(back.peer)
+                return back.peer
+            }
+        }
+        let start = upkeep.lastCompared.flatMap { last in
+            scopes.firstIndex { last < $0.peer }
+        }
+        for offset in scopes.indices {
+            let peer = scopes[((start ?? 0) + offset) % scopes.count].peer
+            guard isFit(peer) else { continue }
+            upkeep.lastCompared = peer
+            return peer
+        }
+        return nil
     }
 
     private mutating func compare(with peer: NodeID, _ turn: inout Turn) {

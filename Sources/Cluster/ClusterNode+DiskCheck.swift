@@ -26,22 +26,43 @@ extension ClusterNode {
         case .skipping, .rolledBack: return
         case .asking, .alone: break
         }
-        let peers = membership.alivePeers.filter(isReachable)
         let hasWaited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
-        guard !peers.isEmpty else {
+        guard hasReachablePeers else {
             if isOnlyNode { return trustDisk(&turn) }
             if hasWaited, diskCheck.stage == .asking { goOnAlone(&turn) }
             return
         }
-        let others = peers.filter { !diskCheck.ignorant.contains($0) }
-        if others.isEmpty, hasWaited { return trustDisk(&turn) }
-        let room = max(0, ClusterLimits.epochQuestionsMax - diskCheck.asked.count)
-        for peer in others.filter({ !diskCheck.asked.contains($0) }).prefix(room) {
+        let (next, isAnyOpen) = nextToAsk()
+        if !isAnyOpen, hasWaited { return trustDisk(&turn) }
+        for peer in next {
             diskCheck.asked.insert(peer)
+            diskCheck.askedLast = peer
             ask(
                 peer, .epoch(of: disk), layouts: nil, timeout: ClusterLimits.epochTimeout,
                 .epoch(peer), &turn)
         }
+    }
+
+    /// The peers to ask, and whether there are any that were not asked or have not answered. Looked
+    /// for behind the one that was asked last: all of a forming cluster know nothing yet, and are
+    /// asked one after the other.
+    private func nextToAsk() -> (next: [NodeID], isAnyOpen: Bool) {
+        let peers = membership.alivePeers
+        let room = ClusterLimits.epochQuestionsMax - diskCheck.asked.count
+        let start = diskCheck.askedLast.flatMap { last in peers.firstIndex { last < $0 } } ?? 0
+        var next: [NodeID] = []
+        var isAnyOpen = !diskCheck.asked.isEmpty
+        if room <= 0 { return (next, isAnyOpen) }
+        for offset in peers.indices {
+            let peer = peers[(start + offset) % peers.count]
+            guard !diskCheck.ignorant.contains(peer), !diskCheck.asked.contains(peer),
+                isReachable(peer)
+            else { continue }
+            isAnyOpen = true
+            next.append(peer)
+            if next.count >= room { break }
+        }
+        return (next, isAnyOpen)
     }
 
     /// Whether there is nobody to be asked, as far as is known.

@@ -44,7 +44,8 @@ extension ClusterNode {
 
     /// Once everybody that the cluster knows of is there for a while, whatever they had came back.
     mutating func wholeTick(_ turn: inout Turn) {
-        guard upkeep.lacksHolders else { return }
+        guard upkeep.lacksHolders, turn.now.monotonic >= upkeep.nextWhole else { return }
+        upkeep.nextWhole = turn.now.monotonic + ClusterLimits.wholeInterval
         guard isWhole else {
             upkeep.wholeSince = nil
             return

@@ -194,7 +194,8 @@ extension ClusterNode {
         guard let exchange = exchanges.removeValue(forKey: id) else { return }
         switch exchange.purpose {
         case .compare: break
-        case .takeOver: took(from: exchange.peer, succeeded: succeeded)
+        case .takeOver:
+            takeOver.took(from: exchange.peer, succeeded: succeeded, now: turn.now.monotonic)
         case .handBack:
             if succeeded, let disk = exchange.peerDisk {
                 upkeep.drops.confirmed(

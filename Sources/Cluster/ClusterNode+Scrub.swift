@@ -15,7 +15,10 @@ struct DamageCheck: Sendable {
 // from a disk that has a good one. A slow walk over all registers finds what nobody reads.
 extension ClusterNode {
     mutating func scrubTick(_ turn: inout Turn) {
-        guard turn.now.monotonic >= upkeep.nextScrub, configuration.isStorage else { return }
+        // An empty disk is asked nothing.
+        guard turn.now.monotonic >= upkeep.nextScrub, configuration.isStorage,
+            !upkeep.areSumsKnown || !sums.all.isEmpty
+        else { return }
         upkeep.nextScrub = turn.now.monotonic + ClusterLimits.scrubInterval
         ask(
             self: .scrub(after: upkeep.scrubbed, limit: ClusterLimits.scrubCountMax),

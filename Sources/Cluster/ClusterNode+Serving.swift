@@ -10,7 +10,7 @@ extension ClusterNode {
             turn.send(.reply(PeerReply(id: request.id, disk: disk, body: body)), to: peer)
         }
         if let digest = request.layouts, digest != layouts.digest {
-            compareState(with: peer, &turn)
+            layoutsDiffer(from: peer, &turn)
             return reply(.layoutsDiffer, &turn)
         }
         switch request.body {

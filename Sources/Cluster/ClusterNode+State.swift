@@ -41,10 +41,11 @@ extension ClusterNode {
             case .send(let message, let peer): turn.send(.membership(message), to: peer)
             case .changed(let node, _, let state):
                 turn.directives.append(.notice(.peerChanged(node, state: state.name)))
-                if state == .alive { peerReturned(node, &turn) }
+                if state == .alive { peerReturned(node, &turn) } else { upkeep.wholeSince = nil }
             case .rejoined(let node, _): peerReturned(node, &turn)
             case .restarting(let node, let isRestarting):
                 turn.directives.append(.notice(.peerRestarting(node, isRestarting)))
+                upkeep.wholeSince = nil
                 if membership.isAlive(node) { peerReturned(node, &turn) }
             case .clockSample(let node, let offset):
                 noteDoubt(
@@ -108,6 +109,14 @@ extension ClusterNode {
             ? gossip.compare(with: peer, &directives)
             : gossip.ask(peer, now: turn.now.monotonic, &directives)
         obey(directives, &turn)
+    }
+
+    /// One of the two has not heard of a layout yet: gossip tells it, this comparison sooner. While a
+    /// layout spreads among a thousand nodes each of them meets many such peers at a time.
+    mutating func layoutsDiffer(from peer: NodeID, _ turn: inout Turn) {
+        guard turn.now.monotonic >= upkeep.nextMismatch else { return }
+        upkeep.nextMismatch = turn.now.monotonic + ClusterLimits.mismatchInterval
+        compareState(with: peer, &turn)
     }
 
     mutating func obey(_ directives: [GossipDirective], _ turn: inout Turn) {
@@ -279,6 +288,7 @@ extension ClusterNode {
         membership.membersChanged(members, now: turn.now.monotonic)
         restartOperations(&turn)
         takeOver.restart()
+        upkeep.wholeSince = nil
         upkeep.isForeignDue = true
         sums.areScopesOld = true
         sessions = [:]

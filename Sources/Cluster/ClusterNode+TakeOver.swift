@@ -17,35 +17,26 @@ extension ClusterNode {
             return
         }
         guard !configuration.canaries.contains(.neverMoves) else { return declareSynced(&turn) }
-        takeOver.begin(newest.id)
+        if takeOver.layout != newest.id {
+            let older = layouts.all.dropLast()
+            takeOver.begin(
+                newest.id,
+                asking: Set(older.flatMap { $0.members.map(\.node) })
+                    .subtracting([configuration.node]).sorted())
+        }
         pull(&turn)
     }
 
     /// Asks each holder of the layouts before, and declares the newest synced when enough of them
     /// have given what they have.
     private mutating func pull(_ turn: inout Turn) {
+        let next = takeOver.takeNext(now: turn.now.monotonic, isGone: membership.isGone)
+        for node in next { askForPartitions(node, &turn) }
+        guard takeOver.isWaitingForNobody else { return }
+        let missing = takeOver.missing
+        guard missing.allSatisfy(membership.isGone) else { return }
+        let skipped = Set(missing)
         let older = layouts.all.dropLast()
-        let sources = Set(older.flatMap { $0.members.map(\.node) })
-            .subtracting([configuration.node]).sorted()
-        var skipped: Set<NodeID> = []
-        var isWaiting = false
-        var askedCount = takeOver.sources.values.count { $0 == .asked }
-        for node in sources {
-            switch takeOver.sources[node] {
-            case .pulled: continue
-            case .asked, .pulling: isWaiting = true
-            case nil, .failed:
-                if membership.isGone(node) {
-                    skipped.insert(node)
-                } else {
-                    isWaiting = true
-                    guard askedCount < ClusterLimits.takeOverAskedMax else { continue }
-                    askedCount += 1
-                    askForPartitions(node, &turn)
-                }
-            }
-        }
-        guard !isWaiting else { return }
         let meetsMajorities = takeOver.meetsMajorities(
             of: older, in: gossip.state.layouts, without: skipped,
             own: Target(node: configuration.node, disk: disk))
@@ -58,7 +49,6 @@ extension ClusterNode {
     }
 
     private mutating func askForPartitions(_ node: NodeID, _ turn: inout Turn) {
-        takeOver.sources[node] = .asked
         ask(
             node, .partitionsHeldBy(configuration.node), layouts: layouts.digest,
             timeout: ClusterLimits.backgroundTimeout, .takeOver(node), &turn)
@@ -67,28 +57,20 @@ extension ClusterNode {
     mutating func resumeTakeOver(
         _ node: NodeID, _ answer: Answer, by target: Target, _ turn: inout Turn
     ) {
-        guard takeOver.sources[node] == .asked else { return }
+        guard takeOver.isAsked(node) else { return }
         guard case .partitions(let theirs, let declared) = answer else {
-            takeOver.sources[node] = .failed
+            takeOver.askingFailed(node, now: turn.now.monotonic)
             return
         }
-        takeOver.disks[node] = target.disk
-        takeOver.theirDeclarations[node] = declared
         // What is prepared or in a ballot is in no sum.
         let differing = theirs.filter {
             $0.hasUnsettled || $0.sum != sums.sum(of: $0.partition)
         }
-        takeOver.sources[node] = differing.isEmpty ? .pulled : .pulling(differing.count)
+        takeOver.answered(
+            node, by: target.disk, declared: declared, differing: differing.count)
         for sum in differing {
             addExchange(sum.partition, with: node, .takeOver, &turn)
         }
-    }
-
-    /// An exchange for the take-over ended.
-    mutating func took(from node: NodeID, succeeded: Bool) {
-        guard case .pulling(let left) = takeOver.sources[node] else { return }
-        takeOver.sources[node] =
-            succeeded ? (left == 1 ? .pulled : .pulling(left - 1)) : .failed
     }
 
     /// The word must outlive a crash before anybody hears it: others go by it, and by its absence.

@@ -280,7 +280,7 @@ package struct ClusterNode: Sendable {
             ("rumors", gossip.rumorCount), ("foreign", sums.foreign.count),
             ("incomplete", gossip.state.layouts.active.count { !$0.isComplete }),
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
-            ("unpulled", takeOver.sources.values.count { $0 != .pulled }),
+            ("unpulled", takeOver.unpulledCount),
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
             ("damaged", upkeep.damageChecks.count),
             ("audits", upkeep.auditDue.count + upkeep.wrongEntries.count),

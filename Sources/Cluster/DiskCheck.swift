@@ -22,6 +22,7 @@ struct DiskCheck: Sendable {
     /// Peers that were asked, and that know nothing of this disk.
     var asked: Set<NodeID> = []
     var ignorant: Set<NodeID> = []
+    var askedLast: NodeID?
 
     /// Something changed that no peer's epoch stands for yet.
     var isEpochDue = false

@@ -42,6 +42,12 @@ package enum ClusterLimits {
     /// How long everybody must have been there before conditional writes count as exact again,
     /// after a take-over without a majority: some rounds of handing back and comparing.
     package static let wholeAfter = Duration.seconds(30)
+    /// Between two looks whether everybody is: each goes over all nodes.
+    package static let wholeInterval = Duration.seconds(1)
+
+    /// Between two comparisons of the state that peers with other layouts call for: below the wait
+    /// above, so that the next attempt finds it settled.
+    package static let mismatchInterval = Duration.milliseconds(40)
 
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
@@ -92,6 +98,10 @@ package enum ClusterLimits {
     /// Nodes asked at one time what they have of the partitions to be taken over: at a thousand nodes
     /// everybody asks everybody at each change of the layout.
     package static let takeOverAskedMax = 32
+
+    /// A node that could not be asked for a take-over, mostly since it has not heard of the layout
+    /// yet, is asked again after this: a period of gossip.
+    package static let takeOverRetry = Duration.milliseconds(500)
 
     /// Exchanges that wait or run: what a comparison finds beyond them, the next one finds again.
     package static let exchangesWaiting = 256

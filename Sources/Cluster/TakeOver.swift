@@ -17,7 +17,13 @@ struct TakeOver: Sendable {
 
     /// The layout that is being taken over.
     private(set) var layout: LayoutID?
-    var sources: [NodeID: Source] = [:]
+    private(set) var sources: [NodeID: Source] = [:]
+    /// Members of the older layouts that were not asked yet, and those that failed; the last is
+    /// the next one.
+    private(set) var unasked: [NodeID] = []
+    private var failed: [(node: NodeID, since: Duration)] = []
+    private var askedCount = 0
+    private var pullingCount = 0
     /// The disks that answered.
     var disks: [NodeID: DiskID] = [:]
     /// What these had declared synced by then. They know the layout that is taken over, and declare
@@ -36,19 +42,92 @@ struct TakeOver: Sendable {
     /// that might still take writes by the layouts of then.
     mutating func restart() {
         layout = nil
-        sources = [:]
-        disks = [:]
-        theirDeclarations = [:]
+        clear()
         isDeclaring = false
         isDone = false
     }
 
-    mutating func begin(_ layout: LayoutID) {
-        guard self.layout != layout else { return }
-        self.layout = layout
+    private mutating func clear() {
         sources = [:]
+        unasked = []
+        failed = []
+        askedCount = 0
+        pullingCount = 0
         disks = [:]
         theirDeclarations = [:]
+    }
+
+    /// - Parameter nodes: sorted.
+    mutating func begin(_ layout: LayoutID, asking nodes: [NodeID]) {
+        self.layout = layout
+        clear()
+        unasked = nodes.reversed()
+    }
+
+    /// Nobody is asked, and nothing comes any more: who is left could not be asked.
+    var isWaitingForNobody: Bool { askedCount == 0 && pullingCount == 0 && unasked.isEmpty }
+
+    /// Nodes that have not given all they have.
+    var unpulledCount: Int { askedCount + pullingCount + unasked.count + failed.count }
+
+    /// Those that could not be asked so far.
+    var missing: [NodeID] { failed.map(\.node) }
+
+    /// The next ones to ask, no more than may be asked at one time; they count as asked. Who is gone
+    /// is not asked.
+    mutating func takeNext(now: Duration, isGone: (NodeID) -> Bool) -> [NodeID] {
+        var next: [NodeID] = []
+        func hasRoom() -> Bool { askedCount + next.count < ClusterLimits.takeOverAskedMax }
+        var still: [(node: NodeID, since: Duration)] = []
+        for (node, since) in failed {
+            let isDue = now - since >= ClusterLimits.takeOverRetry
+            if isDue, hasRoom(), !isGone(node) {
+                next.append(node)
+            } else {
+                still.append((node, since))
+            }
+        }
+        failed = still
+        while hasRoom(), let node = unasked.popLast() {
+            // It is asked when it comes back before the others are done.
+            if isGone(node) { failed.append((node, .zero)) } else { next.append(node) }
+        }
+        for node in next { sources[node] = .asked }
+        askedCount += next.count
+        return next
+    }
+
+    func isAsked(_ node: NodeID) -> Bool { sources[node] == .asked }
+
+    /// The node did not answer, or not by this layout.
+    mutating func askingFailed(_ node: NodeID, now: Duration) {
+        sources[node] = .failed
+        askedCount -= 1
+        failed.append((node, now))
+    }
+
+    /// The node answered.
+    /// - Parameter differing: partitions that are fetched now.
+    mutating func answered(
+        _ node: NodeID, by disk: DiskID, declared: [LayoutID], differing: Int
+    ) {
+        disks[node] = disk
+        theirDeclarations[node] = declared
+        askedCount -= 1
+        sources[node] = differing == 0 ? .pulled : .pulling(differing)
+        if differing > 0 { pullingCount += 1 }
+    }
+
+    /// An exchange ended.
+    mutating func took(from node: NodeID, succeeded: Bool, now: Duration) {
+        guard case .pulling(let left) = sources[node] else { return }
+        if succeeded, left > 1 {
+            sources[node] = .pulling(left - 1)
+            return
+        }
+        pullingCount -= 1
+        sources[node] = succeeded ? .pulled : .failed
+        if !succeeded { failed.append((node, now)) }
     }
 
     /// Whether so many holders of each partition were read, in each layout that needs it, that every

@@ -78,7 +78,10 @@ struct Upkeep: Sendable {
     var foreign: [ClusterID: NodeID] = [:]
     /// Peers that came back and are compared with first.
     var returned: Set<NodeID> = []
-    private var lastCompared: NodeID?
+    var lastCompared: NodeID?
+
+    /// Before it no other peer whose layouts differ is compared with.
+    var nextMismatch = Duration.zero
 
     var departure = Departure.none
     var nextGoodbye = Duration.zero
@@ -91,6 +94,7 @@ struct Upkeep: Sendable {
     /// See `NodeFlags.lacksHolders`; and since when everybody is there again.
     var lacksHolders = false
     var wholeSince: Duration?
+    var nextWhole = Duration.zero
 
     /// Rows of the cluster's state that are not durable yet, and who waits for them.
     var savesUnderWay = 0
@@ -118,18 +122,6 @@ struct Upkeep: Sendable {
     mutating func takeWaitingForState() -> [(TaskOrigin, ClientAnswer)] {
         defer { waitingForState = [] }
         return waitingForState
-    }
-
-    /// The next of `others` (sorted) in turn; those that came back first.
-    mutating func nextPeer(of others: [NodeID]) -> NodeID {
-        if let peer = others.first(where: { returned.contains($0) }) {
-            returned.remove(peer)
-            return peer
-        }
-        let last = lastCompared
-        let peer = last.flatMap { last in others.first { last < $0 } } ?? others[0]
-        lastCompared = peer
-        return peer
     }
 }
 

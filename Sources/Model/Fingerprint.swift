@@ -22,6 +22,16 @@ package struct Fingerprint: Hashable, Sendable {
     }
 
     package init(of bytes: some Collection<UInt8>, seed: UInt64) {
+        // Arrays and texts lie in one piece: no call a byte.
+        let whole = bytes.withContiguousStorageIfAvailable { buffer in
+            var mixer = Mixer(seed: seed)
+            for index in 0..<buffer.count { mixer.add(unsafe buffer[index]) }
+            return mixer.finish()
+        }
+        if let whole {
+            self = whole
+            return
+        }
         var mixer = Mixer(seed: seed)
         for byte in bytes { mixer.add(byte) }
         self = mixer.finish()

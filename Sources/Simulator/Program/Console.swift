@@ -54,18 +54,33 @@ enum Console {
     }
 }
 
-/// Every ten seconds, on a terminal: how far a run has come.
+/// How far a single run has come: every ten seconds on a terminal, elsewhere every minute.
 struct Progress {
     private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    private let interval: Duration
     private var next: ContinuousClock.Instant
-    private let isShown = Console.isTerminal
 
-    init() { next = clock.now + .seconds(10) }
+    init() {
+        start = clock.now
+        interval = Console.isTerminal ? .seconds(10) : .seconds(60)
+        next = start + interval
+    }
 
-    mutating func show(_ now: Nanoseconds, of options: SimulationOptions) {
-        guard isShown, clock.now >= next else { return }
-        next = clock.now + .seconds(10)
-        Console.complain(
-            "\(now / .seconds(1)) s of some \(options.length / .seconds(1)) s simulated")
+    mutating func show(_ world: borrowing World) {
+        guard clock.now >= next else { return }
+        next = clock.now + interval
+        Console.complain(world.progressText(after: clock.now - start))
+    }
+}
+
+extension World {
+    /// One line: where the run is, in virtual and real time.
+    func progressText(after real: Duration) -> String {
+        let virtual = now / .seconds(1)
+        let planned = (options.length + runningSince) / .seconds(1)
+        let upCount = hosts.indices.count { hosts[$0].state == .up }
+        return "\(phase): \(virtual) s of some \(planned) s simulated after"
+            + " \(real.components.seconds) s; \(upCount) nodes up, \(statistics.eventCount) events"
     }
 }

@@ -56,8 +56,14 @@ package enum Simulation {
         _ options: SimulationOptions, omitting omissions: Omissions, keepsText: Bool = false,
         while mayGoOn: (Nanoseconds) -> Bool = { _ in true }
     ) -> SimulationResult {
-        var world = World(options, omitting: omissions, keepsText: keepsText)
-        world.run { mayGoOn($0.now) }
+        run(World(options, omitting: omissions, keepsText: keepsText)) { mayGoOn($0.now) }
+    }
+
+    static func run(
+        _ start: consuming World, while mayGoOn: (borrowing World) -> Bool
+    ) -> SimulationResult {
+        var world = start
+        world.run(while: mayGoOn)
         return SimulationResult(world)
     }
 }

@@ -41,9 +41,9 @@ package enum SimulatorProgram {
         let start = clock.now
         var progress = Progress()
         let result = Simulation.run(
-            arguments.options, keepsText: arguments.traceFile != nil
-        ) { now in
-            progress.show(now, of: arguments.options)
+            World(arguments.options, keepsText: arguments.traceFile != nil)
+        ) { world in
+            progress.show(world)
             return arguments.timeLimitSeconds.map { clock.now - start < .seconds($0) } ?? true
         }
         print(Report.text(result, realSeconds: seconds(clock.now - start)))
