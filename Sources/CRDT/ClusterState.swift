@@ -60,6 +60,25 @@ package struct ClusterState: Sendable {
         }
     }
 
+    /// The entries in some parts of the state, in the order of kinds and keys. What is in none of
+    /// them is not copied: most of a large state.
+    func entries(in parts: BucketSet) -> [StateEntry] {
+        var result: [StateEntry] = []
+        func add(_ entry: StateEntry) { if parts.contains(entry.bucket) { result.append(entry) } }
+        for setting in settings.all { add(.setting(setting)) }
+        for register in registers where parts.contains(register.bucket) {
+            result.append(.register(register))
+        }
+        for entry in layouts.draft.entries where parts.contains(entry.bucket) {
+            result.append(.member(entry))
+        }
+        if let factor = layouts.draft.replicationFactor { add(.replicationFactor(factor)) }
+        for active in layouts.active {
+            add(.layout(active.published, isComplete: active.isComplete))
+        }
+        return result
+    }
+
     /// All entries but the identity, in the order of kinds and keys.
     package var entries: [StateEntry] {
         settings.all.map(StateEntry.setting)

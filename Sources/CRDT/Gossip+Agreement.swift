@@ -9,9 +9,27 @@ extension Gossip {
     package mutating func ask(
         _ peer: NodeID, now: Duration, _ directives: inout [GossipDirective]
     ) {
-        if isInformed { return }
         if let question, now - question.at < CRDTLimits.questionInterval { return }
-        question = (state.digest, now)
+        ask(peer, round: 0, now: now, &directives)
+    }
+
+    /// `peer` sent what this node lacked: by now both know the same, unless there was news in the
+    /// meantime. Where a thousand nodes say something at one time there always is, but for the
+    /// moment of a round trip.
+    mutating func askAgain(
+        _ peer: NodeID, now: Duration, _ directives: inout [GossipDirective]
+    ) {
+        guard let question, question.peer == peer, question.round < CRDTLimits.questionRounds else {
+            return ask(peer, now: now, &directives)
+        }
+        ask(peer, round: question.round + 1, now: now, &directives)
+    }
+
+    private mutating func ask(
+        _ peer: NodeID, round: Int, now: Duration, _ directives: inout [GossipDirective]
+    ) {
+        if isInformed { return }
+        question = Question(peer: peer, sum: state.digest, at: now, round: round)
         send(.question(state.digest), to: peer, &directives)
     }
 

@@ -16,10 +16,9 @@ extension Gossip {
         guard sums.count == CRDTLimits.bucketCount else { return }
         let own = state.sums.buckets
         var items = [[SummaryItem]](repeating: [], count: CRDTLimits.bucketCount)
-        for entry in state.entries {
-            let bucket = entry.bucket
-            if own[bucket].low != sums[bucket] { items[bucket].append(SummaryItem(entry)) }
-        }
+        var differing = BucketSet()
+        for bucket in sums.indices where own[bucket].low != sums[bucket] { differing.insert(bucket) }
+        for entry in state.entries(in: differing) { items[entry.bucket].append(SummaryItem(entry)) }
         var parts = BucketSet()
         var page: [SummaryItem] = []
         var byteCount = 0
@@ -43,9 +42,7 @@ extension Gossip {
     ) {
         // Looked up only, never walked through.
         let theirs = Dictionary(items.map { ($0.key, $0.print) }, uniquingKeysWith: { a, _ in a })
-        let lacking = state.entries.filter { entry in
-            parts.contains(entry.bucket) && theirs[entry.key] != entry.fingerprint.low
-        }
+        let lacking = state.entries(in: parts).filter { theirs[$0.key] != $0.fingerprint.low }
         let wants = items.filter { differs($0) }.map(\.key)
         repair(with: lacking, wants: wants, to: peer, &directives)
     }

@@ -22,10 +22,19 @@ package struct Gossip: Sendable {
     /// before: a rumor alone may bring a layout without the one before it, or without the settings.
     /// Who is not informed places nothing and answers no client, and its word alone informs nobody.
     package internal(set) var isInformed = false
-    var question: (sum: Fingerprint, at: Duration)?
+    var question: Question?
     /// Peers that know the same and are not informed either. Most members together are: else a
     /// cluster whose founder was lost before it had confirmed anybody would never know.
     var alike: (sum: Fingerprint, peers: Set<NodeID>) = (.zero, [])
+
+    /// The last one asked, to become informed.
+    struct Question: Sendable {
+        var peer: NodeID
+        var sum: Fingerprint
+        var at: Duration
+        /// How many before it the same exchange had.
+        var round: Int
+    }
 
     struct Rumor: Sendable {
         var key: EntryKey
@@ -164,7 +173,7 @@ package struct Gossip: Sendable {
         case .repair(let delta, let wants):
             merge(delta, isRepair: true, now: now, &directives)
             repair(with: wants.compactMap { state.entry($0) }, wants: [], to: peer, &directives)
-            ask(peer, now: now, &directives)
+            askAgain(peer, now: now, &directives)
         }
     }
 }

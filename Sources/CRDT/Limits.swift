@@ -73,6 +73,9 @@ package enum CRDTLimits {
     package static let digestInterval: Duration = .seconds(5)
     /// Between two questions of one that is not informed: a round trip of repair.
     package static let questionInterval: Duration = .milliseconds(50)
+    /// Questions that follow one at once, each after the answer to the one before: a state of many
+    /// messages, and news on the way.
+    package static let questionRounds = 4
     /// A message's entries together; one entry alone may be larger (a layout of many members).
     package static let messageByteCountMax = 64 << 10
     /// Answers to one summary: 4 MiB bring a new node up to date at 10,000 nodes.

@@ -66,14 +66,16 @@ package struct SimulationOptions: Sendable {
     package var faults: FaultKinds = .all
     package var policy = WritePolicy.available
     package var replicationFactor = 3
-    package var graceBeforeOut: Nanoseconds = .seconds(30)
+    /// How long a dead node stays in the layout; nil for what goes with the cluster's size.
+    package var graceBeforeOut: Nanoseconds?
     package var canaries: Canaries = []
     /// Clients; they do not grow with the cluster.
     package var clientCount = 8
     /// Between two operations of one client, on average.
     package var thinkTime: Nanoseconds = .seconds(1)
-    /// How long the cluster may take to settle once all faults are over.
-    package var settleTime: Nanoseconds = .seconds(120)
+    /// How long the cluster may take to settle once all faults are over; nil for what goes with its
+    /// size.
+    package var settleTime: Nanoseconds?
 
     /// How long nodes keep superseded versions; checkers count on it being longer than a run.
     package var retention: Nanoseconds = .seconds(7 * 86_400)
@@ -81,6 +83,21 @@ package struct SimulationOptions: Sendable {
     package var stopsAtViolation = true
 
     package init() {}
+
+    /// Faults come as often in a large cluster as in a small one, but for those that concern all of
+    /// it: a change of the layout, which a thousand nodes take half a minute for, and the loss of
+    /// half of them at a time.
+    var isLarge: Bool { nodeCount > 100 }
+
+    /// How many times rarer such faults are.
+    var rarity: Int64 { 1 + Int64(nodeCount) / 250 }
+
+    /// A large cluster waits longer: a restart of some of it should move nothing.
+    var grace: Nanoseconds { graceBeforeOut ?? (isLarge ? .seconds(120) : .seconds(30)) }
+
+    /// Four times the grace: in it who went last is known dead and taken out, and the layout
+    /// without it is taken over.
+    var settlingMax: Nanoseconds { settleTime ?? 4 * grace }
 
     /// Clients that take locks, beside the others: in one run of three.
     var lockClientCount: Int {
@@ -94,7 +111,7 @@ package struct SimulationOptions: Sendable {
         }
         return [
             (ClusterSettings.policyKey, policy.rawValue),
-            time(.graceBeforeOut, graceBeforeOut), time(.versionRetention, retention),
+            time(.graceBeforeOut, grace), time(.versionRetention, retention),
         ]
     }
 }

@@ -39,9 +39,14 @@ enum FaultSchedule {
         let count = options.nodeCount
         var sources: [Source] = []
         if kinds.contains(.loss) { sources.append(weather()) }
-        if kinds.contains(.partitions) { sources += [cuts(count), flaps(count)] }
+        if kinds.contains(.partitions) {
+            sources += [options.isLarge ? rackCuts(options) : cuts(count), flaps(count)]
+        }
         if kinds.contains(.slow) { sources += [slowness(count), pauses(count)] }
-        if kinds.contains(.kills) { sources += [kills(count), powerCuts(count), restarts(count)] }
+        if kinds.contains(.kills) {
+            let outages = options.isLarge ? rackOutages(options) : powerCuts(count)
+            sources += [kills(count), outages, restarts(count)]
+        }
         if kinds.contains(.disks) { sources += disks(count) }
         if kinds.contains(.clocks) { sources.append(clocks(count)) }
         if kinds.contains(.membership) { sources += rearrangements(options) }
@@ -96,13 +101,15 @@ enum FaultSchedule {
             let forth = !isOneWay || generator.chance(perMille: 500)
             let action = Fault.Action.cut(
                 sides: sides, forth: forth, back: !isOneWay || !forth)
-            let length: Nanoseconds =
-                switch generator.draw(below: 10) {
-                case 0..<7: generator.draw(.milliseconds(200) ... .seconds(25))
-                case 7..<9: generator.draw(.seconds(30) ... .seconds(70))
-                default: generator.draw(.seconds(70) ... .seconds(150))
-                }
-            return (length, action)
+            return (cutTime(&generator), action)
+        }
+    }
+
+    static func cutTime(_ generator: inout SplitMix64) -> Nanoseconds {
+        switch generator.draw(below: 10) {
+        case 0..<7: generator.draw(.milliseconds(200) ... .seconds(25))
+        case 7..<9: generator.draw(.seconds(30) ... .seconds(70))
+        default: generator.draw(.seconds(70) ... .seconds(150))
         }
     }
 
@@ -144,7 +151,7 @@ enum FaultSchedule {
         }
     }
 
-    private static func downTime(_ generator: inout SplitMix64) -> Nanoseconds {
+    static func downTime(_ generator: inout SplitMix64) -> Nanoseconds {
         switch generator.draw(below: 10) {
         case 0..<6: generator.draw(.milliseconds(200) ... .seconds(5))
         case 6..<9: generator.draw(.seconds(5) ... .seconds(60))
@@ -214,18 +221,19 @@ enum FaultSchedule {
 
     private static func rearrangements(_ options: SimulationOptions) -> [Source] {
         let count = options.nodeCount
+        let rarity = options.rarity
         let factors = options.policy == .majority ? [3, 5, 3, 4] : [1, 2, 3, 4, 5]
         return [
-            Source(interval: .seconds(150)) { generator, capacity in
+            Source(interval: .seconds(150) * rarity) { generator, capacity in
                 (0, .join(count + generator.draw(below: capacity - count)))
             },
-            Source(interval: .seconds(200)) { generator, capacity in
+            Source(interval: .seconds(200) * rarity) { generator, capacity in
                 let isTakenBack = generator.chance(perMille: 250)
                 let length =
                     isTakenBack ? generator.draw(.milliseconds(100) ... .seconds(20)) : 0
                 return (length, .leave(generator.draw(below: capacity)))
             },
-            Source(interval: .seconds(150)) { generator, _ in
+            Source(interval: .seconds(150) * rarity) { generator, _ in
                 let factor = factors[generator.draw(below: factors.count)]
                 return (0, .replicationFactor(factor, at: generator.draw(below: count)))
             },

@@ -256,13 +256,17 @@ extension World {
     /// Whether more than half of the members stay, as every node sees it: the others take the dead
     /// out, and no cluster can do that when most of it went at once.
     private func leavesMajority(without host: Int) -> Bool {
-        brains.compactMap { $0?.activeLayouts.last }.allSatisfy { layout in
+        var seen: Set<LayoutID> = []
+        for other in brains.indices {
+            guard let layout = brains[other]?.activeLayouts.last, seen.insert(layout.id).inserted
+            else { continue }
             let staying = layout.members.count { member in
                 let number = HostName.host(member.node)
                 return number != host && hosts[number].isMember && !hosts[number].isLeaving
             }
-            return 2 * staying > layout.members.count
+            if 2 * staying <= layout.members.count { return false }
         }
+        return true
     }
 
     /// Whether everything on the disk is on another one that stays: a node that holds a partition no

@@ -158,7 +158,7 @@ extension World {
         }
         report(
             checkers.bounded.underWay(
-                envelopes.count, nodeCount: hosts.count { $0.state == .up }, at: now))
+                envelopes.count, nodeCount: hosts.indices.count { hosts[$0].state == .up }, at: now))
         guard phase == .running else { return }
         if checkers.settingsReachAll.isDue(now) {
             let isHealthy = !wasDisturbed(since: now - .seconds(15))
@@ -166,7 +166,7 @@ extension World {
                 .map { ($0.number, $0.synced.setting(SettingsReachAll.key)) }
             report(checkers.settingsReachAll.look(values, isHealthy: isHealthy, at: now))
         }
-        let up = hosts.filter { $0.state == .up }.map(\.number)
+        let up = hosts.indices.filter { hosts[$0].state == .up }
         report(checkers.deadIsKnown.look(up: up, at: now))
     }
 
@@ -192,7 +192,7 @@ extension World {
     }
 
     private mutating func awaitSettled() {
-        let isOver = now >= phaseSince + options.settleTime
+        let isOver = now >= phaseSince + options.settlingMax
         let areClientsDone = clients.allSatisfy {
             $0.stage != .waiting && $0.stage != .pausing
         }
@@ -221,14 +221,15 @@ extension World {
     /// of nothing left to do.
     func isSettledNow() -> Bool {
         guard let layout = commonLayout() else { return false }
-        for host in hosts where host.isMember {
-            guard host.state == .up, let node = brains[host.number], node.isSettled else {
+        for host in hosts.indices where hosts[host].isMember {
+            guard hosts[host].state == .up, brains[host]?.isSettled == true else {
                 return false
             }
-            let member = layout.member(host.configuration.node)
-            if host.isLeaving ? member != nil : member?.disk != host.synced.id { return false }
+            let member = layout.member(hosts[host].configuration.node)
+            let wanted = hosts[host].isLeaving ? nil : hosts[host].synced.id
+            if member?.disk != wanted { return false }
         }
-        let expected = hosts.count { $0.isMember && !$0.isLeaving }
+        let expected = hosts.indices.count { hosts[$0].isMember && !hosts[$0].isLeaving }
         return layout.members.count == expected && replicasAgree(layout)
     }
 
