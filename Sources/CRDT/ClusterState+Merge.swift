@@ -56,13 +56,20 @@ extension ClusterState {
         }
     }
 
-    /// Whether every member's register declares the layout, with the disk that it names.
-    func isSynced(_ layout: Layout) -> Bool {
-        !layout.members.isEmpty
-            && layout.members.allSatisfy { member in
-                guard let register = register(of: member.node) else { return false }
-                return register.disk == member.disk && register.facts.synced.contains(layout.id)
-            }
+    /// Whether every member's register declares the layout, with the disk that it names. Asked with
+    /// each word of a member: who was missing last is looked at first.
+    mutating func isSynced(_ layout: Layout) -> Bool {
+        func isMissing(_ member: LayoutMember) -> Bool {
+            register(of: member.node)?.declares(layout.id, as: member) != true
+        }
+        if missingLast < layout.members.count, isMissing(layout.members[missingLast]) {
+            return false
+        }
+        guard let missing = layout.members.firstIndex(where: isMissing) else {
+            return !layout.members.isEmpty
+        }
+        missingLast = missing
+        return false
     }
 
     /// - Parameter isOwn: the entry comes from this node itself or its disk.
@@ -127,8 +134,8 @@ extension ClusterState {
         }
         sums.replace(old?.fingerprint, by: register.fingerprint, in: register.bucket)
         outcome.changed.append(.register(register))
-        let known = old?.disk == register.disk ? old?.facts.synced ?? [] : []
-        for id in register.facts.synced where !known.contains(id) { outcome.candidates.append(id) }
+        let known = old?.disk == register.disk ? old?.synced ?? [] : []
+        for id in register.synced where !known.contains(id) { outcome.candidates.append(id) }
     }
 
     private mutating func record(

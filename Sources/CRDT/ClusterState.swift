@@ -18,6 +18,8 @@ package struct ClusterState: Sendable {
     /// What the own register is written with; see `start`.
     var incarnation: UInt64 = 0
     var sums = BucketSums()
+    /// The place of a member that was not synced as it was looked at last: a hint.
+    var missingLast = 0
 
     package init(identity: ClusterIdentity, own: NodeID) {
         self.identity = identity

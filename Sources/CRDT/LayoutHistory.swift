@@ -79,8 +79,9 @@ package struct LayoutHistory: Hashable, Sendable {
 
     /// Whether the draft says something that no active layout says.
     package var hasUnpublished: Bool {
+        guard draft.entries.contains(where: { $0.member != nil }) else { return false }
         let id = draft.id
-        return draft.memberCount > 0 && !active.contains { $0.id == id }
+        return !active.contains { $0.id == id }
     }
 
     /// The active layout that members declare synced: of the latest the one with the highest id.

@@ -122,7 +122,14 @@ package struct NodeRegister: Entry, Hashable {
     /// See `EntryKey.bucket`.
     var bucket: Int { contents.bucket }
 
-    package var disk: DiskID { facts.disk }
+    package var disk: DiskID { contents.facts.disk }
+    package var flags: NodeFlags { contents.facts.flags }
+    package var synced: [LayoutID] { contents.facts.synced }
+
+    /// Whether `member`, with the disk that it names, has all that it holds in the layout.
+    package func declares(_ layout: LayoutID, as member: LayoutMember) -> Bool {
+        contents.facts.disk == member.disk && contents.facts.synced.contains(layout)
+    }
 
     package static func == (a: NodeRegister, b: NodeRegister) -> Bool {
         a.fingerprint == b.fingerprint

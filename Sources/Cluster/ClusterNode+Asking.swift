@@ -12,7 +12,7 @@ extension ClusterNode {
             number,
             .init(
                 node: configuration.node, deadline: nil, since: turn.now.monotonic,
-                waiting: waiting))
+                waiting: waiting, changesRecords: request.changesRecords))
         turn.directives.append(.storage(StorageTicket(number: number), request))
     }
 

@@ -152,7 +152,7 @@ extension ClusterNode {
     /// One holder may be behind: all holders have to say the same before an entry is corrected.
     private mutating func verify(_ audit: Audit, at path: StorePath, _ turn: inout Turn) {
         let holders = layouts.targets(for: Partition(of: path)).holders
-        guard layouts.all.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
+        guard layouts.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
         let id = nextID()
         upkeep.verifications[id] = Verification(audit: audit, open: holders.count)
         let request: ReplicaRequest =
@@ -205,7 +205,7 @@ extension ClusterNode {
     /// The trace of a name that is gone goes when all holders have it, and are there to let it go.
     private mutating func drop(_ item: KeyedEntry, _ turn: inout Turn) {
         let holders = layouts.targets(for: item.key.partition).holders
-        guard layouts.all.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
+        guard layouts.count == 1, holders.allSatisfy({ isReachable($0.node) }) else { return }
         for holder in holders { tell(holder.node, .dropEntry(item.key, item.entry), &turn) }
     }
 }

@@ -31,7 +31,7 @@ extension ClusterNode {
         return base.layout.members.allSatisfy { member in
             let known = gossip.state.register(of: member.node)
             guard let known, known.disk == member.disk else { return true }
-            return known.facts.synced.contains(base.id) && !lacksHolders(member)
+            return known.synced.contains(base.id) && !lacksHolders(member)
         }
     }
 
@@ -39,14 +39,14 @@ extension ClusterNode {
 
     func lacksHolders(_ node: NodeID, _ disk: DiskID) -> Bool {
         guard let register = gossip.state.register(of: node) else { return false }
-        return register.disk == disk && register.facts.flags.contains(.lacksHolders)
+        return register.disk == disk && register.flags.contains(.lacksHolders)
     }
 
     /// Once everybody that the cluster knows of is there for a while, whatever they had came back.
     mutating func wholeTick(_ turn: inout Turn) {
         guard upkeep.lacksHolders, turn.now.monotonic >= upkeep.nextWhole else { return }
         upkeep.nextWhole = turn.now.monotonic + ClusterLimits.wholeInterval
-        guard isWhole else {
+        guard findMissing() == nil else {
             upkeep.wholeSince = nil
             return
         }
@@ -58,14 +58,23 @@ extension ClusterNode {
         announce(&turn)
     }
 
-    private var isWhole: Bool {
-        guard layouts.all.count == 1, let newest = layouts.newest else { return false }
-        return gossip.state.registers.allSatisfy { register in
-            let flags = register.facts.flags
-            guard flags.contains(.isStorage), flags.isDisjoint(with: [.isLeaving, .hasLeft]) else {
-                return true
-            }
-            return newest.member(register.node)?.disk == register.disk && isReachable(register.node)
+    /// Who is not there; who was not the last time is looked at first.
+    private mutating func findMissing() -> NodeID? {
+        guard layouts.count == 1, let newest = layouts.newest else { return configuration.node }
+        if let last = upkeep.missing, let register = gossip.state.register(of: last),
+            isMissing(register, in: newest)
+        {
+            return last
         }
+        upkeep.missing = gossip.state.registers.first { isMissing($0, in: newest) }?.node
+        return upkeep.missing
+    }
+
+    private func isMissing(_ register: NodeRegister, in layout: Layout) -> Bool {
+        let flags = register.flags
+        guard flags.contains(.isStorage), flags.isDisjoint(with: [.isLeaving, .hasLeft]) else {
+            return false
+        }
+        return !isReachable(register.node) || layout.member(register.node)?.disk != register.disk
     }
 }

@@ -16,6 +16,7 @@ extension ClusterNode {
         sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
         guard layouts.newest != nil, !configuration.canaries.contains(.neverMoves) else { return }
         upkeep.drops.forget(except: sums.foreign)
+        guard sums.hasForeign else { return }
         // In turn: those that wait for a holder that is away hold up no others.
         let start = upkeep.handedBack.flatMap { last in sums.foreign.firstIndex { last < $0 } } ?? 0
         let turns = sums.foreign[start...] + sums.foreign[..<start]

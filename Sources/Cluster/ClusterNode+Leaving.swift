@@ -41,12 +41,12 @@ extension ClusterNode {
         case .handingOver:
             // All the others asked to leave at the same time: nobody would have the data.
             guard gossip.state.layouts.draft.memberCount > 0 else { return stay(&turn) }
-            if hasHandedOver { ask(self: .partitions, .upkeep(.emptied), &turn) }
+            if hasHandedOver { askWhetherEmpty(&turn) }
         case .telling(let since):
             guard hasHandedOver else { return handOverAgain(&turn) }
             let isTold = gossip.rumorCount == 0 && upkeep.savesUnderWay == 0
             guard isTold || now - since >= ClusterLimits.tellingMax else { return }
-            ask(self: .partitions, .upkeep(.emptied), &turn)
+            askWhetherEmpty(&turn)
         case .goodbye(let end):
             sayGoodbye(&turn)
             // Nothing new is begun; what was is answered.
@@ -57,6 +57,11 @@ extension ClusterNode {
             let life = gossip.state.register(of: configuration.node)?.incarnation ?? 0
             store(.save([MetaRow(.departed, NodeMemory.encode(life))]), .upkeep(.departed), &turn)
         }
+    }
+
+    private mutating func askWhetherEmpty(_ turn: inout Turn) {
+        upkeep.sumsAsked = sums.changeCount
+        ask(self: .partitions, .upkeep(.emptied), &turn)
     }
 
     /// The disk said what it still has.
@@ -71,7 +76,7 @@ extension ClusterNode {
             upkeep.departure = .goodbye(now + ClusterLimits.goodbyeTime)
             sayGoodbye(&turn)
         case .handingOver, .telling:
-            sums.restore(left)
+            if upkeep.sumsAsked == sums.changeCount { sums.restore(left) }
             handOverAgain(&turn)
         case .none, .goodbye, .gone: break
         }
@@ -87,7 +92,7 @@ extension ClusterNode {
     /// drops only what all holders confirmed.
     private var hasHandedOver: Bool {
         if configuration.canaries.contains(.leavesAtOnce) { return true }
-        guard layouts.all.count == 1, let newest = layouts.newest,
+        guard layouts.count == 1, let newest = layouts.newest,
             newest.member(configuration.node) == nil
         else { return false }
         return upkeep.areSumsKnown && sums.all.isEmpty && !upkeep.hasOutbox

@@ -38,6 +38,8 @@ extension ClusterNode {
         case .epoch(let asked): replyEpoch(of: asked, to: peer, request.id, &turn)
         case .partitionsHeldBy where !isDiskTrusted, .reconcile where !isDiskTrusted:
             reply(.notReady, &turn)
+        case .partitionsHeldBy where hasNothingFor(peer):
+            reply(.partitions([], declared: takeOver.declarations), &turn)
         case .partitionsHeldBy:
             ask(self: .partitions, .partitionsFor(peer, request: request.id), &turn)
         case .reconcile(let question):
@@ -52,6 +54,16 @@ extension ClusterNode {
     /// Whether the disk is a place for what others bring, and to be asked.
     private var takesIn: Bool {
         configuration.isStorage && isDiskTrusted && !upkeep.departure.takesNothing
+    }
+
+    /// Whether the disk has nothing of what `peer` holds, for certain and without asking it: all that
+    /// was asked of it so far is in the sums. In a large cluster most nodes share nothing.
+    private mutating func hasNothingFor(_ peer: NodeID) -> Bool {
+        guard upkeep.areSumsKnown, requests.changeCount == 0,
+            !configuration.canaries.contains(.movesEverything)
+        else { return false }
+        for sum in sums.all where layouts.isHolder(peer, of: sum.partition) { return false }
+        return true
     }
 
     /// What the disk has of the partitions that `peer` holds in the newest layout.

@@ -44,6 +44,8 @@ extension ClusterNode {
         case (.stateSaved, _): stateSaved(&turn)
         case (.declared(let layout), _): declarationSaved(layout, &turn)
         case (.sums, .replica(.partitions(let list))):
+            // What changed since is not in the answer.
+            guard upkeep.sumsAsked == sums.changeCount else { return askForSums(&turn) }
             sums.restore(list)
             upkeep.areSumsKnown = true
         case (.emptied, .replica(.partitions(let list))): emptied(list, &turn)
@@ -69,6 +71,11 @@ extension ClusterNode {
             age(registers, &turn)
         default: break
         }
+    }
+
+    mutating func askForSums(_ turn: inout Turn) {
+        upkeep.sumsAsked = sums.changeCount
+        ask(self: .partitions, .upkeep(.sums), &turn)
     }
 
     private mutating func settleBallots(
@@ -147,7 +154,7 @@ extension ClusterNode {
 
     private mutating func lookForAged(_ turn: inout Turn) {
         // Nothing expires while clocks are in doubt, or while who holds what is changing.
-        guard !clock.isInDoubt, layouts.all.count == 1, !sums.all.isEmpty else { return }
+        guard !clock.isInDoubt, layouts.count == 1, !sums.all.isEmpty else { return }
         func before(_ age: Duration) -> HybridTime {
             let milliseconds = UInt64(clamping: age.milliseconds)
             let wall = turn.now.wallMilliseconds
@@ -171,7 +178,7 @@ extension ClusterNode {
         for aged in registers {
             let targets = layouts.targets(for: aged.key.partition)
             let holders = targets.holders
-            guard layouts.all.count == 1,
+            guard layouts.count == 1,
                 holders.first(where: { isReachable($0.node) })?.node == configuration.node
             else { continue }
             if !aged.kept.isEmpty {

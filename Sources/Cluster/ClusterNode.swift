@@ -219,7 +219,7 @@ package struct ClusterNode: Sendable {
         startedAt = turn.now.monotonic
         nextTick = turn.now.monotonic
         // What the disk holds, and what it left unfinished.
-        ask(self: .partitions, .upkeep(.sums), &turn)
+        askForSums(&turn)
         upkeep.isUnsettled = true
         upkeep.hasOutbox = true
         startMembership(&turn)
@@ -265,7 +265,7 @@ package struct ClusterNode: Sendable {
 
     /// Whether this node declared the newest layout synced and nothing is left to move or hand back.
     package var isSettled: Bool {
-        isRunning && layouts.all.count <= 1 && !upkeep.isForeignDue && takeOver.isDone
+        isRunning && layouts.count <= 1 && !upkeep.isForeignDue && takeOver.isDone
             && exchanges.isEmpty
             && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
             && upkeep.auditDue.isEmpty && upkeep.wrongEntries.isEmpty

@@ -9,6 +9,7 @@ struct LayoutView: Sendable {
     /// The newest is the last.
     private(set) var placements: [Placement] = []
 
+    var count: Int { placements.count }
     var all: [Layout] { placements.map(\.layout) }
     var newest: Layout? { placements.last?.layout }
 

@@ -43,7 +43,7 @@ package enum ClusterLimits {
     /// after a take-over without a majority: some rounds of handing back and comparing.
     package static let wholeAfter = Duration.seconds(30)
     /// Between two looks whether everybody is: each goes over all nodes.
-    package static let wholeInterval = Duration.seconds(1)
+    package static let wholeInterval = Duration.seconds(5)
 
     /// Between two comparisons of the state that peers with other layouts call for: below the wait
     /// above, so that the next attempt finds it settled.

@@ -71,6 +71,13 @@ package enum StorageRequest: Sendable {
         }
     }
 
+    var changesRecords: Bool {
+        switch self {
+        case .replica(let request): request.changes
+        case .save, .skipSequences, .reconcile, .advance: false
+        }
+    }
+
     /// Whether a disk that forgot it would break a word that was given.
     var isRemembered: Bool {
         switch self {

@@ -51,8 +51,12 @@ struct Requests: Sendable {
         /// When it was asked.
         var since = Duration.zero
         var waiting: Waiting
+        /// Whether it changes records of the own disk.
+        var changesRecords = false
     }
 
+    /// Changes of records that are not durable yet, as far as this node knows.
+    private(set) var changeCount = 0
     private var open: [UInt64: Open] = [:]
     /// No deadline is before it.
     private var earliest: Duration?
@@ -62,12 +66,17 @@ struct Requests: Sendable {
 
     mutating func add(_ number: UInt64, _ request: Open) {
         open[number] = request
+        if request.changesRecords { changeCount += 1 }
         if let deadline = request.deadline {
             earliest = earliest.map { min($0, deadline) } ?? deadline
         }
     }
 
-    mutating func take(_ number: UInt64) -> Open? { open.removeValue(forKey: number) }
+    mutating func take(_ number: UInt64) -> Open? {
+        let request = open.removeValue(forKey: number)
+        if request?.changesRecords == true { changeCount -= 1 }
+        return request
+    }
 
     func waitsFor(_ number: UInt64, from node: NodeID) -> Bool { open[number]?.node == node }
 

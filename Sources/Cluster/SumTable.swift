@@ -6,6 +6,8 @@ import Replication
 struct SumTable: Sendable {
     /// Sorted.
     private(set) var all: [PartitionSum] = []
+    /// Counts changes, so that an answer of the disk that is older than one is known.
+    private(set) var changeCount = 0
     /// The same for comparisons, with a sum for each peer over what is shared with it.
     private(set) var index = FingerprintIndex()
     /// Whether partitions came or went, or the layouts changed, since the scopes were set.
@@ -22,6 +24,7 @@ struct SumTable: Sendable {
     }
 
     mutating func apply(_ changes: [PartitionChange]) {
+        changeCount += changes.count
         for change in changes {
             let index = position(change.partition)
             let isThere = index < all.count && all[index].partition == change.partition

@@ -87,6 +87,8 @@ struct Upkeep: Sendable {
     var nextGoodbye = Duration.zero
     /// The disk said in this life what it has.
     var areSumsKnown = false
+    /// The sums' count of changes as the disk was asked what it has.
+    var sumsAsked = 0
     var isForeignDue = false
     /// The last partition that was worked on to be handed back: the next round goes on behind it.
     var handedBack: Partition?
@@ -95,6 +97,8 @@ struct Upkeep: Sendable {
     var lacksHolders = false
     var wholeSince: Duration?
     var nextWhole = Duration.zero
+    /// Who was not there at the last look.
+    var missing: NodeID?
 
     /// Rows of the cluster's state that are not durable yet, and who waits for them.
     var savesUnderWay = 0

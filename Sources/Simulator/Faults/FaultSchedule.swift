@@ -47,7 +47,7 @@ enum FaultSchedule {
             let outages = options.isLarge ? rackOutages(options) : powerCuts(count)
             sources += [kills(count), outages, restarts(count)]
         }
-        if kinds.contains(.disks) { sources += disks(count) }
+        if kinds.contains(.disks) { sources += disks(options) }
         if kinds.contains(.clocks) { sources.append(clocks(count)) }
         if kinds.contains(.membership) { sources += rearrangements(options) }
         if kinds.contains(.rollback) {
@@ -185,7 +185,10 @@ enum FaultSchedule {
         }
     }
 
-    private static func disks(_ count: Int) -> [Source] {
+    private static func disks(_ options: SimulationOptions) -> [Source] {
+        let count = options.nodeCount
+        // A new disk is a change of the layout.
+        let rarity = options.rarity
         func source(
             _ seconds: Int64, _ action: @escaping (inout SplitMix64, Int) -> Fault.Action
         ) -> Source {
@@ -196,8 +199,8 @@ enum FaultSchedule {
             }
         }
         return [
-            source(120) { _, host in .wipe(host) },
-            source(240) { _, host in .vanish(host) },
+            source(120 * rarity) { _, host in .wipe(host) },
+            source(240 * rarity) { _, host in .vanish(host) },
             source(100) { _, host in .full(host) },
             source(90) { _, host in .failingSync(host) },
             source(60) { generator, host in
