@@ -17,7 +17,9 @@ extension Gossip {
         let own = state.sums.buckets
         var items = [[SummaryItem]](repeating: [], count: CRDTLimits.bucketCount)
         var differing = BucketSet()
-        for bucket in sums.indices where own[bucket].low != sums[bucket] { differing.insert(bucket) }
+        for bucket in sums.indices where own[bucket].low != sums[bucket] {
+            differing.insert(bucket)
+        }
         for entry in state.entries(in: differing) { items[entry.bucket].append(SummaryItem(entry)) }
         var parts = BucketSet()
         var page: [SummaryItem] = []

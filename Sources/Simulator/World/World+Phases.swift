@@ -158,7 +158,8 @@ extension World {
         }
         report(
             checkers.bounded.underWay(
-                envelopes.count, nodeCount: hosts.indices.count { hosts[$0].state == .up }, at: now))
+                envelopes.count, nodeCount: hosts.indices.count { hosts[$0].state == .up }, at: now)
+        )
         guard phase == .running else { return }
         if checkers.settingsReachAll.isDue(now) {
             let isHealthy = !wasDisturbed(since: now - .seconds(15))
