@@ -64,6 +64,23 @@ extension Gossip {
         return chosen.map { peers[$0] }
     }
 
+    /// A peer says what this node says as well: it is that much better known, and counts as said
+    /// (Demers' feedback with a counter). So a change costs a node a dozen messages and not 45 at a
+    /// thousand nodes; who was missed is found by comparing sums.
+    mutating func noteHeard(_ delta: Delta, _ offers: [SummaryItem]) {
+        if rumors.isEmpty { return }
+        for entry in delta.entries { noteHeard(entry.key, entry.fingerprint.low) }
+        for offer in offers { noteHeard(offer.key, offer.print) }
+    }
+
+    private mutating func noteHeard(_ key: EntryKey, _ print: UInt64) {
+        let index = rumors.lowerBound { $0.key < key }
+        guard index < rumors.count, rumors[index].key == key,
+            state.entry(key)?.fingerprint.low == print
+        else { return }
+        rumors[index].said += 1
+    }
+
     mutating func spread(_ key: EntryKey) {
         let index = rumors.lowerBound { $0.key < key }
         if index < rumors.count, rumors[index].key == key {

@@ -2,8 +2,8 @@ package import Model
 
 /// Spreads the cluster's state: changes as rumors, and what rumors missed by comparing sums.
 ///
-/// A changed entry goes to three random peers every 500 ms for ⌈log2(N + 1)⌉ + 4 periods, all
-/// entries of a period in one message (Demers et al., "Epidemic Algorithms for Replicated Database
+/// A changed entry goes to three random peers every 500 ms for ⌈log2(N + 1)⌉ + 4 periods, of which
+/// each time that a peer says the same counts as one, all entries of a period in one message (Demers et al., "Epidemic Algorithms for Replicated Database
 /// Maintenance", 1987: push rumors, backed by anti-entropy). Every 5 s one random peer is told the
 /// sum over all entries.
 package struct Gossip: Sendable {
@@ -38,7 +38,7 @@ package struct Gossip: Sendable {
 
     struct Rumor: Sendable {
         var key: EntryKey
-        /// Periods in which it was said.
+        /// Periods in which it was said, and times that it was heard of others.
         var said: Int
     }
 
@@ -149,6 +149,7 @@ package struct Gossip: Sendable {
         }
         switch message.body {
         case .rumor(let delta, let offers):
+            noteHeard(delta, offers)
             merge(delta, isRepair: false, now: now, &directives)
             let wants = offers.filter { differs($0) }.map(\.key)
             if !wants.isEmpty { send(.repair(Delta(), wants: wants), to: peer, &directives) }

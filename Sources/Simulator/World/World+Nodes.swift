@@ -102,9 +102,12 @@ extension World {
 
     mutating func wake(_ host: Int) {
         hosts[host].wakeAt = .max
-        guard brains[host] != nil else { return }
+        let time = hosts[host].time(now)
+        guard let deadline = brains[host]?.deadlineInPlace() else { return }
+        // An answer came in time: there is nothing to do yet.
+        if deadline > time.monotonic { return scheduleWake(host) }
         brains[host]?.timePassed(
-            hosts[host].time(now), using: &generators[host], into: &directives)
+            time, using: &generators[host], into: &directives)
         perform(host)
     }
 
