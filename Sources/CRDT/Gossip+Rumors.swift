@@ -65,7 +65,7 @@ extension Gossip {
     }
 
     /// A peer says what this node says as well: it is that much better known, and counts as said
-    /// (Demers' feedback with a counter). So a change costs a node a dozen messages and not 45 at a
+    /// (Demers' feedback with a counter). So a change costs a node twelve messages and not 42 at a
     /// thousand nodes; who was missed is found by comparing sums.
     mutating func noteHeard(_ delta: Delta, _ offers: [SummaryItem]) {
         if rumors.isEmpty { return }

@@ -213,8 +213,11 @@ import Testing
         var others = [1, 2, 3].map { index in
             Gossip(ClusterState(identity: ClusterIdentity(name: "c"), own: node(index)))
         }
+        let told = GossipMessage(
+            identity: founder.state.identity,
+            body: .rumor(Delta(founder.state.entries), offers: []))
         for index in others.indices {
-            talk(&others[index], node(index + 1), &founder, node(0), at: .seconds(1))
+            others[index].received(told, from: node(0), now: .seconds(1), &directives)
         }
         #expect(others.allSatisfy { $0.state.digest == founder.state.digest && !$0.isInformed })
         // One that is no member of the layout counts for nobody.
