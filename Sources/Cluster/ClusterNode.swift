@@ -282,7 +282,11 @@ package struct ClusterNode: Sendable {
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
             ("unpulled", takeOver.unpulledCount),
             ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
-            ("damaged", upkeep.damageChecks.count),
+            ("damaged", upkeep.damageChecks.count), ("sessions", sessions.count),
+            ("verifications", upkeep.verifications.count),
+            ("tombstones", upkeep.tombstones.count), ("drop words", upkeep.drops.count),
+            ("waiting for state", upkeep.waitingForState.count), ("heard", heard.count),
+            ("peers", membership.peerCount),
             ("audits", upkeep.auditDue.count + upkeep.wrongEntries.count),
         ]
     }

@@ -148,6 +148,9 @@ package enum ClusterLimits {
     /// not with each lock.
     package static let lockTraceAge = Duration.seconds(7200)
 
+    /// The largest message between nodes, file contents apart: as a frame's (docs/IPC.md).
+    package static let messageByteCountMax = 1 << 20
+
     /// Client requests that one node has open at a time; more are answered 503.
     package static let clientsMax = 4096
 }

@@ -108,31 +108,6 @@ extension PeerMessage {
         }
     }
 
-    /// About as many bytes as it takes on the wire.
-    package var byteCount: Int {
-        switch self {
-        case .membership(let message): message.byteCount
-        case .gossip: 512
-        case .tell(let request): 64 + request.byteCount
-        case .request(let request):
-            switch request.body {
-            case .replica(let body): 80 + body.byteCount
-            case .reconcile(let body): 80 + body.encode().count
-            default: 128
-            }
-        case .reply(let reply):
-            switch reply.body {
-            case .replica(.items(let items, _, _, _)): 128 + 24 * items.count
-            case .replica(.fetched(let registers, let entries, _, _)):
-                128 + 400 * (registers.count + entries.count)
-            case .replica(.listing(let entries, _, _)): 64 + 200 * entries.count
-            case .partitions(let sums, let declared): 64 + 20 * sums.count + 16 * declared.count
-            case .reconciled(let reply): 64 + reply.encode().count
-            default: 256
-            }
-        }
-    }
-
     /// Whether it travels as a datagram (may be lost, doubled, overtaken) or on a connection
     /// (arrives in order, or the connection breaks and what was under way is lost).
     package var isDatagram: Bool {
@@ -175,18 +150,6 @@ extension ReplicaRequest {
         case .aged: "aged"
         case .scrub: "scrub"
         case .quarantine: "quarantine"
-        }
-    }
-
-    /// About as many bytes as it takes on the wire.
-    var byteCount: Int {
-        switch self {
-        case .guarded(let request, let guarding):
-            16 + 16 * guarding.tokens.count + request.byteCount
-        case .prepare, .commit, .accept, .confirm, .assign, .mint, .putEntry: 400
-        case .merge(_, let registers, let entries, _, _): 400 * (registers.count + entries.count)
-        case .fetch(_, let keys, _): 16 + 8 * keys.count
-        default: 64
         }
     }
 

@@ -14,6 +14,10 @@ package enum ReplicationLimits {
     /// Names that a holder is asked for at least: some may be gone, and are told all the same.
     package static let pageCountMin = 64
 
+    /// A page of a listing ends before it takes more, however many names were asked for: half of the
+    /// largest frame (docs/IPC.md).
+    package static let pageByteCountMax = 512 << 10
+
     /// After this a write is acknowledged without its directory's entry, and says so.
     package static let listingTimeout = Duration.seconds(2)
 

@@ -73,9 +73,17 @@ extension Replica {
     ) -> ReplicaReply {
         let entries = tables.entries(
             in: directory, after: after, limit: limit + 1, withGone: withGone)
+        var page: [KeyedEntry] = []
+        var byteCount = 0
+        for entry in entries.prefix(limit) {
+            byteCount += entry.encodedByteCount
+            // One is always there, so that the listing goes on.
+            if byteCount > ReplicationLimits.pageByteCountMax, !page.isEmpty { break }
+            page.append(entry)
+        }
         return .listing(
-            Array(entries.prefix(limit)), existence: shownExistence(of: directory, tables),
-            more: entries.count > limit)
+            page, existence: shownExistence(of: directory, tables),
+            more: entries.count > page.count)
     }
 
     /// As readers are told: with a mark that is merely prepared here, since it may have been

@@ -65,6 +65,27 @@ import Testing
         #expect(list(after: "z1", limit: 1)?.names == ["z2"])
     }
 
+    @Test mutating func noAnswerTakesMoreBytesThanAPage() {
+        let long = String(repeating: "n", count: 240)
+        for number in 1...1500 as ClosedRange<UInt64> {
+            put("\(1000 + number)\(long)", number, isThere: true)
+        }
+        let request = ReplicaRequest.list(directory, after: nil, limit: 2000, withGone: true)
+        guard case .listing(let page, _, let more) = disks[0].execute(request, at: .zero).reply
+        else {
+            Issue.record("no listing")
+            return
+        }
+        #expect(more)
+        #expect(page.count < 1500)
+        let byteCount = page.reduce(0) { $0 + $1.encodedByteCount }
+        #expect(byteCount <= ReplicationLimits.pageByteCountMax)
+        // A client that asks for all gets all.
+        let all = list(limit: 2000)
+        #expect(all?.names.count == 1500)
+        #expect(all?.next == nil)
+    }
+
     @Test mutating func theLastPageOfADirectoryMayHoldNothing() {
         put("a", 1, isThere: true)
         put("b", 2, isThere: true)

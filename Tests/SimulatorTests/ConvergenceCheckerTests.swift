@@ -1,3 +1,4 @@
+import Cluster
 import Model
 import Replication
 import Testing
@@ -144,6 +145,17 @@ import Testing
             let violation = checker.settled(holders: after, at: 200)
             #expect((violation == nil) == isFine)
         }
+    }
+
+    @Test func aMessageAboveTheLargestFrameIsSaid() {
+        var checker = BoundedMemoryAndMessages()
+        func expiring(_ count: Int) -> PeerMessage {
+            .tell(
+                .expire(
+                    .file(Support.path), Array(repeating: Support.version(1).dot, count: count)))
+        }
+        #expect(checker.sent(expiring(40_000), by: 0, at: 1) == nil)
+        #expect(checker.sent(expiring(50_000), by: 0, at: 1) != nil)
     }
 
     @Test func sizesAndIdleMessagesAreBounded() {

@@ -1,3 +1,5 @@
+import Cluster
+
 /// What nodes hold in memory stays bounded, and a cluster that has nothing to do says little.
 struct BoundedMemoryAndMessages {
     static let name = "BoundedMemoryAndMessages"
@@ -12,6 +14,7 @@ struct BoundedMemoryAndMessages {
     /// some six, gossip two, comparisons and audits with their answers some ten.
     static let idleRateMax = 40.0
 
+    private var largest = 0
     private(set) var highest: [(name: String, count: Int)] = []
 
     mutating func sampled(
@@ -30,6 +33,18 @@ struct BoundedMemoryAndMessages {
         return Violation(
             Self.name, at: time,
             "\(HostName.text(host)): \(pendingCount) writes not durable yet")
+    }
+
+    mutating func sent(_ message: PeerMessage, by host: Int, at time: Nanoseconds) -> Violation? {
+        let byteCount = message.byteCount
+        if byteCount > largest {
+            largest = byteCount
+            note("bytes in a message", byteCount)
+        }
+        guard byteCount > ClusterLimits.messageByteCountMax else { return nil }
+        return Violation(
+            Self.name, at: time,
+            "\(HostName.text(host)) sends \(byteCount) bytes in one \(message.kind)")
     }
 
     mutating func underWay(

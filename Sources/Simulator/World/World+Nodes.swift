@@ -190,6 +190,7 @@ extension World {
         precondition(to < capacity && to != from, "a message to \(peer)")
         let isDatagram = message.isDatagram
         statistics.count(isDatagram: isDatagram, from: from)
+        report(checkers.bounded.sent(message, by: from, at: now))
         let envelope = Envelope(
             message: message, from: Int32(from), to: Int32(to), isDatagram: isDatagram,
             breaks: isDatagram ? 0 : network.connection(from, to))
