@@ -42,9 +42,10 @@ extension Gossip {
         _ parts: BucketSet, _ items: [SummaryItem], to peer: NodeID,
         _ directives: inout [GossipDirective]
     ) {
-        // Looked up only, never walked through.
-        let theirs = Dictionary(items.map { ($0.key, $0.print) }, uniquingKeysWith: { a, _ in a })
-        let lacking = state.entries(in: parts).filter { theirs[$0.key] != $0.fingerprint.low }
+        // Looked up only, never walked through. By the print alone: an entry that they have under
+        // another key with the same one is as good as none.
+        let theirs = Set(items.map(\.print))
+        let lacking = state.entries(in: parts).filter { !theirs.contains($0.fingerprint.low) }
         let wants = items.filter { differs($0) }.map(\.key)
         repair(with: lacking, wants: wants, to: peer, &directives)
     }

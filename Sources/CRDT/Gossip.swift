@@ -71,8 +71,8 @@ package struct Gossip: Sendable {
 
     /// Whether this node should publish the draft now (`ClusterState.publishLayout`).
     ///
-    /// The first of those alive does it when the draft was quiet for 2 s, or has waited for 10 s;
-    /// each one after it 5 s later, time to hear that it was done. Nobody is needed for it, and
+    /// The first of those alive does it when the draft was quiet for 2 s, or has waited for 10 s (6 s
+    /// and 30 s at a thousand nodes); each one after it 5 s later, time to hear that it was done. Nobody is needed for it, and
     /// two that do it at once from the same draft publish the same layout.
     ///
     /// - Parameter alive: sorted; with or without this node.
@@ -83,8 +83,10 @@ package struct Gossip: Sendable {
         else { return false }
         let rank = min(alive.lowerBound { $0 < state.own }, CRDTLimits.publishRankMax)
         let turn = now - CRDTLimits.publishTurn * rank
-        return turn - draftChanged.last >= CRDTLimits.publishQuiet
-            || turn - draftChanged.first >= CRDTLimits.publishDelayMax
+        let many = max(0, alive.count - 100)
+        let quiet = CRDTLimits.publishQuiet + CRDTLimits.publishQuietPerNode * many
+        let delayMax = CRDTLimits.publishDelayMax + CRDTLimits.publishDelayMaxPerNode * many
+        return turn - draftChanged.last >= quiet || turn - draftChanged.first >= delayMax
     }
 
     /// Time passed. To be called every 500 ms or more often.

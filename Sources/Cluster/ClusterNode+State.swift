@@ -115,7 +115,10 @@ extension ClusterNode {
     /// layout spreads among a thousand nodes each of them meets many such peers at a time.
     mutating func layoutsDiffer(from peer: NodeID, _ turn: inout Turn) {
         guard turn.now.monotonic >= upkeep.nextMismatch else { return }
-        upkeep.nextMismatch = turn.now.monotonic + ClusterLimits.mismatchInterval
+        let count = layouts.newest?.members.count ?? 0
+        upkeep.nextMismatch =
+            turn.now.monotonic + ClusterLimits.mismatchInterval
+            + ClusterLimits.mismatchIntervalPerNode * count
         compareState(with: peer, &turn)
     }
 

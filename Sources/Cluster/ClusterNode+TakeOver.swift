@@ -22,7 +22,8 @@ extension ClusterNode {
             takeOver.begin(
                 newest.id,
                 asking: Set(older.flatMap { $0.members.map(\.node) })
-                    .subtracting([configuration.node]).sorted())
+                    .subtracting([configuration.node]).sorted(),
+                now: turn.now.monotonic)
         }
         pull(&turn)
     }

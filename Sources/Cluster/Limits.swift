@@ -46,8 +46,10 @@ package enum ClusterLimits {
     package static let wholeInterval = Duration.seconds(5)
 
     /// Between two comparisons of the state that peers with other layouts call for: below the wait
-    /// above, so that the next attempt finds it settled.
+    /// above, so that the next attempt finds it settled. In a large cluster more, so that all nodes
+    /// together make a thousand a second: gossip is as fast there.
     package static let mismatchInterval = Duration.milliseconds(40)
+    package static let mismatchIntervalPerNode = Duration.milliseconds(1)
 
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
@@ -98,6 +100,11 @@ package enum ClusterLimits {
     /// Nodes asked at one time what they have of the partitions to be taken over: at a thousand nodes
     /// everybody asks everybody at each change of the layout.
     package static let takeOverAskedMax = 32
+
+    /// How long a node waits with a take-over, for each member above a hundred: a new layout takes so long to reach
+    /// everybody, and who has not heard of it gives nothing. Changes that follow at once are then
+    /// taken over as one.
+    package static let takeOverDelayPerNode = Duration.milliseconds(3)
 
     /// A node that could not be asked for a take-over, mostly since it has not heard of the layout
     /// yet, is asked again after this: a period of gossip.

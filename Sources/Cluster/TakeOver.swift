@@ -17,6 +17,8 @@ struct TakeOver: Sendable {
 
     /// The layout that is being taken over.
     private(set) var layout: LayoutID?
+    /// Nobody is asked before.
+    private var notBefore = Duration.zero
     private(set) var sources: [NodeID: Source] = [:]
     /// Members of the older layouts that were not asked yet, and those that failed; the last is
     /// the next one.
@@ -58,9 +60,10 @@ struct TakeOver: Sendable {
     }
 
     /// - Parameter nodes: sorted.
-    mutating func begin(_ layout: LayoutID, asking nodes: [NodeID]) {
+    mutating func begin(_ layout: LayoutID, asking nodes: [NodeID], now: Duration) {
         self.layout = layout
         clear()
+        notBefore = now + ClusterLimits.takeOverDelayPerNode * max(0, nodes.count - 100)
         unasked = nodes.reversed()
     }
 
@@ -76,6 +79,7 @@ struct TakeOver: Sendable {
     /// The next ones to ask, no more than may be asked at one time; they count as asked. Who is gone
     /// is not asked.
     mutating func takeNext(now: Duration, isGone: (NodeID) -> Bool) -> [NodeID] {
+        guard now >= notBefore else { return [] }
         var next: [NodeID] = []
         func hasRoom() -> Bool { askedCount + next.count < ClusterLimits.takeOverAskedMax }
         var still: [(node: NodeID, since: Duration)] = []

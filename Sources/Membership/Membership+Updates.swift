@@ -77,7 +77,11 @@ extension Membership {
         return MembershipLimits.period * configuration.suspicionPeriods * tenths / 10
     }
 
-    func suspicionIndex(_ index: Int) -> Int? { suspicions.firstIndex { $0.index == index } }
+    func suspicionIndex(_ index: Int) -> Int? {
+        // Without a copy of each.
+        for place in suspicions.indices where suspicions[place].index == index { return place }
+        return nil
+    }
 
     mutating func suspect(_ index: Int, witness: NodeID, now: Duration) {
         guard suspicionIndex(index) == nil else { return }
@@ -88,7 +92,14 @@ extension Membership {
         noteSuspicions()
     }
 
-    mutating func noteSuspicions() { nextSuspicion = suspicions.map(\.deadline).min() }
+    mutating func noteSuspicions() {
+        var next: Duration?
+        for place in suspicions.indices {
+            let deadline = suspicions[place].deadline
+            if next.map({ deadline < $0 }) ?? true { next = deadline }
+        }
+        nextSuspicion = next
+    }
 
     private mutating func confirm(_ index: Int, by witness: NodeID) {
         guard let place = suspicionIndex(index), suspicions[place].confirm(by: witness) else {
@@ -120,7 +131,7 @@ extension Membership {
         }
         queue.add(index, revision: table[index].revision)
         if before.state == .suspect {
-            suspicions.removeAll { $0.index == index }
+            if let place = suspicionIndex(index) { suspicions.remove(at: place) }
             noteSuspicions()
         }
         if update.state == .suspect {
