@@ -69,16 +69,18 @@ extension Gossip {
     /// thousand nodes; who was missed is found by comparing sums.
     mutating func noteHeard(_ delta: Delta, _ offers: [SummaryItem]) {
         if rumors.isEmpty { return }
-        for entry in delta.entries { noteHeard(entry.key, entry.fingerprint.low) }
-        for offer in offers { noteHeard(offer.key, offer.print) }
+        // Both sides mostly say the same, in the same order: the next one is looked at first.
+        var next = 0
+        for entry in delta.entries { noteHeard(entry.key, entry.fingerprint.low, &next) }
+        for offer in offers { noteHeard(offer.key, offer.print, &next) }
     }
 
-    private mutating func noteHeard(_ key: EntryKey, _ print: UInt64) {
-        let index = rumors.lowerBound { $0.key < key }
-        guard index < rumors.count, rumors[index].key == key,
-            state.entry(key)?.fingerprint.low == print
-        else { return }
-        rumors[index].said += 1
+    private mutating func noteHeard(_ key: EntryKey, _ print: UInt64, _ next: inout Int) {
+        let isNext = next < rumors.count && rumors[next].key == key
+        let index = isNext ? next : rumors.lowerBound { $0.key < key }
+        guard index < rumors.count, rumors[index].key == key else { return }
+        next = index + 1
+        if state.entry(key)?.fingerprint.low == print { rumors[index].said += 1 }
     }
 
     mutating func spread(_ key: EntryKey) {

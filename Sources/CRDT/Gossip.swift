@@ -78,15 +78,14 @@ package struct Gossip: Sendable {
     /// - Parameter alive: sorted; with or without this node.
     /// - Complexity: O(log alive).
     package func isPublishDue(now: Duration, alive: [NodeID]) -> Bool {
-        guard let draftChanged, state.identity.established != nil,
-            state.layouts.hasRoom
-        else { return false }
+        guard let draftChanged, state.identity.established != nil else { return false }
         let rank = min(alive.lowerBound { $0 < state.own }, CRDTLimits.publishRankMax)
         let turn = now - CRDTLimits.publishTurn * rank
         let many = max(0, alive.count - 100)
         let quiet = CRDTLimits.publishQuiet + CRDTLimits.publishQuietPerNode * many
         let delayMax = CRDTLimits.publishDelayMax + CRDTLimits.publishDelayMaxPerNode * many
-        return turn - draftChanged.last >= quiet || turn - draftChanged.first >= delayMax
+        let isDue = turn - draftChanged.last >= quiet || turn - draftChanged.first >= delayMax
+        return isDue && state.layouts.hasRoom
     }
 
     /// Time passed. To be called every 500 ms or more often.

@@ -50,6 +50,10 @@ package struct LayoutHistory: Hashable, Sendable {
     package private(set) var draft = LayoutContent()
     /// Sorted by id.
     package private(set) var active: [Active] = []
+    /// The active layouts that are not below another active one, sorted by id: one, unless sides
+    /// of a cut published apart and nobody has published their join yet. Kept, as it is asked for at
+    /// each tick and each comparison of two layouts goes over all their members.
+    package private(set) var latest: [Active] = []
     /// A name for the set of active layouts, for requests between peers.
     package private(set) var activeDigest = LayoutHistory.digest(of: [])
 
@@ -63,12 +67,6 @@ package struct LayoutHistory: Hashable, Sendable {
     }
 
     package init() {}
-
-    /// The active layouts that are not below another active one, sorted by id: one, unless sides
-    /// of a cut published apart and nobody has published their join yet.
-    package var latest: [Active] {
-        active.filter { one in !active.contains { one.published.isBelow($0.published) } }
-    }
 
     package func active(_ id: LayoutID) -> Active? {
         let index = position(of: id)
@@ -178,13 +176,26 @@ package struct LayoutHistory: Hashable, Sendable {
         var gone: [Active] = []
         if isComplete {
             gone = active.filter { $0.published.isBelow(published) }
-            active.removeAll { $0.published.isBelow(published) }
+            active.removeAll { one in gone.contains { $0.id == one.id } }
         }
+        noteLatest(published)
         while active.count > CRDTLimits.activeCountMax, let youngest = youngest() {
             gone.append(active.remove(at: youngest))
+            latest = active.filter { one in
+                !active.contains { one.published.isBelow($0.published) }
+            }
         }
         activeDigest = Self.digest(of: active)
         return gone
+    }
+
+    /// What is below one that is not the latest is below a latest one too.
+    private mutating func noteLatest(_ published: PublishedLayout) {
+        latest.removeAll { $0.id == published.id || $0.published.isBelow(published) }
+        guard let one = active(published.id),
+            !latest.contains(where: { published.isBelow($0.published) })
+        else { return }
+        latest.insert(one, at: latest.lowerBound { $0.id < one.id })
     }
 
     /// The one to drop where there are too many: not complete before complete, then the newest,
