@@ -55,6 +55,8 @@ struct ClientTask: Sendable {
     var lockSteps = LockSteps()
     /// What a write asks first; nil before it was made.
     var check: PathCheck?
+    /// Whether it is certain that no directory is at the path of the file that is written.
+    var passesDirectories = false
     var lookup = PathLookup.none
     /// Whether the directory was searched for a name that was cut.
     var isSearched = false

@@ -10,13 +10,7 @@ extension ClusterNode {
         _ partition: Partition, with peer: NodeID, _ purpose: PartitionExchange.Purpose,
         _ turn: inout Turn
     ) {
-        let isThere = exchanges.values.contains {
-            $0.partition == partition && $0.peer == peer && $0.purpose == purpose
-        }
-        guard !isThere else { return }
-        exchanges[nextID()] = PartitionExchange(
-            partition: partition, peer: peer, purpose: purpose)
-        startExchanges(&turn)
+        if exchanges.add(nextID(), partition, with: peer, purpose) { startExchanges(&turn) }
     }
 
     mutating func exchangeTick(_ turn: inout Turn) {
@@ -28,9 +22,7 @@ extension ClusterNode {
 
     /// Those that the throttle held back, and that it may let go by now.
     private mutating func resumeHeld(_ turn: inout Turn) {
-        let now = turn.now.monotonic
-        let due = exchanges.filter { $0.value.heldUntil.map { $0 <= now } ?? false }
-        for id in due.keys.sorted() {
+        for id in exchanges.due(at: turn.now.monotonic) {
             guard case .held(let items, let withUnsettled, _) = exchanges[id]?.step else {
                 continue
             }
@@ -39,23 +31,14 @@ extension ClusterNode {
     }
 
     private mutating func startExchanges(_ turn: inout Turn) {
-        var running = 0
-        var waiting: [UInt64] = []
-        for (id, exchange) in exchanges {
-            if case .waiting = exchange.step { waiting.append(id) } else { running += 1 }
-        }
-        for id in waiting.sorted().prefix(max(0, ClusterLimits.exchangesMax - running)) {
+        while let id = exchanges.takeNext(limit: ClusterLimits.exchangesMax) {
             startRound(id, &turn)
         }
     }
 
     private mutating func startRound(_ id: UInt64, _ turn: inout Turn) {
-        guard var exchange = exchanges[id] else { return }
-        exchange.own = .init()
-        exchange.theirs = .init()
-        exchange.step = .items
-        exchange.round += 1
-        exchanges[id] = exchange
+        exchanges.update(id) { $0.beginRound() }
+        guard let exchange = exchanges[id] else { return }
         let partition = exchange.partition
         // Here a copy may be dropped on the word of the other disk: it looks at its own first.
         let isChecked = exchange.purpose == .handBack
@@ -76,34 +59,11 @@ extension ClusterNode {
     mutating func resumeExchange(
         _ id: UInt64, _ answer: Answer, by target: Target, _ turn: inout Turn
     ) {
-        guard var exchange = exchanges[id] else { return }
-        guard case .replica(let reply) = answer else {
-            return endExchange(id, succeeded: false, &turn)
-        }
         let isOwn = target.node == configuration.node
-        if !isOwn { exchange.peerDisk = target.disk }
-        var side = isOwn ? exchange.own : exchange.theirs
-        switch reply {
-        case .items(let items, let context, let contents, let hasUnsettled):
-            side.hasUnsettled = hasUnsettled
-            side.items = items
-            side.context = context
-            side.contents = contents
-            if isOwn { exchange.sum = contents &+ context.fingerprint }
-        case .fetched(let registers, let entries, let context, _):
-            side.registers = registers
-            side.entries = entries
-            side.context = context
-        case .merged, .done, .stale: break
-        default: return endExchange(id, succeeded: false, &turn)
-        }
-        side.hasAnswered = true
-        if isOwn { exchange.own = side } else { exchange.theirs = side }
-        exchanges[id] = exchange
-        guard exchange.own.hasAnswered, exchange.theirs.hasAnswered else { return }
-        exchanges[id]?.own.hasAnswered = false
-        exchanges[id]?.theirs.hasAnswered = false
-        advance(id, &turn)
+        guard case .replica(let reply) = answer,
+            exchanges.update(id, { $0.answered(reply, own: isOwn, by: target.disk) }) == true
+        else { return endExchange(id, succeeded: false, &turn) }
+        if exchanges.update(id, { $0.takeBothAnswered() }) == true { advance(id, &turn) }
     }
 
     private mutating func advance(_ id: UInt64, _ turn: inout Turn) {
@@ -118,7 +78,7 @@ extension ClusterNode {
                 && (exchange.own.hasUnsettled || exchange.theirs.hasUnsettled)
             if keys.isEmpty, !ballots { return endExchange(id, succeeded: true, &turn) }
             if keys == [.context], !ballots {
-                exchanges[id]?.step = .joining
+                exchanges.update(id) { $0.step = .joining }
                 return both(
                     id,
                     .joinContext(
@@ -130,11 +90,11 @@ extension ClusterNode {
             }
             let items = keys.filter { $0 != .context }
             if exchange.purpose == .takeOver, exchange.pending == nil {
-                exchanges[id]?.pending = items
+                exchanges.update(id) { $0.pending = items }
             }
             fetch(id, items, withUnsettled: ballots, &turn)
         case .fetching:
-            exchanges[id]?.step = .merging
+            exchanges.update(id) { $0.step = .merging }
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
             let forThem = exchange.toTell(exchange.own, exchange.theirs)
             throttle.moved(exchange.movedByteCount, now: turn.now.monotonic)
@@ -176,22 +136,24 @@ extension ClusterNode {
         // Moving yields to clients. So does what holders lack of each other: after a change of the
         // layout that is the same.
         if let wait = throttle.wait(now: turn.now.monotonic) {
-            exchanges[id]?.step = .held(
-                items, withUnsettled: withUnsettled, until: turn.now.monotonic + wait)
+            let until = turn.now.monotonic + wait
+            exchanges.update(id) {
+                $0.step = .held(items, withUnsettled: withUnsettled, until: until)
+            }
             return
         }
         let fetched = Array(items.prefix(ClusterLimits.mergeCountMax))
-        exchanges[id]?.step = .fetching
-        exchanges[id]?.asked = fetched
+        exchanges.update(id) { $0.step = .fetching }
+        exchanges.update(id) { $0.asked = fetched }
         let rest = exchanges[id]?.pending?.drop { key in fetched.contains(key) }
-        exchanges[id]?.pending = rest.map(Array.init)
+        exchanges.update(id) { $0.pending = rest.map(Array.init) }
         both(
             id, .fetch(partition, fetched, withUnsettled: withUnsettled),
             .fetch(partition, fetched, withUnsettled: withUnsettled), &turn)
     }
 
     private mutating func endExchange(_ id: UInt64, succeeded: Bool, _ turn: inout Turn) {
-        guard let exchange = exchanges.removeValue(forKey: id) else { return }
+        guard let exchange = exchanges.remove(id) else { return }
         switch exchange.purpose {
         case .compare: break
         case .takeOver:

@@ -43,7 +43,7 @@ extension ClusterNode {
         let time = stampedTime(turn)
         let membership = membership
         let isReachable = { (node: NodeID) in node == own.node || membership.isAlive(node) }
-        let guarding = tasks[task]?.request.lockGuard
+        let guarding = writeGuard(of: task, key)
         if condition == .none || configuration.canaries.contains(.skipsBallots) {
             let coordinator = WriteOperation(
                 key, value, operation, own: own, targets: targets, policy: policy,
@@ -435,9 +435,13 @@ extension ClusterNode {
             switch failure {
             case .noQuorum: .noQuorum
             case .full: .full
-            case .contended, .locked: .contended
+            case .contended, .locked, .mayBeDirectory: .contended
             }
         guard var running = tasks[task] else { return }
+        if case .mayBeDirectory(let mayTakeEffect) = failure {
+            return mayTakeEffect
+                ? end(task, .unavailable(.contended), &turn) : makeCertain(task, &turn)
+        }
         if case .locked(let mayTakeEffect) = failure {
             // What it had begun may be settled by others, before or after it is withdrawn.
             let isCertain = !mayTakeEffect && running.attempts == 0

@@ -8,9 +8,11 @@ extension ClusterNode {
 
     /// - Returns: whether the write may begin; else its task goes on, or ends, by itself.
     mutating func hasPassedCheck(_ id: UInt64, _ turn: inout Turn) -> Bool {
-        guard let task = tasks[id], task.mayForward,
-            !configuration.canaries.contains(.skipsPathChecks)
-        else { return true }
+        guard let task = tasks[id], !configuration.canaries.contains(.skipsPathChecks) else {
+            return true
+        }
+        // What was forwarded was asked before.
+        guard task.check != nil || task.mayForward else { return true }
         let check = task.check ?? PathCheck(before: task.request, isRepeat: task.isRepeat)
         tasks[id]?.check = check
         switch check.step {
@@ -27,7 +29,33 @@ extension ClusterNode {
 
     private mutating func answerCheck(_ isThere: Bool, _ id: UInt64, _ turn: inout Turn) {
         tasks[id]?.check?.answered(isThere)
+        if tasks[id]?.check?.isCertain == true { tasks[id]?.passesDirectories = true }
         start(id, &turn)
+    }
+
+    /// A holder refused to write a file beside a directory that it knows.
+    mutating func makeCertain(_ id: UInt64, _ turn: inout Turn) {
+        guard let task = tasks[id], let key = task.request.coordinatedKey else { return }
+        tasks[id]?.check = PathCheck(
+            inDoubtOf: key.path, isRepeat: task.isRepeat || task.attempts > 0)
+        start(id, &turn)
+    }
+
+    /// What the holders look at in the decision of a write.
+    func writeGuard(of id: UInt64, _ key: RegisterKey) -> WriteGuard {
+        guard let task = tasks[id] else { return WriteGuard(passesDirectories: true) }
+        var guarding = WriteGuard(locks: task.request.lockGuard)
+        guarding.passesDirectories =
+            key.kind != .file || task.passesDirectories
+            || configuration.canaries.contains(.skipsPathChecks)
+        // What deletes the very version means the file; and else its coordinator has looked.
+        if case .delete(_, let condition, _) = task.request.plain {
+            switch condition {
+            case .none, .version: guarding.passesDirectories = true
+            default: break
+            }
+        }
+        return guarding
     }
 
     // MARK: What is found
@@ -53,6 +81,13 @@ extension ClusterNode {
                 end(id, .isDirectory, &turn)
                 return true
             }
+            tasks[id]?.lookup = .confirming(register)
+            list(path, after: nil, limit: 1, for: id, &turn)
+        case (.none, .delete(let path, _, let operation)),
+            (.resolved, .delete(let path, _, let operation)):
+            guard task.mayBeDirectory, register.version(of: operation) == nil,
+                !configuration.canaries.contains(.skipsPathChecks)
+            else { return false }
             tasks[id]?.lookup = .confirming(register)
             list(path, after: nil, limit: 1, for: id, &turn)
         case (.none, .move(let path, _, _)):

@@ -31,7 +31,7 @@ package struct ClusterNode: Sendable {
     var upkeep = Upkeep()
     var takeOver = TakeOver()
     var diskCheck = DiskCheck()
-    var exchanges: [UInt64: PartitionExchange] = [:]
+    var exchanges = Exchanges()
     var sums = SumTable()
     /// How fast a change of the layout may move bytes. It goes by how long the own disk takes for
     /// what somebody waits for; how long a client waits says more about peers that are away.
@@ -107,10 +107,15 @@ package struct ClusterNode: Sendable {
             if now >= membership.nextDeadline { membershipTick(&turn) }
             if now >= nextTick { tick(&turn) }
         }
-        let isIdle = operations.isEmpty && tasks.isEmpty && requests.isEmpty
         if now >= nextTick {
             nextTick = now + (isIdle ? ClusterLimits.idleTick : ClusterLimits.tick)
         }
+    }
+
+    /// Whether nothing is under way that a tick ends or goes on with. The own disk always answers.
+    private var isIdle: Bool {
+        operations.isEmpty && tasks.isEmpty && !requests.hasDeadline && exchanges.isEmpty
+            && takeOver.isDone && !sums.hasForeign && upkeep.auditDue.isEmpty
     }
 
     /// A process that stood still finds answers and requests waiting, to which its time-outs have

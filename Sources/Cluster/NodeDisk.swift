@@ -53,7 +53,7 @@ package struct MetaRow: Sendable {
     }
 }
 
-package enum StorageRequest: Sendable {
+package indirect enum StorageRequest: Sendable {
     case replica(ReplicaRequest)
     case save([MetaRow])
     /// Passes over so many sequences in each partition.
@@ -101,7 +101,7 @@ package struct SharedSums: Sendable {
     }
 }
 
-package enum StorageAnswer: Sendable {
+package indirect enum StorageAnswer: Sendable {
     case replica(ReplicaOutcome)
     case saved
     case reconciled(ReconciliationReply)

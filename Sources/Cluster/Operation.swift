@@ -3,7 +3,7 @@ import Replication
 
 /// A coordinator at work, for one task.
 struct Operation: Sendable {
-    enum Kind: Sendable {
+    indirect enum Kind: Sendable {
         case write(WriteOperation)
         case read(ReadOperation)
         case ballot(BallotOperation)

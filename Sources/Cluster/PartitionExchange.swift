@@ -36,6 +36,24 @@ struct PartitionExchange: Sendable {
         var contents = Fingerprint.zero
         var hasUnsettled = false
         var hasAnswered = false
+
+        fileprivate mutating func take(_ reply: ReplicaReply) -> Bool {
+            switch reply {
+            case .items(let items, let context, let contents, let hasUnsettled):
+                self.hasUnsettled = hasUnsettled
+                self.items = items
+                self.context = context
+                self.contents = contents
+            case .fetched(let registers, let entries, let context, _):
+                self.registers = registers
+                self.entries = entries
+                self.context = context
+            case .merged, .done, .stale: break
+            default: return false
+            }
+            hasAnswered = true
+            return true
+        }
     }
 
     /// Enough for merging, comparing again and joining, with one change under way.
@@ -59,6 +77,30 @@ struct PartitionExchange: Sendable {
     var sum = Fingerprint.zero
 
     /// Nil where the throttle holds nothing back.
+    mutating func beginRound() {
+        own = .init()
+        theirs = .init()
+        step = .items
+        round += 1
+    }
+
+    /// - Returns: whether the answer is one that the step goes on with.
+    mutating func answered(_ reply: ReplicaReply, own isOwn: Bool, by disk: DiskID) -> Bool {
+        if !isOwn { peerDisk = disk }
+        if isOwn, case .items(_, let context, let contents, _) = reply {
+            sum = contents &+ context.fingerprint
+        }
+        return isOwn ? own.take(reply) : theirs.take(reply)
+    }
+
+    /// Whether both sides have answered; they are asked again from then on.
+    mutating func takeBothAnswered() -> Bool {
+        guard own.hasAnswered, theirs.hasAnswered else { return false }
+        own.hasAnswered = false
+        theirs.hasAnswered = false
+        return true
+    }
+
     var heldUntil: Duration? {
         guard case .held(_, _, let until) = step else { return nil }
         return until

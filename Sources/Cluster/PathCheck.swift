@@ -5,9 +5,14 @@ import Replication
 /// file. It keeps apart what comes one after the other: two writes at one time may still make a file
 /// and a directory of one path, and then the directory has the name (`ConflictName`).
 ///
+/// Whether a directory is at a file's own path the holders of the path look at in the decision
+/// (`WriteGuard`); only where one of them knows one is it asked, for it may be gone.
+///
 /// ```
-///  a file       directory at its path? ──yes──▶ is a directory
-///                  │ no
+///  in doubt     directory at its path? ──yes──▶ is a directory;  no ──▶ passed
+///
+///  a file ───────┐
+///                │
 ///  a directory  directory at its path? ──yes──▶ passed (it is there)
 ///                  │ no ──▶ file at its path? ──yes──▶ not a directory
 ///                  ▼
@@ -30,7 +35,7 @@ struct PathCheck: Sendable {
         case refused(Refusal)
     }
 
-    private enum Purpose: Sendable { case file, removal, directory }
+    private enum Purpose: Sendable { case file, doubt, directory }
 
     private let path: StorePath
     private let purpose: Purpose
@@ -45,21 +50,31 @@ struct PathCheck: Sendable {
         case .put(let path, _, _, _), .place(let path, _, _):
             self.path = path
             purpose = .file
-            step = .ask(.directory(path))
+            step = .passed
+            askAbove(path)
         case .makeDirectory(let path, _):
             self.path = path
             purpose = .directory
             step = .ask(.directory(path))
-        case .delete(let path, let condition, _):
-            self.path = path
-            purpose = .removal
-            // What names the very version means the file.
-            if case .version = condition { step = .passed } else { step = .ask(.directory(path)) }
         default:
             path = .root
-            purpose = .removal
+            purpose = .doubt
             step = .passed
         }
+    }
+
+    /// A holder knows a directory where a file is to be written, or deleted: is it there?
+    init(inDoubtOf path: StorePath, isRepeat: Bool) {
+        self.path = path
+        self.isRepeat = isRepeat
+        purpose = .doubt
+        step = .ask(.directory(path))
+    }
+
+    /// Whether the doubt is over: no directory is there.
+    var isCertain: Bool {
+        if case .doubt = purpose, case .passed = step { return true }
+        return false
     }
 
     /// The open question was answered.
@@ -68,9 +83,8 @@ struct PathCheck: Sendable {
         switch question {
         case .directory(path):
             switch purpose {
-            case .file: isThere ? refuse(.isDirectory) : askAbove(path)
-            case .removal: isThere ? refuse(.isDirectory) : (step = .passed)
-            case .directory: step = isThere ? .passed : .ask(.file(path))
+            case .doubt: isThere ? refuse(.isDirectory) : (step = .passed)
+            case .file, .directory: step = isThere ? .passed : .ask(.file(path))
             }
         case .directory(let above): step = isThere ? .passed : .ask(.file(above))
         case .file(let file): isThere ? refuse(.notADirectory) : askAbove(file)

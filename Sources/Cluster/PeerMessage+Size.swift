@@ -107,6 +107,10 @@ extension LockGuard {
     fileprivate var byteCount: Int { 16 + 16 * tokens.count }
 }
 
+extension WriteGuard {
+    fileprivate var byteCount: Int { 2 + (locks?.byteCount ?? 0) }
+}
+
 extension LockRequest {
     fileprivate var byteCount: Int { 40 + owner.count }
 }
@@ -166,7 +170,7 @@ extension ReplicaReply {
         switch self {
         case .assigned(let version, _), .alreadyApplied(let version): version.encodedByteCount
         case .refused(let context, _): context.encodedByteCount + 8
-        case .register(let register, let context, _), .promised(let register, let context):
+        case .register(let register, let context, _), .promised(let register, let context, _):
             register.encodedByteCount + context.encodedByteCount
         case .entry(let entry, _): 64 + (entry?.encodedByteCount ?? 0)
         case .listing(let entries, _, _): 64 + entries.byteCount
@@ -174,7 +178,9 @@ extension ReplicaReply {
         case .fetched(let registers, let entries, let context, _):
             context.encodedByteCount + registers.byteCount + entries.byteCount
         case .ballotTooLow: 24
-        case .prepared, .full, .locked, .committed, .damaged, .accepted, .merged, .done, .stale: 4
+        case .prepared, .full, .locked, .isDirectory, .committed, .damaged, .accepted, .merged,
+            .done, .stale:
+            4
         // What the own disk alone is asked for.
         case .unsettled, .outbox, .partitions, .aged, .audit, .scrubbed: 0
         }

@@ -4,8 +4,8 @@ package import Model
 package import Reconciliation
 package import Replication
 
-/// What travels between two nodes' stores.
-package enum PeerMessage: Sendable {
+/// What travels between two nodes' stores. Boxed: it is handed on several times, as what it is.
+package indirect enum PeerMessage: Sendable {
     case membership(SwimMessage)
     case gossip(GossipMessage)
     case request(PeerRequest)
@@ -178,6 +178,7 @@ extension ReplicaReply {
         case .refused: "refused"
         case .full: "full"
         case .locked: "locked"
+        case .isDirectory: "is-directory"
         case .committed: "committed"
         case .register: "register"
         case .promised: "promised"

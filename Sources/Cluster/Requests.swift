@@ -61,7 +61,8 @@ struct Requests: Sendable {
     /// No deadline is before it.
     private var earliest: Duration?
 
-    var isEmpty: Bool { open.isEmpty }
+    /// Whether a peer is asked.
+    var hasDeadline: Bool { open.values.contains { $0.deadline != nil } }
     var count: Int { open.count }
 
     mutating func add(_ number: UInt64, _ request: Open) {

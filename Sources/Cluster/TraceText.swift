@@ -7,7 +7,8 @@ extension ReplicaRequest {
         let detail: String
         switch self {
         case .guarded(let request, let guarding):
-            let tokens = guarding.tokens.map { String($0.hex.suffix(6)) }
+            guard let locks = guarding.locks else { return request.traceText }
+            let tokens = locks.tokens.map { String($0.hex.suffix(6)) }
             return "guarded (\(tokens.joined(separator: " "))) \(request.traceText)"
         case .assign(let assignment):
             detail = "\(assignment.key.text) \(assignment.value.text)"
@@ -51,7 +52,8 @@ extension ReplicaReply {
     package var traceText: String {
         switch self {
         case .assigned(let version, _), .alreadyApplied(let version): "\(kind) \(version.text)"
-        case .register(let register, _, _), .promised(let register, _): "\(kind) \(register.text)"
+        case .register(let register, _, _), .promised(let register, _, _):
+            "\(kind) \(register.text)"
         case .refused(_, let above): "\(kind) above \(String(above.value, radix: 16))"
         case .ballotTooLow(let ballot): "\(kind) \(ballot.text)"
         case .entry(let entry, let existence):

@@ -27,6 +27,7 @@ extension BallotOperation {
             .max { $0.ballot < $1.ballot }?.version
         var unsettled = accepted.flatMap { $0.ranksAbove(joined.head) ? $0 : nil }
         if let version = unsettled, let head = joined.head, !version.covers(head) {
+            if policy == .available { return commitBeside(version, &directives) }
             // A holder accepts nothing that does not know all it has, and nothing is prepared below
             // what it accepted: so at most one of the two is at a majority. The accepted one was
             // decided when the other one was not there yet.
@@ -57,6 +58,7 @@ extension BallotOperation {
                 return renewHead(time, &directives)
             }
             if let earlier { return confirm(earlier, &directives) }
+            if endsAtDirectory() { return }
             if overtaken != nil, joined.head == nil {
                 isAdopted = true
                 return renewHead(time, &directives)
@@ -79,6 +81,15 @@ extension BallotOperation {
                 phase = .finished(end.outcome(copies: 0, exact: isExact))
             }
         }
+    }
+
+    /// Whether one who promised knows a directory at the path of the file: nothing was made yet.
+    private mutating func endsAtDirectory() -> Bool {
+        guard !guarding.passesDirectories, answers.contains(where: \.isDirectory) else {
+            return false
+        }
+        phase = .finished(.failed(.mayBeDirectory(mayTakeEffect: !made.isEmpty)))
+        return true
     }
 
     private enum Verdict {
@@ -108,6 +119,16 @@ extension BallotOperation {
         var tally = Tally(targets)
         for answer in having { tally.count(answer.target) }
         return tally.hasMajority
+    }
+
+    /// Under `available` two sides of a cut decide apart: what one of them accepted, and perhaps
+    /// acknowledged, did not come before what the other one has. They are in conflict, of which the
+    /// rank decides; then the ballot begins again.
+    private mutating func commitBeside(
+        _ version: RegisterVersion, _ directives: inout [CoordinatorDirective]
+    ) {
+        isAdopted = true
+        commit(version, &directives)
     }
 
     /// A version that was accepted, perhaps chosen and acknowledged, and that something unrelated

@@ -37,6 +37,7 @@ package struct BallotOperation: Sendable {
         var target: Target
         var register: Register
         var context: PartitionContext
+        var isDirectory: Bool
     }
 
     /// How an operation ends that changes nothing.
@@ -70,7 +71,7 @@ package struct BallotOperation: Sendable {
     let key: RegisterKey
     let purpose: Purpose
     /// For what this operation writes itself; what others left is settled whoever holds a lock.
-    let guarding: LockGuard?
+    let guarding: WriteGuard
     let own: Target
     let targets: Targets
     let policy: WritePolicy
@@ -113,7 +114,8 @@ package struct BallotOperation: Sendable {
     /// - Parameter nonce: random, of this operation alone; see `Ballot`.
     package init(
         _ key: RegisterKey, _ purpose: Purpose, own: Target, targets: Targets, policy: WritePolicy,
-        guarding: LockGuard? = nil, time: CoordinatorTime, nonce: UInt64,
+        guarding: WriteGuard = WriteGuard(passesDirectories: true), time: CoordinatorTime,
+        nonce: UInt64,
         isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
@@ -165,11 +167,17 @@ package struct BallotOperation: Sendable {
         guard round == self.round else { return }
         open.removeAll { $0 == target.node }
         switch (phase, reply) {
-        case (.promising, .promised(let register, let context)):
-            answers.append(Promise(target: target, register: register, context: context))
+        case (.promising, .promised(let register, let context, let isDirectory)):
+            answers.append(
+                Promise(
+                    target: target, register: register, context: context,
+                    isDirectory: isDirectory))
             tally.count(target)
-        case (.promising, .register(let register, let context, _)):
-            answers.append(Promise(target: target, register: register, context: context))
+        case (.promising, .register(let register, let context, let isDirectory)):
+            answers.append(
+                Promise(
+                    target: target, register: register, context: context,
+                    isDirectory: isDirectory))
         case (.minting, .assigned(let version, _)):
             made.append(version.dot)
             return propose(version, &directives)

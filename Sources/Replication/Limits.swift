@@ -13,6 +13,8 @@ package enum ReplicationLimits {
 
     /// Names that a holder is asked for at least: some may be gone, and are told all the same.
     package static let pageCountMin = 64
+    /// The same where it is only asked whether anything is there: nearly always the first name is.
+    package static let existenceCountMin = 4
 
     /// A page of a listing ends before it takes more, however many names were asked for: half of the
     /// largest frame (docs/IPC.md).

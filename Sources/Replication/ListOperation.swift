@@ -73,7 +73,10 @@ package struct ListOperation: Sendable {
         hasHolder = false
         isLate = false
         open = asked.map(\.node)
-        let count = max(limit, ReplicationLimits.pageCountMin)
+        let count = max(
+            limit,
+            limit == 1 && round == 0
+                ? ReplicationLimits.existenceCountMin : ReplicationLimits.pageCountMin)
         for node in open {
             directives.append(
                 .ask(

@@ -35,31 +35,3 @@ extension Replica {
         }
     }
 }
-
-extension ReplicaRequest {
-    /// The request without its guard.
-    package var plain: ReplicaRequest {
-        if case .guarded(let request, _) = self { return request }
-        return self
-    }
-
-    func guarded(_ guarding: LockGuard?) -> ReplicaRequest {
-        guarding.map { .guarded(self, $0) } ?? self
-    }
-
-    /// The register that a guarded request writes.
-    fileprivate var writtenKey: RegisterKey? {
-        switch self {
-        case .assign(let assignment), .mint(let assignment, _): assignment.key
-        case .prepare(let key, _, _), .accept(let key, _, _): key
-        default: nil
-        }
-    }
-
-    /// Whether its guard bars it.
-    func isBarred(_ tables: some ReplicaTables) -> Bool {
-        guard case .guarded(let request, let guarding) = self, let key = request.writtenKey
-        else { return false }
-        return Replica.isBarred(key.path, by: guarding, tables)
-    }
-}

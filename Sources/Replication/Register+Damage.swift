@@ -63,7 +63,7 @@ extension Replica {
         .register(
             checked(key, tables.register(key) ?? Register(), tables, &outcome),
             tables.state(of: key.partition).context,
-            isDirectory: key.kind == .file && shownExistence(of: key.path, tables).exists)
+            isDirectory: hidesFile(at: key, tables))
     }
 
     static func quarantine(

@@ -24,7 +24,7 @@ extension Replica {
             tables.setUnsettled(now, for: key)
             outcome.isUnsettled = true
         }
-        return .promised(register, context)
+        return .promised(register, context, isDirectory: hidesFile(at: key, tables))
     }
 
     static func accept(

@@ -101,6 +101,11 @@ extension Replica {
         return existence
     }
 
+    /// Whether this disk knows a directory at the path of a file's register.
+    static func hidesFile(at key: RegisterKey, _ tables: some ReplicaTables) -> Bool {
+        key.kind == .file && shownExistence(of: key.path, tables).exists
+    }
+
     static func audit(_ partition: Partition, _ tables: some ReplicaTables) -> ReplicaReply {
         let (registers, entries) = tables.contents(of: partition)
         let files = registers.compactMap { item -> AuditedFile? in

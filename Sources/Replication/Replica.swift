@@ -30,7 +30,7 @@ package enum Replica {
     ) -> ReplicaReply {
         switch request {
         case .guarded(let inner, _):
-            if request.isBarred(tables) { return .locked }
+            if let barrier = request.barrier(tables) { return barrier }
             return perform(inner, on: &tables, at: now, &outcome)
         case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
         case .mint(let assignment, let ballot):

@@ -1,7 +1,7 @@
 package import Model
 
 /// What a disk answers.
-package enum ReplicaReply: Sendable {
+package indirect enum ReplicaReply: Sendable {
     /// The version that was made and prepared; or, for `mint`, made alone. `replacing`: something
     /// live was there.
     case assigned(RegisterVersion, replacing: Bool)
@@ -14,12 +14,15 @@ package enum ReplicaReply: Sendable {
     case full
     /// A lock is in the way of the write.
     case locked
+    /// This disk knows a directory at the path of the file; others may know that it is gone.
+    case isDirectory
     case committed
     /// `isDirectory`: of a file's register, that this disk knows a directory at the same path.
     case register(Register, PartitionContext, isDirectory: Bool = false)
     /// The version is known here and its content is not: no copy of it.
     case damaged
-    case promised(Register, PartitionContext)
+    /// `isDirectory`: as of `register`.
+    case promised(Register, PartitionContext, isDirectory: Bool = false)
     case ballotTooLow(Ballot)
     case accepted
     case merged

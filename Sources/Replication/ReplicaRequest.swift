@@ -2,7 +2,7 @@ package import Model
 
 /// What a disk is asked to do with the registers and entries of one partition: by a coordinator
 /// (of this node or another), or by this node's own background work.
-package enum ReplicaRequest: Sendable {
+package indirect enum ReplicaRequest: Sendable {
     /// Makes the next version of a register, above everything known here, in `cover` and `above`,
     /// and prepares it. An operation that was applied before is not applied again.
     case assign(Assignment)
@@ -28,7 +28,7 @@ package enum ReplicaRequest: Sendable {
     /// Makes the version of a conditional write, accepted here under its ballot.
     case mint(Assignment, Ballot)
     /// A write (`assign`, `prepare`, `mint`, `accept`), unless a lock of its path is in its way.
-    indirect case guarded(ReplicaRequest, LockGuard)
+    case guarded(ReplicaRequest, WriteGuard)
     case putEntry(EntryKey, DirectoryEntry)
     case readEntry(EntryKey)
     /// Names after `after`, in order, and whether the directory exists. With those that are gone,

@@ -19,6 +19,9 @@ package struct WriteOperation: Sendable {
         case noQuorum, full, contended
         /// A lock was in the way. `mayTakeEffect`: the write had begun, as the lock was granted.
         case locked(mayTakeEffect: Bool)
+        /// A holder knows of a directory at the path, which may be gone. `mayTakeEffect`: what had
+        /// begun could not be taken back everywhere.
+        case mayBeDirectory(mayTakeEffect: Bool)
     }
 
     private enum Phase: Sendable {
@@ -29,13 +32,15 @@ package struct WriteOperation: Sendable {
         /// The operation had been applied; its version is made durable everywhere.
         case adopting(RegisterVersion)
         case listing(RegisterVersion, copies: Int, EntryWriter, until: Duration)
+        /// What was prepared beside a directory is taken back, durably: a read would bring it to all.
+        case withdrawing(open: Int, isLost: Bool)
         case finished(Outcome)
     }
 
     private let key: RegisterKey
     private let value: RegisterValue
     private let operation: OperationID
-    private let guarding: LockGuard?
+    private let guarding: WriteGuard
     private let own: Target
     private let targets: Targets
     private let policy: WritePolicy
@@ -58,7 +63,8 @@ package struct WriteOperation: Sendable {
     package init(
         _ key: RegisterKey, _ value: RegisterValue, _ operation: OperationID, own: Target,
         targets: Targets, policy: WritePolicy, applied earlier: RegisterVersion? = nil,
-        guarding: LockGuard? = nil, time: CoordinatorTime, isReachable: (NodeID) -> Bool,
+        guarding: WriteGuard = WriteGuard(passesDirectories: true), time: CoordinatorTime,
+        isReachable: (NodeID) -> Bool,
         into directives: inout [CoordinatorDirective]
     ) {
         self.key = key
@@ -89,7 +95,7 @@ package struct WriteOperation: Sendable {
     package var nextDeadline: Duration {
         switch phase {
         case .pausing(let until), .listing(_, _, _, let until): min(until, deadline)
-        case .assigning, .preparing, .adopting, .finished: deadline
+        case .assigning, .preparing, .adopting, .withdrawing, .finished: deadline
         }
     }
 
@@ -120,15 +126,15 @@ package struct WriteOperation: Sendable {
         case (.assigning, .alreadyApplied(let version)),
             (.preparing, .alreadyApplied(let version)):
             return adopt(version, &directives)
-        case (.assigning, .locked):
+        case (.assigning, .locked), (.preparing, .locked):
             // An earlier attempt may be settled by others before it is withdrawn.
             phase = .finished(.failed(.locked(mayTakeEffect: !made.isEmpty)))
             withdraw(made, &directives)
             return
-        case (.preparing, .locked):
-            phase = .finished(.failed(.locked(mayTakeEffect: true)))
-            withdraw(made, &directives)
-            return
+        case (.assigning, .isDirectory), (.preparing, .isDirectory):
+            return takeBack(&directives)
+        case (.withdrawing, .done), (.withdrawing, .stale): return takenBack(isLost: false)
+        case (.withdrawing, _): return takenBack(isLost: true)
         case (.assigning, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
@@ -150,9 +156,12 @@ package struct WriteOperation: Sendable {
             return listed(outcome, time, entryTargets, isReachable, &directives)
         }
         guard round == self.round else { return }
-        if case .assigning = phase {
+        switch phase {
+        case .assigning:
             phase = .finished(.failed(.noQuorum))
             return
+        case .withdrawing: return takenBack(isLost: true)
+        default: break
         }
         copies.failed(node)
         askRest(&directives)
@@ -167,6 +176,8 @@ package struct WriteOperation: Sendable {
             assign(time, &directives)
         case .listing(let version, let count, _, let until) where time.now >= until:
             finish(version, copies: count, listed: false, &directives)
+        case .withdrawing where time.now >= deadline:
+            phase = .finished(.failed(.mayBeDirectory(mayTakeEffect: true)))
         case .finished: break
         default:
             if time.now >= deadline { phase = .finished(.failed(.noQuorum)) }
@@ -215,6 +226,35 @@ package struct WriteOperation: Sendable {
         made = []
     }
 
+    private mutating func takeBack(_ directives: inout [CoordinatorDirective]) {
+        guard !made.isEmpty else {
+            phase = .finished(.failed(.mayBeDirectory(mayTakeEffect: false)))
+            return
+        }
+        round += 1
+        var open = 0
+        var isLost = false
+        for member in copies.members {
+            // Who was asked and did not answer may have prepared it.
+            if member.state == .failed { isLost = true }
+            for version in made where member.state != .failed && member.state != .idle {
+                open += 1
+                directives.append(
+                    .ask(member.target.node, .withdraw(key, version.dot), round: round))
+            }
+        }
+        phase = .withdrawing(open: open, isLost: isLost)
+    }
+
+    private mutating func takenBack(isLost: Bool) {
+        guard case .withdrawing(let open, let wasLost) = phase else { return }
+        let isLost = isLost || wasLost
+        phase =
+            open > 1
+            ? .withdrawing(open: open - 1, isLost: isLost)
+            : .finished(.failed(.mayBeDirectory(mayTakeEffect: isLost)))
+    }
+
     private func withdraw(
         _ versions: [RegisterVersion], _ directives: inout [CoordinatorDirective]
     ) {
@@ -239,7 +279,7 @@ package struct WriteOperation: Sendable {
             } else if copies.isHopeless {
                 phase = .finished(.failed(.noQuorum))
             }
-        case .assigning, .pausing, .listing, .finished: break
+        case .assigning, .pausing, .listing, .withdrawing, .finished: break
         }
     }
 

@@ -46,10 +46,28 @@ import Testing
         return (check.step, asked)
     }
 
-    @Test func aFileComesNotWhereADirectoryIs() {
-        #expect(run(put("/a/b"), directories: ["/a", "/a/b"]).step == .refused(.isDirectory))
-        #expect(run(put("/a/b"), directories: ["/a"]).step == .passed)
-        #expect(run(put("/a")).step == .passed)
+    /// The path's own holders look in the decision of the write.
+    @Test func ofAFilesOwnPathNothingIsAsked() {
+        let (step, asked) = run(put("/a/b"), directories: ["/a", "/a/b"])
+        #expect(step == .passed)
+        #expect(asked == 1)
+        #expect(run(put("/a")) == (.passed, 0))
+        let deletion = PathCheck(before: .delete(path("/a"), .none, operation), isRepeat: false)
+        #expect(deletion.step == .passed)
+        #expect(!put("/a").isCertain)
+    }
+
+    @Test func whereAHolderKnowsADirectoryItIsMadeCertain() {
+        let doubt = PathCheck(inDoubtOf: path("/a"), isRepeat: false)
+        #expect(run(doubt, directories: ["/a"]).step == .refused(.isDirectory))
+        let repeated = PathCheck(inDoubtOf: path("/a"), isRepeat: true)
+        #expect(run(repeated, directories: ["/a"]).step == .refused(.isDirectory))
+        #expect(run(repeated, directories: ["/a"], isApplied: true).step == .passed)
+        #expect(run(doubt) == (.passed, 1))
+        var gone = doubt
+        #expect(!gone.isCertain)
+        gone.answered(false)
+        #expect(gone.isCertain)
     }
 
     @Test func nothingComesBelowAFile() {
@@ -67,25 +85,15 @@ import Testing
         let (step, asked) = run(
             put("/a/b/c/d"), directories: ["/a", "/a/b", "/a/b/c"], files: ["/a"])
         #expect(step == .passed)
-        #expect(asked == 2)
+        #expect(asked == 1)
         let again = PathCheck(before: .makeDirectory(path("/a"), operation), isRepeat: false)
         #expect(run(again, directories: ["/a"], files: ["/a"]).step == .passed)
     }
 
-    @Test func aDeletionOfADirectorysNameIsRefusedUnlessItNamesTheVersion() {
-        let deletion = PathCheck(before: .delete(path("/a"), .none, operation), isRepeat: false)
-        #expect(run(deletion, directories: ["/a"]).step == .refused(.isDirectory))
-        #expect(run(deletion, files: ["/a"]).step == .passed)
-        let dot = Dot(disk: DiskID(bits: Bits128(high: 1, low: 1)), sequence: 1)
-        let exact = PathCheck(
-            before: .delete(path("/a"), .version(dot), operation), isRepeat: false)
-        #expect(exact.step == .passed)
-    }
-
     @Test func whatWasAppliedIsAnsweredAsTheFirstTime() {
-        let repeated = put("/a", isRepeat: true)
-        #expect(run(repeated, directories: ["/a"], isApplied: true).step == .passed)
-        #expect(run(repeated, directories: ["/a"]).step == .refused(.isDirectory))
-        #expect(run(put("/a"), directories: ["/a"], isApplied: true).step == .refused(.isDirectory))
+        let repeated = put("/a/b", isRepeat: true)
+        #expect(run(repeated, files: ["/a"], isApplied: true).step == .passed)
+        #expect(run(repeated, files: ["/a"]).step == .refused(.notADirectory))
+        #expect(run(put("/a/b"), files: ["/a"], isApplied: true).step == .refused(.notADirectory))
     }
 }

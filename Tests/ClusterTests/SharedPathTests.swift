@@ -73,6 +73,68 @@ import Testing
         }
     }
 
+    /// Conditional writes are judged by what the holders promised, which says so too; and deletions
+    /// under conditions.
+    @Test func conditionsDoNotMakeAFileOfADirectory() throws {
+        let cluster = TinyCluster.three()
+        let directory = try path("/x")
+        guard case .written? = cluster.ask("a", .makeDirectory(directory, cluster.operation()))
+        else {
+            Issue.record("not made")
+            return
+        }
+        for node in nodes {
+            guard
+                case .isDirectory? = cluster.ask(
+                    node, .put(directory, cluster.content(1), .absent, cluster.operation())),
+                case .isDirectory? = cluster.ask(
+                    node, .put(directory, cluster.content(1), .present, cluster.operation())),
+                case .isDirectory? = cluster.ask(
+                    node, .delete(directory, .present, cluster.operation()))
+            else {
+                Issue.record("\(node) takes a directory for a file")
+                return
+            }
+        }
+        guard case .written? = cluster.ask("b", .removeDirectory(directory, cluster.operation())),
+            case .written? = put(cluster, "c", directory, 2)
+        else {
+            Issue.record("the name is not free again")
+            return
+        }
+    }
+
+    /// A holder that was cut off while a directory went still knows it: it is not believed.
+    @Test func aHolderThatIsBehindDoesNotKeepTheName() throws {
+        let cluster = TinyCluster.three()
+        let directory = try path("/x")
+        guard case .written? = cluster.ask("a", .makeDirectory(directory, cluster.operation()))
+        else {
+            Issue.record("not made")
+            return
+        }
+        let c = cluster.id("c")
+        cluster.isCut = { ($0 == c) != ($1 == c) }
+        cluster.run(for: .seconds(10))
+        guard case .written? = cluster.ask("a", .removeDirectory(directory, cluster.operation()))
+        else {
+            Issue.record("not removed")
+            return
+        }
+        cluster.isCut = { _, _ in false }
+        // Asked at once: before anybody has compared anything with it.
+        guard case .written? = put(cluster, "c", directory, 1) else {
+            Issue.record("the name is not free")
+            return
+        }
+        for node in nodes {
+            guard case .file? = cluster.ask(node, .get(directory, .checked)) else {
+                Issue.record("\(node) does not find the file")
+                return
+            }
+        }
+    }
+
     /// A file on one side of a cut, a directory of its name on the other; then both are together.
     private func shared(_ file: StorePath, in cluster: TinyCluster) throws -> FileRecord? {
         let a = cluster.id("a")

@@ -20,6 +20,7 @@ import Testing
     private func assign(_ guarding: LockGuard, on disk: inout MemoryTables) -> ReplicaReply {
         let assignment = Assignment(
             key: key, value: file(1), operation: operation(9), time: HybridTime(value: 50))
+        let guarding = WriteGuard(locks: guarding, passesDirectories: true)
         return disk.execute(.guarded(.assign(assignment), guarding), at: .zero).reply
     }
 
@@ -71,7 +72,7 @@ import Testing
         var directives: [CoordinatorDirective] = []
         var write = WriteOperation(
             key, file(1), operation(9), own: target, targets: world.targets, policy: .majority,
-            guarding: guarding(), time: world.time, isReachable: { _ in true },
+            guarding: WriteGuard(locks: guarding()), time: world.time, isReachable: { _ in true },
             into: &directives)
         for _ in 0..<10 {
             let asked = directives
@@ -104,7 +105,7 @@ import Testing
         var directives: [CoordinatorDirective] = []
         var write = BallotOperation(
             key, .write(file(1), operation(9), .absent), own: target, targets: world.targets,
-            policy: .majority, guarding: guarding(), time: world.time, nonce: 1,
+            policy: .majority, guarding: WriteGuard(locks: guarding()), time: world.time, nonce: 1,
             isReachable: { _ in true }, into: &directives)
         world.take(directives)
         world.run(&write)
@@ -115,7 +116,8 @@ import Testing
         directives = []
         var holder = BallotOperation(
             key, .write(file(2), operation(8), .none), own: target, targets: world.targets,
-            policy: .majority, guarding: guarding([1]), time: world.time, nonce: 2,
+            policy: .majority, guarding: WriteGuard(locks: guarding([1])), time: world.time,
+            nonce: 2,
             isReachable: { _ in true }, into: &directives)
         world.take(directives)
         world.run(&holder)

@@ -23,7 +23,7 @@ import Testing
     @Test mutating func aPromiseTellsWhatWasAccepted() {
         let accepted = version(dot(1, 1), time: 10)
         _ = run(.accept(key, low, accepted), on: &a)
-        guard case .promised(let register, _) = run(.promise(key, high), on: &a) else {
+        guard case .promised(let register, _, _) = run(.promise(key, high), on: &a) else {
             Issue.record("no promise")
             return
         }

@@ -100,6 +100,13 @@ struct Host {
     }
 
     func time(_ now: Nanoseconds) -> Now {
+        Host.time(
+            now, monotonicOffset: monotonicOffset, wallOffset: wallOffset, drift: drift)
+    }
+
+    static func time(
+        _ now: Nanoseconds, monotonicOffset: Nanoseconds, wallOffset: Nanoseconds, drift: Int64
+    ) -> Now {
         let wall =
             Host.wallStart + now + wallOffset + now / 1_000_000 * drift
         return Now(

@@ -100,14 +100,20 @@ extension World {
         send(.membership(answer), from: host, to: hosts[Int(envelope.from)].configuration.node)
     }
 
+    /// Field by field: a method of the host would copy it.
+    func time(of host: Int) -> Now {
+        Host.time(
+            now, monotonicOffset: hosts[host].monotonicOffset, wallOffset: hosts[host].wallOffset,
+            drift: hosts[host].drift)
+    }
+
     mutating func wake(_ host: Int) {
         hosts[host].wakeAt = .max
-        let time = hosts[host].time(now)
+        let time = time(of: host)
         guard let deadline = brains[host]?.deadlineInPlace() else { return }
         // An answer came in time: there is nothing to do yet.
         if deadline > time.monotonic { return scheduleWake(host) }
-        brains[host]?.timePassed(
-            time, using: &generators[host], into: &directives)
+        brains[host]?.timePassed(time, using: &generators[host], into: &directives)
         perform(host)
     }
 
@@ -127,9 +133,9 @@ extension World {
         trace.add(
             now, "\(HostName.text(to)) <- \(HostName.text(from)) \(envelope.message.traceText)")
         if brains[to] == nil { return deliverToStandIn(envelope, to) }
+        let time = time(of: to)
         brains[to]?.received(
-            envelope.message, from: hosts[from].configuration.node, hosts[to].time(now),
-            using: &generators[to], into: &directives)
+            envelope.message, from: names[from], time, using: &generators[to], into: &directives)
         perform(to)
     }
 
@@ -137,9 +143,10 @@ extension World {
         nextTicket += 1
         ticketOwners[nextTicket] = owner
         let ticket = nextTicket
+        let time = time(of: host)
         brains[host]?.asked(
-            request, ClientTicket(number: ticket), hosts[host].time(now),
-            using: &generators[host], into: &directives)
+            request, ClientTicket(number: ticket), time, using: &generators[host],
+            into: &directives)
         perform(host)
         return ticket
     }

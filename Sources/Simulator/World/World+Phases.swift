@@ -203,7 +203,7 @@ extension World {
             areClientsDone && leavers.isEmpty && isSettledNow() && !hasDamage
             ? settledSince ?? now : nil
         let isSettled = settledSince.map { now - $0 >= Self.settledTime } ?? false
-        guard isSettled || isOver else { return }
+        guard isSettled && listsNothingGone() || isOver else { return }
         report(LeaversHandOver.atTheEnd(leavers, at: now))
         let old = hosts.filter { $0.isMember && !disks[$0.disk].isIntact }.map(\.number)
         report(RolledBackDisksAreNew.atTheEnd(old, at: now))
@@ -216,6 +216,24 @@ extension World {
         final = finalState()
         askFinalReads()
         enter(.reading)
+    }
+
+    /// Whether no directory lists a file that is nowhere: an old entry that came back is found by
+    /// the next audit, in its turn.
+    private func listsNothingGone() -> Bool {
+        let members = hosts.indices.filter { hosts[$0].isMember }
+        func isLive(_ path: StorePath) -> Bool {
+            members.contains { hosts[$0].synced.tables.register(.file(path))?.isLive == true }
+        }
+        return members.allSatisfy { host in
+            KeySpace.allDirectories.allSatisfy { directory in
+                hosts[host].synced.tables.entries(
+                    in: directory, after: nil, limit: .max, withGone: false
+                ).allSatisfy { item in
+                    item.entry.file?.record == nil || item.key.child.map(isLive) ?? true
+                }
+            }
+        }
     }
 
     /// Every node that is up is in one layout, has what it should have and nothing else, and knows

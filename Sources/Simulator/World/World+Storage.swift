@@ -56,18 +56,18 @@ extension World {
         }
         if !hosts[host].pending.isEmpty { beginSync(host) }
         for write in batch {
+            let time = time(of: host)
             brains[host]?.stored(
-                write.ticket, write.answer, hosts[host].time(now), using: &generators[host],
-                into: &directives)
+                write.ticket, write.answer, time, using: &generators[host], into: &directives)
             perform(host)
         }
     }
 
     mutating func readAnswered(_ read: ReadAnswer) {
         guard hosts[read.host].life == read.life, hosts[read.host].state == .up else { return }
+        let time = time(of: read.host)
         brains[read.host]?.stored(
-            read.ticket, read.answer, hosts[read.host].time(now), using: &generators[read.host],
-            into: &directives)
+            read.ticket, read.answer, time, using: &generators[read.host], into: &directives)
         perform(read.host)
     }
 

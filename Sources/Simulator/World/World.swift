@@ -59,6 +59,7 @@ struct World {
     var generator: SplitMix64
     var network: Network
     var hosts: [Host] = []
+    var names: [NodeID] = []
     var brains: [ClusterNode?] = []
     var generators: [SplitMix64] = []
     var envelopes = Slots<Envelope>()
@@ -230,6 +231,7 @@ struct World {
             host.wallOffset = own.draw(-.seconds(2) ... .seconds(2))
             host.drift = own.draw(-200...200)
         }
+        names.append(configuration.node)
         hosts.append(host)
         brains.append(nil)
         generators.append(own)
