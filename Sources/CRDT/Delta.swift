@@ -19,7 +19,7 @@ package struct Delta: Hashable, Sendable {
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        guard try reader.readUInt8() == Delta.version else { throw .invalid("version") }
+        guard try reader.readUInt8() == Delta.version else { throw .unknown("version") }
         guard reader.remaining <= CRDTLimits.decodeByteCountMax else { throw .invalid("length") }
         let count = try reader.readCount(max: .max, byteCountMin: 6)
         entries = []

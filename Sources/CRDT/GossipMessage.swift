@@ -96,7 +96,7 @@ package struct GossipMessage: Hashable, Sendable {
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        guard try reader.readUInt8() == GossipMessage.version else { throw .invalid("version") }
+        guard try reader.readUInt8() == GossipMessage.version else { throw .unknown("version") }
         identity = try ClusterIdentity(from: &reader)
         switch try reader.readUInt8() {
         case 1:
@@ -122,7 +122,7 @@ package struct GossipMessage: Hashable, Sendable {
         case 7:
             let sum = try reader.readFingerprint()
             body = .agreed(sum, isInformed: try reader.readBool())
-        default: throw .invalid("kind")
+        default: throw .unknown("kind")
         }
     }
 

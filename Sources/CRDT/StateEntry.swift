@@ -61,7 +61,7 @@ package enum EntryKey: Hashable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(DecodeError) {
-        guard let kind = EntryKind(rawValue: try reader.readUInt8()) else { throw .invalid("kind") }
+        guard let kind = EntryKind(rawValue: try reader.readUInt8()) else { throw .unknown("kind") }
         switch kind {
         case .setting:
             let key = try reader.readText(max: CRDTLimits.settingKeyByteCountMax)
@@ -169,7 +169,7 @@ package enum StateEntry: Hashable, Sendable {
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        guard let kind = EntryKind(rawValue: try reader.readUInt8()) else { throw .invalid("kind") }
+        guard let kind = EntryKind(rawValue: try reader.readUInt8()) else { throw .unknown("kind") }
         switch kind {
         case .setting: self = .setting(try Setting(from: &reader))
         case .register: self = .register(try NodeRegister(from: &reader))

@@ -36,6 +36,9 @@ extension ClusterNode {
         case .unlock(let path, let token, let operation):
             begin([.changeLocks(path, .release(token), operation)], .changing, of: id, &turn)
         case .guarded(let request, let tokens): startGuarded(request, tokens, of: id, &turn)
+        case .lock(_, let lock, _)
+        where lock.owner.count > ReplicationLimits.lockOwnerByteCountMax:
+            end(id, .tooManyLocks, &turn)
         case .lock(let path, _, _), .refreshLock(let path, _, _, _):
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)
         case .locks(let path):

@@ -16,7 +16,7 @@ package struct Now: Sendable {
 }
 
 /// What a client of this node asks.
-package enum ClientRequest: Sendable {
+package enum ClientRequest: Equatable, Sendable {
     /// Stores a file; `content` stands for its bytes.
     case put(StorePath, FileContent, WriteCondition, OperationID)
     case delete(StorePath, WriteCondition, OperationID)
@@ -73,7 +73,7 @@ package struct ClientTicket: Hashable, Comparable, Sendable {
 }
 
 /// What a client is answered.
-package enum ClientAnswer: Sendable {
+package enum ClientAnswer: Equatable, Sendable {
     /// Acknowledged: durable on `copies` distinct disks. `listingPending`: the directory's entry is
     /// not durable yet. `exact` is cleared where a condition was decided among the reachable alone.
     case written(Version, copies: Int, created: Bool, listingPending: Bool, exact: Bool)

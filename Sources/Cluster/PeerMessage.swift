@@ -5,7 +5,7 @@ package import Reconciliation
 package import Replication
 
 /// What travels between two nodes' stores. Boxed: it is handed on several times, as what it is.
-package indirect enum PeerMessage: Sendable {
+package indirect enum PeerMessage: Equatable, Sendable {
     case membership(SwimMessage)
     case gossip(GossipMessage)
     case request(PeerRequest)
@@ -15,7 +15,7 @@ package indirect enum PeerMessage: Sendable {
 }
 
 /// A question to another node's store.
-package struct PeerRequest: Sendable {
+package struct PeerRequest: Equatable, Sendable {
     /// Unique in the asking node's life.
     package var id: UInt64
     /// The layouts that the asker goes by (`LayoutHistory.activeDigest`); nil where the answer does
@@ -23,7 +23,7 @@ package struct PeerRequest: Sendable {
     package var layouts: LayoutID?
     package var body: Body
 
-    package enum Body: Sendable {
+    package enum Body: Equatable, Sendable {
         case replica(ReplicaRequest)
         /// A client's request, to be coordinated there. `isRepeat`: it may have been applied.
         /// `sentAt`: the sender's wall clock, in milliseconds.
@@ -49,13 +49,13 @@ package struct PeerRequest: Sendable {
     }
 }
 
-package struct PeerReply: Sendable {
+package struct PeerReply: Equatable, Sendable {
     package var id: UInt64
     /// The answering disk: an answer counts for this disk alone.
     package var disk: DiskID
     package var body: Body
 
-    package enum Body: Sendable {
+    package enum Body: Equatable, Sendable {
         case replica(ReplicaReply)
         case client(ClientAnswer)
         /// And the layouts that the disk ever declared synced, among those in use.

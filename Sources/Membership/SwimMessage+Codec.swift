@@ -41,7 +41,7 @@ extension SwimMessage {
             throw .invalid("datagram length")
         }
         var reader = ByteReader(bytes)
-        guard try reader.readUInt8() == SwimMessage.version else { throw .invalid("version") }
+        guard try reader.readUInt8() == SwimMessage.version else { throw .unknown("version") }
         switch try reader.readUInt8() {
         case 1: body = .ping(sequence: try reader.readUInt64())
         case 2:
@@ -55,7 +55,7 @@ extension SwimMessage {
             body = .table(sum: sum, wants: try reader.readBool())
         case 6: body = .page
         case 7: body = .updates
-        default: throw .invalid("message kind")
+        default: throw .unknown("message kind")
         }
         sender = try PeerUpdate(from: &reader)
         wallMilliseconds = try reader.readUInt64()
@@ -80,7 +80,7 @@ extension PeerUpdate {
         disk = try reader.readIdentifier()
         incarnation = try reader.readUInt64()
         guard let state = PeerState(rawValue: try reader.readUInt8()) else {
-            throw .invalid("peer state")
+            throw .unknown("peer state")
         }
         self.state = state
         let name = try reader.readText(max: NodeID.byteCountMax)

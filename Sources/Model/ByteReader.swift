@@ -4,8 +4,11 @@ package enum DecodeError: Error, Equatable, Sendable {
     case truncated
     /// Bytes are left where the message ends.
     case trailingBytes
-    /// A field's value is outside its range: its name and the value.
+    /// A field's value is outside its range: its name.
     case invalid(StaticName)
+    /// A version, kind or tag that this program does not know, its name: who wrote it is newer, or
+    /// the bytes are damaged.
+    case unknown(StaticName)
 }
 
 /// The name of a field in an error, comparable and without an allocation.

@@ -25,7 +25,7 @@ extension ReconciliationScope {
             self = .shared(
                 layouts: Bits128(high: try reader.readUInt64(), low: try reader.readUInt64()))
         case 1: self = .partitions(try PartitionSet(from: &reader))
-        default: throw .invalid("scope")
+        default: throw .unknown("scope")
         }
     }
 }
@@ -70,7 +70,7 @@ extension ReconciliationRequest {
             throw .invalid("length")
         }
         var reader = ByteReader(bytes)
-        guard try reader.readUInt8() == formatVersion else { throw .invalid("version") }
+        guard try reader.readUInt8() == formatVersion else { throw .unknown("version") }
         salt = try reader.readUInt64()
         round = try reader.readUInt16()
         scope = try ReconciliationScope(from: &reader)
@@ -82,7 +82,7 @@ extension ReconciliationRequest {
                 try ReconciliationRequest.readRun(of: &questions, from: &reader)
             }
             body = .ask(questions)
-        default: throw .invalid("request")
+        default: throw .unknown("request")
         }
         try reader.finish()
     }
@@ -146,7 +146,7 @@ extension ReconciliationReply {
             throw .invalid("length")
         }
         var reader = ByteReader(bytes)
-        guard try reader.readUInt8() == formatVersion else { throw .invalid("version") }
+        guard try reader.readUInt8() == formatVersion else { throw .unknown("version") }
         salt = try reader.readUInt64()
         round = try reader.readUInt16()
         switch try reader.readUInt8() {
@@ -167,7 +167,7 @@ extension ReconciliationReply {
             }
             body = .answers(answers)
         case 3: body = .unknownScope
-        default: throw .invalid("reply")
+        default: throw .unknown("reply")
         }
         try reader.finish()
     }

@@ -28,6 +28,12 @@ package struct PartitionContext: Hashable, Sendable {
 
     package init() { entries = [] }
 
+    /// - Parameter entries: by ascending disk, with runs as an entry has them.
+    init(entries: [Entry], floor: HybridTime) {
+        self.entries = entries
+        self.floor = floor
+    }
+
     package var isEmpty: Bool { entries.isEmpty && floor == .zero }
 
     package mutating func raiseFloor(to time: HybridTime) { floor = max(floor, time) }

@@ -1,7 +1,7 @@
 package import Model
 
 /// What a disk answers.
-package indirect enum ReplicaReply: Sendable {
+package indirect enum ReplicaReply: Equatable, Sendable {
     /// The version that was made and prepared; or, for `mint`, made alone. `replacing`: something
     /// live was there.
     case assigned(RegisterVersion, replacing: Bool)

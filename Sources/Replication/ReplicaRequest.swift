@@ -2,7 +2,7 @@ package import Model
 
 /// What a disk is asked to do with the registers and entries of one partition: by a coordinator
 /// (of this node or another), or by this node's own background work.
-package indirect enum ReplicaRequest: Sendable {
+package indirect enum ReplicaRequest: Equatable, Sendable {
     /// Makes the next version of a register, above everything known here, in `cover` and `above`,
     /// and prepares it. An operation that was applied before is not applied again.
     case assign(Assignment)

@@ -26,6 +26,9 @@ final class TinyCluster {
     private var number = 0
     private var tickets: UInt64 = 0
     private var generator: SplitMix64
+    /// Whether messages are encoded and decoded on their way; what did not survive that.
+    var encodesMessages = false
+    private(set) var encodingFaults: [String] = []
     /// Pairs that do not hear each other.
     var isCut: (NodeID, NodeID) -> Bool = { _, _ in false }
 
@@ -184,12 +187,23 @@ final class TinyCluster {
         }
     }
 
+    private func encoded(_ message: PeerMessage) -> PeerMessage {
+        guard let bytes = try? message.encode(),
+            let again = try? PeerMessage(decoding: bytes.span.bytes), again == message
+        else {
+            encodingFaults.append(message.traceText)
+            return message
+        }
+        return again
+    }
+
     private func perform(_ directives: [NodeDirective], of node: NodeID) {
         for directive in directives {
             switch directive {
             case .send(let message, let peer):
                 kinds[message.kind, default: 0] += 1
-                schedule(.milliseconds(1), .message(message, from: node, to: peer))
+                let travelled = encodesMessages ? encoded(message) : message
+                schedule(.milliseconds(1), .message(travelled, from: node, to: peer))
             case .storage(let ticket, let request):
                 guard let answer = disks[node]?.execute(request, at: now) else { continue }
                 schedule(

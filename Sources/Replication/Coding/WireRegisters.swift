@@ -1,0 +1,159 @@
+package import Model
+
+// Registers, their versions and values.
+
+extension FileFacts: WireValue {
+    package static var byteCountMin: Int { 78 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(byteCount)
+        writer.write(digest)
+        writer.writeText(contentType)
+        writer.write(created.nanoseconds)
+        writer.write(modified.nanoseconds)
+        writer.write(object)
+        writer.write(home)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            byteCount: try reader.readUInt64(), digest: try reader.readDigest(),
+            contentType: try reader.readText(max: WireLimits.contentTypeByteCountMax),
+            created: Timestamp(nanoseconds: try reader.readInt64()),
+            modified: Timestamp(nanoseconds: try reader.readInt64()),
+            object: try reader.readIdentifier(), home: try reader.read())
+    }
+}
+
+extension FileContent: WireValue {
+    package static var byteCountMin: Int { 61 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(byteCount)
+        writer.write(digest)
+        writer.writeText(contentType)
+        writer.write(modified != nil)
+        if let modified { writer.write(modified.nanoseconds) }
+        writer.write(object)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        let byteCount = try reader.readUInt64()
+        let digest = try reader.readDigest()
+        let contentType = try reader.readText(max: WireLimits.contentTypeByteCountMax)
+        let modified =
+            try reader.readBool() ? Timestamp(nanoseconds: try reader.readInt64()) : nil
+        self.init(
+            byteCount: byteCount, digest: digest, contentType: contentType, modified: modified,
+            object: try reader.readIdentifier())
+    }
+}
+
+extension RegisterValue: WireValue {
+    package static var byteCountMin: Int { 1 }
+    package func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .file(let facts):
+            writer.write(UInt8(1))
+            writer.write(facts)
+        case .mark: writer.write(UInt8(2))
+        case .deleted: writer.write(UInt8(3))
+        case .locks(let set):
+            writer.write(UInt8(4))
+            writer.write(set)
+        }
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        switch try reader.readUInt8() {
+        case 1: self = .file(try reader.read())
+        case 2: self = .mark
+        case 3: self = .deleted
+        case 4: self = .locks(try reader.read())
+        default: throw .unknown("value")
+        }
+    }
+}
+
+extension RegisterVersion: WireValue {
+    package static var byteCountMin: Int { 53 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(version)
+        writer.write(value)
+        writer.write(operation)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            version: try reader.read(), value: try reader.read(),
+            operation: try reader.readIdentifier())
+    }
+}
+
+extension KeptVersion: WireValue {
+    package static var byteCountMin: Int { 62 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(version)
+        writer.write(since)
+        writer.write(isConflict)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            version: try reader.read(), since: try reader.read(),
+            isConflict: try reader.readBool())
+    }
+}
+
+extension BallotSlot.Accepted: WireValue {
+    package static var byteCountMin: Int { 74 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(ballot)
+        writer.write(version)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(ballot: try reader.read(), version: try reader.read())
+    }
+}
+
+extension BallotSlot: WireValue {
+    package static var byteCountMin: Int { 23 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(promised)
+        writer.write(optional: accepted)
+        writer.write(optional: settled)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            promised: try reader.read(), accepted: try reader.readOptional(),
+            settled: try reader.readOptional())
+    }
+}
+
+/// The kept versions and the damaged ones by ascending dot.
+extension Register: WireValue {
+    package static var byteCountMin: Int { 14 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(optional: head)
+        writer.write(kept)
+        writer.write(prepared)
+        writer.write(optional: ballot)
+        writer.write(damaged)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            head: try reader.readOptional(), kept: try reader.readList(),
+            prepared: try reader.readList(), ballot: try reader.readOptional())
+        for (a, b) in zip(kept, kept.dropFirst()) where !(a.dot < b.dot) {
+            throw .invalid("kept versions")
+        }
+        damaged = try reader.readList()
+        for (a, b) in zip(damaged, damaged.dropFirst()) where !(a < b) {
+            throw .invalid("damaged versions")
+        }
+    }
+}
+
+extension KeyedRegister: WireValue {
+    package static var byteCountMin: Int { 20 }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(key)
+        writer.write(register)
+    }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(key: try reader.read(), register: try reader.read())
+    }
+}
