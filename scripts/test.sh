@@ -28,15 +28,15 @@ fuzz() {
     "$(swift build "${flags[@]}" --show-bin-path)/clusterf-fuzz" "$seconds"
 }
 simulate() {
-    # The seeds that found something, then five nodes, five simulated minutes and all faults: five
-    # hundred runs here (four minutes), 2,500 others and large clusters in `make check-long`.
+    # The seeds that found something, then five nodes, five simulated minutes and all faults: 750
+    # runs here (four minutes), 1,250 others and large clusters in `make check-long`.
     local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt policy
     "$sim" --kept "$kept" --no-shrink
     for policy in available majority; do
         if [ "$long" = no ]; then
-            "$sim" --seeds 250 --faults all --policy "$policy" --no-shrink
+            "$sim" --seeds 375 --faults all --policy "$policy" --no-shrink
         else
-            "$sim" --seed 251 --seeds 1250 --faults all --policy "$policy" --no-shrink
+            "$sim" --seed 376 --seeds 625 --faults all --policy "$policy" --no-shrink
         fi
     done
     "$sim" --canaries

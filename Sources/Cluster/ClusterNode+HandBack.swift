@@ -13,7 +13,7 @@ extension ClusterNode {
         upkeep.nextHandBack = turn.now.monotonic + ClusterLimits.upkeepInterval
         upkeep.isForeignDue = false
         let own = configuration.node
-        sums.foreign = sums.all.map(\.partition).filter { !layouts.isHolderInAny(own, of: $0) }
+        sums.refreshForeign { layouts.isHolderInAny(own, of: $0) }
         guard layouts.newest != nil, !configuration.canaries.contains(.neverMoves) else { return }
         upkeep.drops.forget(except: sums.foreign)
         guard sums.hasForeign else { return }

@@ -293,7 +293,7 @@ extension ClusterNode {
         takeOver.restart()
         upkeep.wholeSince = nil
         upkeep.isForeignDue = true
-        sums.areScopesOld = true
+        sums.holdersChanged()
         sessions = [:]
         if let newest = layouts.newest {
             turn.directives.append(.notice(.layoutChanged(newest.id)))

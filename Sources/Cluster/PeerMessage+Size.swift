@@ -21,10 +21,18 @@ extension PeerMessage {
 }
 
 extension GossipMessage {
+    /// By the sizes of the entries: encoding each message to count its bytes costs more than the
+    /// rest of sending it.
     fileprivate var encodedByteCount: Int {
-        var writer = ByteWriter()
-        encode(into: &writer)
-        return writer.count
+        func bytes(_ delta: Delta) -> Int { delta.entries.reduce(8) { $0 + $1.byteCount } }
+        let head = StateEntry.identity(identity).byteCount
+        return switch body {
+        case .rumor(let delta, let offers): head + bytes(delta) + 48 * offers.count
+        case .repair(let delta, let wants): head + bytes(delta) + 40 * wants.count
+        case .buckets(let sums): head + 8 * sums.count
+        case .summary(_, let items): head + 40 + 48 * items.count
+        case .digest, .question, .agreed: head + 24
+        }
     }
 }
 

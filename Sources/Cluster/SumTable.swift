@@ -11,16 +11,32 @@ struct SumTable: Sendable {
     /// The same for comparisons, with a sum for each peer over what is shared with it.
     private(set) var index = FingerprintIndex()
     /// Whether partitions came or went, or the layouts changed, since the scopes were set.
-    var areScopesOld = true
+    private(set) var areScopesOld = true
     /// Partitions that this disk holds in no layout in use: to be handed back.
-    var foreign: [Partition] = []
+    private(set) var foreign: [Partition] = []
+    /// The same as of the scopes, of `foreign`.
+    private var isForeignOld = true
     var hasForeign: Bool { !foreign.isEmpty }
 
     mutating func restore(_ sums: [PartitionSum]) {
         all = sums
         index = FingerprintIndex()
         for sum in sums { setIndex(sum) }
+        holdersChanged()
+    }
+
+    /// Partitions came or went, or others hold them.
+    mutating func holdersChanged() {
         areScopesOld = true
+        isForeignOld = true
+    }
+
+    /// Finds out what is foreign, where that may have changed: there may be 65,536 partitions to
+    /// look at.
+    mutating func refreshForeign(isHeld: (Partition) -> Bool) {
+        guard isForeignOld else { return }
+        foreign = all.map(\.partition).filter { !isHeld($0) }
+        isForeignOld = false
     }
 
     mutating func apply(_ changes: [PartitionChange]) {
@@ -38,7 +54,7 @@ struct SumTable: Sendable {
             case (false, true): all.insert(new, at: index)
             case (false, false): break
             }
-            if isThere != isLeft { areScopesOld = true }
+            if isThere != isLeft { holdersChanged() }
             setIndex(new)
         }
     }
