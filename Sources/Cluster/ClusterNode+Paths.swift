@@ -13,7 +13,11 @@ extension ClusterNode {
         }
         // What was forwarded was asked before.
         guard task.check != nil || task.mayForward else { return true }
-        let check = task.check ?? PathCheck(before: task.request, isRepeat: task.isRepeat)
+        let check =
+            task.check
+            ?? PathCheck(
+                before: task.request, isRepeat: task.isRepeat,
+                asksOwnPath: asksOwnPath(task.request))
         tasks[id]?.check = check
         switch check.step {
         case .passed: return true
@@ -41,12 +45,20 @@ extension ClusterNode {
         start(id, &turn)
     }
 
+    /// An unconditional write is made at one holder before any other looks. Where that one is
+    /// behind, and dies, what it prepared comes by itself later: under `majority` no file may come
+    /// where a directory is, so that it is asked first. A ballot makes nothing before a majority has
+    /// promised.
+    private func asksOwnPath(_ request: ClientRequest) -> Bool {
+        policy == .majority && request.isUnconditionalWrite
+    }
+
     /// What the holders look at in the decision of a write.
     func writeGuard(of id: UInt64, _ key: RegisterKey) -> WriteGuard {
         guard let task = tasks[id] else { return WriteGuard(passesDirectories: true) }
         var guarding = WriteGuard(locks: task.request.lockGuard)
         guarding.passesDirectories =
-            key.kind != .file || task.passesDirectories
+            key.kind != .file || task.passesDirectories || asksOwnPath(task.request)
             || configuration.canaries.contains(.skipsPathChecks)
         // What deletes the very version means the file; and else its coordinator has looked.
         if case .delete(_, let condition, _) = task.request.plain {

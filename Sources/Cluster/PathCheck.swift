@@ -6,7 +6,8 @@ import Replication
 /// and a directory of one path, and then the directory has the name (`ConflictName`).
 ///
 /// Whether a directory is at a file's own path the holders of the path look at in the decision
-/// (`WriteGuard`); only where one of them knows one is it asked, for it may be gone.
+/// (`WriteGuard`), but for unconditional writes under `majority`; only where one of them knows one
+/// is it asked, for it may be gone.
 ///
 /// ```
 ///  in doubt     directory at its path? ──yes──▶ is a directory;  no ──▶ passed
@@ -43,15 +44,17 @@ struct PathCheck: Sendable {
     private var refusal: Refusal?
     private(set) var step: Step
 
-    /// - Parameter isRepeat: whether the write may have been applied before.
-    init(before request: ClientRequest, isRepeat: Bool) {
+    /// - Parameters:
+    ///   - isRepeat: whether the write may have been applied before.
+    ///   - asksOwnPath: whether the path's own holders do not look (`ClusterNode.asksOwnPath`).
+    init(before request: ClientRequest, isRepeat: Bool, asksOwnPath: Bool = false) {
         self.isRepeat = isRepeat
         switch request.plain {
         case .put(let path, _, _, _), .place(let path, _, _):
             self.path = path
             purpose = .file
-            step = .passed
-            askAbove(path)
+            step = .ask(.directory(path))
+            if !asksOwnPath { askAbove(path) }
         case .makeDirectory(let path, _):
             self.path = path
             purpose = .directory
@@ -84,7 +87,8 @@ struct PathCheck: Sendable {
         case .directory(path):
             switch purpose {
             case .doubt: isThere ? refuse(.isDirectory) : (step = .passed)
-            case .file, .directory: step = isThere ? .passed : .ask(.file(path))
+            case .file: isThere ? refuse(.isDirectory) : askAbove(path)
+            case .directory: step = isThere ? .passed : .ask(.file(path))
             }
         case .directory(let above): step = isThere ? .passed : .ask(.file(above))
         case .file(let file): isThere ? refuse(.notADirectory) : askAbove(file)

