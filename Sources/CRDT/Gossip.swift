@@ -2,10 +2,10 @@ package import Model
 
 /// Spreads the cluster's state: changes as rumors, and what rumors missed by comparing sums.
 ///
-/// A changed entry goes to three random peers every 500 ms for ⌈log2(N + 1)⌉ + 4 periods, of which
-/// each time that a peer says the same counts as one, all entries of a period in one message (Demers et al., "Epidemic Algorithms for Replicated Database
-/// Maintenance", 1987: push rumors, backed by anti-entropy). Every 5 s one random peer is told the
-/// sum over all entries.
+/// A changed entry goes to three random peers every 500 ms for ⌈log2(N + 1)⌉ + 4 periods, of
+/// which each time that a peer says the same counts as one; all entries of a period go in one
+/// message (Demers et al., "Epidemic Algorithms for Replicated Database Maintenance", 1987: push
+/// rumors, backed by anti-entropy). Every 5 s one random peer is told the sum over all entries.
 package struct Gossip: Sendable {
     /// To be changed with `update` alone.
     package internal(set) var state: ClusterState
@@ -71,9 +71,10 @@ package struct Gossip: Sendable {
 
     /// Whether this node should publish the draft now (`ClusterState.publishLayout`).
     ///
-    /// The first of those alive does it when the draft was quiet for 2 s, or has waited for 10 s (6 s
-    /// and 30 s at a thousand nodes); each one after it 5 s later, time to hear that it was done. Nobody is needed for it, and
-    /// two that do it at once from the same draft publish the same layout.
+    /// The first of those alive does it when the draft was quiet for 2 s, or has waited for 10 s
+    /// (5.6 s and 28 s at a thousand nodes); each one after it 5 s later, time to hear that it was
+    /// done. Nobody is needed for it, and two that do it at once from the same draft publish the
+    /// same layout.
     ///
     /// - Parameter alive: sorted; with or without this node.
     /// - Complexity: O(log alive).

@@ -53,8 +53,9 @@ package enum CRDTLimits {
     /// A draft that was quiet for so long is published: changes of one moment (a rack that comes
     /// up) have met by gossip and make one layout.
     package static let publishQuiet: Duration = .seconds(2)
-    /// And longer for each node above a hundred: what all nodes say at one time, of one that is dead, takes some
-    /// seconds to meet among a thousand, and every layout costs each of them a word with each other.
+    /// And longer for each node above a hundred: what all nodes say at one time, of one that is dead,
+    /// takes some seconds to meet among a thousand, and every layout costs each of them a word with
+    /// each other.
     package static let publishQuietPerNode: Duration = .milliseconds(4)
     /// From one node's turn to publish to the next one's: a published layout reaches 1,000 nodes.
     package static let publishTurn: Duration = .seconds(5)

@@ -101,9 +101,9 @@ package enum ClusterLimits {
     /// everybody asks everybody at each change of the layout.
     package static let takeOverAskedMax = 32
 
-    /// How long a node waits with a take-over, for each member above a hundred: a new layout takes so long to reach
-    /// everybody, and who has not heard of it gives nothing. Changes that follow at once are then
-    /// taken over as one.
+    /// How long a node waits with a take-over, for each member above a hundred: a new layout takes
+    /// so long to reach everybody, and who has not heard of it gives nothing. Changes that follow at
+    /// once are then taken over as one.
     package static let takeOverDelayPerNode = Duration.milliseconds(3)
 
     /// A node that could not be asked for a take-over, mostly since it has not heard of the layout

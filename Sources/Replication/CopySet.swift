@@ -9,6 +9,8 @@ struct CopySet: Sendable {
         var target: Target
         var state: State
         var isHandOff: Bool
+        /// Whether it was asked in any round: then it may have what it was asked to write.
+        var wasAsked = false
     }
 
     private(set) var members: [Member]
@@ -44,6 +46,7 @@ struct CopySet: Sendable {
         var result: [Target] = []
         for index in members.indices where members[index].state == .idle {
             members[index].state = .asked
+            members[index].wasAsked = true
             result.append(members[index].target)
         }
         return result
@@ -122,6 +125,7 @@ struct CopySet: Sendable {
     private mutating func set(_ node: NodeID, _ state: State) {
         guard let index = members.firstIndex(where: { $0.target.node == node }) else { return }
         members[index].state = state
+        if state == .done { members[index].wasAsked = true }
     }
 
     private mutating func standIn(for target: Target) {

@@ -234,10 +234,13 @@ package struct WriteOperation: Sendable {
         round += 1
         var open = 0
         var isLost = false
-        for member in copies.members {
-            // Who was asked and did not answer may have prepared it.
-            if member.state == .failed { isLost = true }
-            for version in made where member.state != .failed && member.state != .idle {
+        for member in copies.members where member.wasAsked {
+            // Who did not answer may have prepared it, and may not hear of this either.
+            if member.state == .failed {
+                isLost = true
+                continue
+            }
+            for version in made {
                 open += 1
                 directives.append(
                     .ask(member.target.node, .withdraw(key, version.dot), round: round))

@@ -25,6 +25,12 @@ import Testing
         }
     }
 
+    private func make(_ directory: StorePath, in cluster: TinyCluster) throws {
+        let answer = cluster.ask("a", .makeDirectory(directory, cluster.operation()))
+        let isMade = if case .written? = answer { true } else { false }
+        try #require(isMade, "\(String(describing: answer))")
+    }
+
     @Test func oneAfterTheOtherIsRefused() throws {
         let cluster = TinyCluster.three()
         let file = try path("/x")
@@ -78,11 +84,7 @@ import Testing
     @Test func conditionsDoNotMakeAFileOfADirectory() throws {
         let cluster = TinyCluster.three()
         let directory = try path("/x")
-        guard case .written? = cluster.ask("a", .makeDirectory(directory, cluster.operation()))
-        else {
-            Issue.record("not made")
-            return
-        }
+        try make(directory, in: cluster)
         for node in nodes {
             guard
                 case .isDirectory? = cluster.ask(
@@ -108,11 +110,7 @@ import Testing
     @Test func aHolderThatIsBehindDoesNotKeepTheName() throws {
         let cluster = TinyCluster.three()
         let directory = try path("/x")
-        guard case .written? = cluster.ask("a", .makeDirectory(directory, cluster.operation()))
-        else {
-            Issue.record("not made")
-            return
-        }
+        try make(directory, in: cluster)
         let c = cluster.id("c")
         cluster.isCut = { ($0 == c) != ($1 == c) }
         cluster.run(for: .seconds(10))

@@ -162,6 +162,17 @@ import Testing
         #expect(copies.isEnough)
     }
 
+    /// Also when a later round has not come to it yet; not who was dead from the beginning.
+    @Test func whoWasAskedInAnyRoundIsKnown() {
+        var copies = copies(.majority, dead: [1])
+        #expect(copies.members.allSatisfy { !$0.wasAsked })
+        _ = ask(&copies)
+        copies.failed(node("n2"))
+        copies.restart(targets)
+        let asked = copies.members.filter(\.wasAsked).map(\.target.node)
+        #expect(asked == [node("n0"), node("n2")])
+    }
+
     @Test func aLayoutWhoseHoldersAllFailedIsNotWaitedFor() {
         var copies = copies(.available, targets: changing)
         _ = ask(&copies)

@@ -108,6 +108,18 @@ import Testing
     }
 
     /// One holder has not heard of a deletion: the other ones have.
+    /// Whether anything is there is asked of a few names first, of more where all of them are gone.
+    @Test mutating func whatIsThereBehindNamesThatAreGoneIsFound() {
+        let gone = UInt64(ReplicationLimits.existenceCountMin) * 3
+        for number in 1...gone { put("a\(100 + number)", number, isThere: false) }
+        #expect(list(limit: 1)?.exists == false)
+        put("z", 500, isThere: true)
+        let found = list(limit: 1)
+        #expect(found?.names == ["z"])
+        #expect(found?.exists == true)
+        #expect(found?.next == nil)
+    }
+
     @Test mutating func aHolderThatIsBehindListsNothingThatIsGone() {
         put("a", 1, isThere: true)
         put("b", 2, isThere: true)

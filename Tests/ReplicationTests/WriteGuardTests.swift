@@ -79,42 +79,50 @@ import Testing
         #expect(isDirectory(tables.execute(another.guarded(guarding), at: .zero).reply))
     }
 
-    /// One of three holders knows the directory: nothing stays prepared with the others.
-    @Test func aWriteThatMeetsItIsTakenBack() {
+    /// A write at which the third holder, which knows the directory, answers before the second.
+    private func meetingDirectory(dead: Set<Int> = []) -> (
+        world: HolderWorld, write: WriteOperation
+    ) {
         var world = HolderWorld()
         world.disks[2] = marked()
+        world.dead = dead
         var directives: [CoordinatorDirective] = []
+        let reachable = world
         var write = WriteOperation(
             key, file(1), operation(1), own: world.all[0], targets: world.targets,
-            policy: .majority, guarding: guarding, time: world.time, isReachable: { _ in true },
-            into: &directives)
+            policy: .available, guarding: guarding, time: world.time,
+            isReachable: { reachable.isReachable($0) }, into: &directives)
         world.take(directives)
-        // The one that knows it answers first.
         world.step(&write)
-        world.asked.sort { $0.index > $1.index }
+        let knowing = world.asked.firstIndex { $0.index == 2 } ?? 0
+        world.asked.swapAt(0, knowing)
         world.step(&write)
+        return (world, write)
+    }
+
+    /// One of three holders knows the directory: nothing stays prepared with the others.
+    @Test func aWriteThatMeetsItIsTakenBack() {
+        var (world, write) = meetingDirectory()
         // Not before it is taken back: a read would bring it to all.
         #expect(write.outcome == .waiting)
         world.run(&write)
         #expect(write.outcome == .failed(.mayBeDirectory(mayTakeEffect: false)))
-        for index in 0..<3 { #expect(world.disks[index].register(key)?.newest == nil) }
+        for disk in world.disks { #expect(disk.register(key)?.newest == nil) }
     }
 
     @Test func whatCannotBeTakenBackMayTakeEffect() {
-        var world = HolderWorld()
-        world.disks[2] = marked()
-        var directives: [CoordinatorDirective] = []
-        var write = WriteOperation(
-            key, file(1), operation(1), own: world.all[0], targets: world.targets,
-            policy: .majority, guarding: guarding, time: world.time, isReachable: { _ in true },
-            into: &directives)
-        world.take(directives)
-        world.step(&write)
-        world.asked.sort { $0.index > $1.index }
-        world.step(&write)
+        var (world, write) = meetingDirectory()
         world.silent = [1]
         world.run(&write)
         #expect(write.outcome == .failed(.mayBeDirectory(mayTakeEffect: true)))
+    }
+
+    /// A holder that is dead was asked nothing, so that nothing is left with it.
+    @Test func whoWasNeverAskedHasNothingToTakeBack() {
+        var (world, write) = meetingDirectory(dead: [1])
+        world.run(&write)
+        #expect(write.outcome == .failed(.mayBeDirectory(mayTakeEffect: false)))
+        for disk in world.disks { #expect(disk.register(key)?.newest == nil) }
     }
 
     /// A ballot ends before anything is made.
