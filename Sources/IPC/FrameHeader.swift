@@ -82,4 +82,11 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case list = 71
     case storeStatus = 72
     case claimUploads = 73
+
+    // Other nodes, between gateway and store.
+    case attachPeers = 80
+    case peerFound = 81
+    case peerReceived = 82
+    case peerSend = 83
+    case peerBook = 84
 }

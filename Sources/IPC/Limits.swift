@@ -46,4 +46,14 @@ package enum IPCLimits {
 
     /// Uploads that one gateway may have open: each holds a descriptor and a staging file.
     package static let uploadsMax = 512
+
+    /// A part of a message between nodes: it leaves room in a frame for what stands before it, and a
+    /// message in parts lets others in between.
+    package static let peerPartByteCountMax = 512 << 10
+
+    /// Addresses of one node: machines have a handful, with IPv6 and containers a dozen.
+    package static let addressCountMax = 16
+
+    /// Nodes in one notice of addresses: with all addresses of each it stays below a frame.
+    package static let bookCountMax = 512
 }
