@@ -81,7 +81,7 @@ import Testing
         let numbers = MessageType.allCases.map(\.rawValue)
         #expect(
             numbers == [1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36]
-                + Array(64...73))
+                + Array(64...73) + Array(80...84))
     }
 
     @Test func aLongErrorIsClippedNotRefused() throws {
@@ -89,6 +89,63 @@ import Testing
         let decoded = try Self.decode(RemoteError.self, Self.encode(error))
         #expect(decoded.message.utf8.count <= IPCLimits.textByteCountMax)
         #expect(decoded.message.utf8.count > IPCLimits.textByteCountMax - 2)
+    }
+
+    @Test func whatIsSaidOfPeersStaysWithinItsBounds() {
+        func refuses<M: Message>(_ type: M.Type, _ write: (inout ByteWriter) -> Void) {
+            var writer = ByteWriter()
+            write(&writer)
+            let bytes = writer.bytes
+            #expect(throws: DecodeError.self) { try Self.decode(M.self, bytes) }
+        }
+        for name in ["", ".", "a/b", "ü", String(repeating: "x", count: 65)] {
+            refuses(PeerFound.self) { $0.writeText(name) }
+        }
+        func part(_ channel: UInt8, _ byteCount: Int) -> (inout ByteWriter) -> Void {
+            { writer in
+                writer.writeText("n")
+                writer.write(channel)
+                writer.write(UInt64(1))
+                writer.write(UInt32(0))
+                writer.write(true)
+                writer.writeRun([UInt8](repeating: 0, count: byteCount))
+            }
+        }
+        refuses(PeerPart.self, part(2, 0))
+        refuses(PeerPart.self, part(1, IPCLimits.peerPartByteCountMax + 1))
+        func address(_ host: String, _ port: UInt16, _ writer: inout ByteWriter) {
+            writer.writeText(host)
+            writer.write(port)
+        }
+        func attached(_ count: Int, _ host: String, _ port: UInt16) -> (inout ByteWriter) -> Void {
+            { writer in
+                writer.write(UInt64(1))
+                writer.write(UInt16(count))
+                for _ in 0..<count { address(host, port, &writer) }
+            }
+        }
+        refuses(PeersAttached.self, attached(IPCLimits.addressCountMax + 1, "h", 1))
+        refuses(PeersAttached.self, attached(1, "", 1))
+        refuses(PeersAttached.self, attached(1, "h", 0))
+        refuses(PeersAttached.self, attached(1, String(repeating: "h", count: 65), 1))
+        refuses(PeerBook.self) { $0.write(UInt32(IPCLimits.bookCountMax + 1)) }
+    }
+
+    /// The largest of each: the longest names, and as many as may be.
+    @Test func aFullNoticeOfPeersStaysBelowAFrame() {
+        let node = Samples.node(String(repeating: "n", count: NodeID.byteCountMax))
+        let address = PeerAddress(
+            host: String(repeating: "h", count: PeerAddress.hostByteCountMax), port: 1)
+        let addresses = [PeerAddress](repeating: address, count: IPCLimits.addressCountMax)
+        let book = PeerBook(
+            entries: .init(
+                repeating: .init(node: node, addresses: addresses), count: IPCLimits.bookCountMax))
+        let part = PeerPart(
+            node: node, channel: .connection, message: 1, part: 1, isLast: false,
+            bytes: [UInt8](repeating: 1, count: IPCLimits.peerPartByteCountMax))
+        let most = IPCLimits.frameByteCountMax - IPCLimits.headerByteCount
+        #expect(Self.encode(book).count <= most)
+        #expect(Self.encode(part).count <= most)
     }
 
     @Test func aPathOutsideTheRulesIsRefused() {

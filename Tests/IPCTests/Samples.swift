@@ -59,6 +59,36 @@ enum Samples {
             freeByteCount: 4, warnings: ["w"])
     }
 
+    static func node(_ name: String) -> NodeID {
+        guard let node = NodeID(name) else { preconditionFailure("a sample node: \(name)") }
+        return node
+    }
+
+    /// What is said of other nodes.
+    static var peers: [(String, any Message)] {
+        let addresses = [
+            PeerAddress(host: "192.168.1.7", port: 30_001),
+            PeerAddress(host: "fe80::1%eth0", port: 30_002),
+        ]
+        return [
+            ("attach-peers", PeersAttached(generation: 3, addresses: addresses)),
+            ("peer-found", PeerFound(node: node("n2"))),
+            (
+                "peer-part",
+                PeerPart(
+                    node: node("n-2"), channel: .connection, message: 9, part: 1, isLast: true,
+                    bytes: [1, 2, 3])
+            ),
+            (
+                "peer-book",
+                PeerBook(entries: [
+                    .init(node: node("a"), addresses: addresses),
+                    .init(node: node("b"), addresses: []),
+                ])
+            ),
+        ]
+    }
+
     /// Name, type and value of each.
     static var all: [(String, any Message)] {
         [
@@ -114,6 +144,6 @@ enum Samples {
                     ], hasMore: true)
             ),
             ("store-status", storeStatus),
-        ]
+        ] + peers
     }
 }
