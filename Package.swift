@@ -64,6 +64,7 @@ let package = Package(
         // Pure cores: no IO, clock, randomness or logs.
         room("IPC", ["Model"]),
         room("Supervision", ["Model"]),
+        room("Peering", ["IPC", "Model"]),
 
         // The cluster's brain, in parts that do not know each other, and the node that joins them.
         room("CRDT", ["Model"]),
@@ -99,7 +100,7 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "IPC", "Posix", "Model",
+                "Peering", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -123,11 +124,12 @@ let package = Package(
         .executableTarget(name: "clusterf-exec"),
         // Cores alone, so that it builds in seconds and can be built with sanitizers.
         .executableTarget(
-            name: "clusterf-fuzz", dependencies: ["IPC", "Model"], swiftSettings: safe),
+            name: "clusterf-fuzz", dependencies: ["Peering", "IPC", "Model"], swiftSettings: safe),
 
         tests("Model"),
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
+        tests("Peering", ["IPC", "Model"], exclude: ["Fixtures"]),
         tests("CRDT", ["Model"]),
         tests("Membership", ["Model"]),
         tests("Placement", ["Model"]),
@@ -145,7 +147,7 @@ let package = Package(
         tests(
             "GatewayProcess",
             [
-                "IPC", "Model", "Posix",
+                "Peering", "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
             ]),

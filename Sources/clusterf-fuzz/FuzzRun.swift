@@ -1,5 +1,6 @@
 import IPC
 import Model
+import Peering
 
 #if canImport(Glibc)
     import Glibc
@@ -111,6 +112,11 @@ struct FuzzRun {
         return outcome
     }
 
+    private func checkDatagram(_ payload: [UInt8]) {
+        guard let datagram = try? Datagram(decoding: unsafe payload.span.bytes) else { return }
+        guard datagram.bytes == payload else { fail("a datagram has two encodings") }
+    }
+
     /// What decodes must encode to the same bytes: nothing was skipped, nothing made up.
     private func check<M: Message>(_ type: M.Type, _ payload: [UInt8]) {
         guard let message = try? M(decoding: unsafe payload.span.bytes) else { return }
@@ -149,6 +155,15 @@ struct FuzzRun {
         check(ListRequest.self, payload)
         check(ListResponse.self, payload)
         check(StoreStatus.self, payload)
+        check(PeersAttached.self, payload)
+        check(PeerFound.self, payload)
+        check(PeerPart.self, payload)
+        check(PeerBook.self, payload)
+        check(PeerHello.self, payload)
+        check(PeerWelcome.self, payload)
+        check(PeerRefusal.self, payload)
+        check(LinkPart.self, payload)
+        checkDatagram(payload)
     }
 
     /// Both sides of a session take the frames; their books stay within their limits.

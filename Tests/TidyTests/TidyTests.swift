@@ -9,6 +9,7 @@ import Testing
         "Model": ["Swift"],
         "IPC": ["Model"],
         "Supervision": ["Model"],
+        "Peering": ["IPC", "Model"],
         "CRDT": ["Model"],
         "Membership": ["Model"],
         "Placement": ["Model"],
@@ -34,8 +35,8 @@ import Testing
             "Synchronization", "Dispatch",
         ],
         "GatewayProcess": [
-            "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix", "Crypto",
-            "Synchronization", "Swift",
+            "Peering", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix",
+            "Crypto", "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
         "clusterf-supervisor": ["SupervisorProcess"],
@@ -43,13 +44,13 @@ import Testing
         "clusterf-gateway": ["GatewayProcess"],
         "clusterfctl": ["ControlTool"],
         "clusterf-sim": ["Simulator"],
-        "clusterf-fuzz": ["IPC", "Model", "Glibc"],
+        "clusterf-fuzz": ["Peering", "IPC", "Model", "Glibc"],
     ]
 
     /// The rooms without clock, randomness and IO.
     static let cores: Set = [
-        "Model", "IPC", "Supervision", "CRDT", "Membership", "Placement", "Reconciliation",
-        "Replication", "Cluster",
+        "Model", "IPC", "Supervision", "Peering", "CRDT", "Membership", "Placement",
+        "Reconciliation", "Replication", "Cluster",
     ]
 
     static let lineCountMax = 600

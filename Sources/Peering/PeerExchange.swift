@@ -1,0 +1,311 @@
+package import IPC
+internal import Model
+
+/// All that a gateway does with other nodes' gateways: it finds them, keeps connections with them, and
+/// carries the messages of the stores, whose bytes it does not read.
+///
+/// A value: events, the time and (once) a seed in; directives out, which the driver takes after each
+/// event. `now` is a duration since any fixed moment.
+package struct PeerExchange: Sendable {
+    package struct Configuration: Sendable {
+        package var identity: GatewayIdentity
+        /// Whether this node announces itself and asks for others.
+        package var discovers: Bool
+        /// What --join named, as it was given.
+        package var seeds: [String]
+        /// Without a cluster key: peers from private networks alone.
+        package var isOpenNetwork: Bool
+
+        package init(
+            identity: GatewayIdentity, discovers: Bool, seeds: [String], isOpenNetwork: Bool
+        ) {
+            self.identity = identity
+            self.discovers = discovers
+            self.seeds = seeds
+            self.isOpenNetwork = isOpenNetwork
+        }
+    }
+
+    private let discovers: Bool
+    private let clusterTag: UInt64
+    var context: PeerContext
+    var links = PeerLinks()
+    var discovery = Discovery()
+    var seeds: Seeds
+    private var lastTick: Duration?
+
+    package init(_ configuration: Configuration, seed: UInt64) {
+        discovers = configuration.discovers
+        clusterTag = MembershipDatagram.tag(of: configuration.identity.cluster)
+        context = PeerContext(
+            own: configuration.identity, isOpenNetwork: configuration.isOpenNetwork, seed: seed)
+        seeds = Seeds(names: configuration.seeds)
+    }
+
+    /// What is to be done, in order; taken once.
+    package mutating func takeDirectives() -> [PeerDirective] {
+        defer { context.directives = [] }
+        return context.directives
+    }
+
+    // MARK: Time
+
+    package mutating func start(now: Duration) {
+        if context.isOpenNetwork {
+            context.say(
+                .warning,
+                "open network: without --cluster-key-file every machine of the private networks here"
+                    + " can join the cluster \"\(context.own.cluster)\"")
+        }
+        if discovers { discovery.start(now: now) }
+        timePassed(now: now)
+    }
+
+    /// When `timePassed` is due again at the latest.
+    package var nextTick: Duration {
+        links.isBusy || discovery.isStarting || seeds.isBusy
+            ? .milliseconds(50) : .milliseconds(500)
+    }
+
+    package mutating func timePassed(now: Duration) {
+        if let lastTick, now - lastTick > nextTick + PeeringLimits.pauseMin {
+            links.paused(for: now - lastTick)
+        }
+        lastTick = now
+        if !links.isDraining, let datagram = discovery.timePassed(&context, now: now) {
+            context.directives.append(.broadcast(datagram.bytes))
+        }
+        links.timePassed(&context, now: now)
+        if !links.isDraining { lookAtSeeds(now: now) }
+    }
+
+    private mutating func lookAtSeeds(now: Duration) {
+        takeSeedResults(now: now)
+        let links = links
+        let neighbours = discovery.neighbours
+        let steps = seeds.due(now: now) { node in
+            let heard = [
+                neighbours[node]?.lastHeard, links.link(to: node)?.lastReceived,
+                links.peers[node]?.lastUsed,
+            ]
+            return heard.compactMap { $0 }.max()
+        }
+        for step in steps {
+            switch step {
+            case .resolve(let seed): context.directives.append(.resolve(seed: seed))
+            case .dial(let seed, let address):
+                self.links.dialSeed(seed, address, &context, now: now)
+            }
+        }
+    }
+
+    private mutating func takeSeedResults(now: Duration) {
+        guard !links.seedResults.isEmpty else { return }
+        let results = links.seedResults
+        links.seedResults = []
+        for (seed, result) in results {
+            switch result {
+            case .reached(let node): seeds.reached(seed, node, &context, now: now)
+            case .failed(let why): seeds.failed(seed, why, &context, now: now)
+            }
+        }
+    }
+
+    package mutating func seedResolved(
+        _ seed: Int, _ result: Result<[PeerAddress], SeedProblem>, now: Duration
+    ) {
+        seeds.resolved(seed, result, &context, now: now)
+        lookAtSeeds(now: now)
+    }
+
+    /// What --join named at this place.
+    package func seedName(_ seed: Int) -> String? {
+        seeds.seeds.indices.contains(seed) ? seeds.seeds[seed].name : nil
+    }
+
+    // MARK: The store
+
+    /// A store has taken the link: it hears of everybody who is within reach.
+    package mutating func storeAttached(now: Duration) {
+        let linked = links.peers.filter { $0.value.link != nil }.keys
+        for node in Set(discovery.present(now: now)).union(linked).sorted() {
+            context.directives.append(.found(node))
+        }
+    }
+
+    /// The store sends a part of a message.
+    package mutating func sendRequested(_ part: PeerPart, now: Duration) {
+        switch part.channel {
+        case .connection: links.send(part, &context, now: now)
+        case .datagram: sendDatagram(part)
+        }
+    }
+
+    private mutating func sendDatagram(_ part: PeerPart) {
+        guard part.node != context.own.node, part.part == 0, part.isLast,
+            part.bytes.count <= PeeringLimits.datagramByteCountMax
+        else { return context.journal.counts.messagesDropped += 1 }
+        guard let address = context.book.best(of: part.node), context.admits(address) else {
+            return context.journal.counts.datagramsWithoutAddress += 1
+        }
+        context.journal.counts.datagramsSent += 1
+        let datagram = MembershipDatagram(
+            clusterTag: clusterTag, sender: context.own.node, message: part.message,
+            payload: part.bytes)
+        context.directives.append(
+            .sendDatagram(Datagram.membership(datagram).bytes, to: address))
+    }
+
+    /// The store says where nodes are.
+    package mutating func bookTold(_ entries: [PeerBook.Entry], now: Duration) {
+        for entry in entries where entry.node != context.own.node {
+            context.book.told(entry.node, entry.addresses, now: now)
+        }
+    }
+
+    // MARK: Datagrams
+
+    /// A datagram came, on the peer port or the discovery port.
+    package mutating func datagramReceived(
+        _ bytes: RawSpan, from address: PeerAddress, now: Duration
+    ) {
+        guard context.admits(address) else {
+            return context.journal.counts.fromPublicAddresses += 1
+        }
+        do throws(DecodeError) {
+            switch try Datagram(decoding: bytes) {
+            case .announce(let identity): heard(identity, from: address, now: now)
+            case .answer(let identity): heard(identity, from: address, now: now)
+            case .solicit(let identity):
+                heard(identity, from: address, now: now)
+                answer(identity, at: address, now: now)
+            case .membership(let message): received(message, from: address, now: now)
+            }
+        } catch {
+            if case .unknown = error {
+                context.journal.counts.datagramsOfOtherVersions += 1
+            } else {
+                context.journal.counts.datagramsMalformed += 1
+            }
+        }
+    }
+
+    private mutating func heard(
+        _ identity: GatewayIdentity, from address: PeerAddress, now: Duration
+    ) {
+        let place = PeerAddress(host: address.host, port: identity.peerPort)
+        guard identity.cluster == context.own.cluster else {
+            context.journal.counts.datagramsForeign += 1
+            if context.journal.heardForeign(identity.cluster, at: place, now: now) {
+                context.say(
+                    .info,
+                    "a node of the cluster \"\(identity.cluster)\" is in this network, at"
+                        + " \(place.host): not ours")
+            }
+            return
+        }
+        guard identity.node != context.own.node else {
+            // Our own words come back, and those of the gateway that this one replaces.
+            if identity.life.started != context.own.life.started {
+                context.note(
+                    "another node has the id \(identity.node): give one of them another (--node-id)",
+                    node: identity.node, address: place, now: now)
+            }
+            return
+        }
+        context.book.heard(identity.node, at: place, from: .discovery, now: now)
+        if discovery.heard(identity, at: place, now: now) {
+            context.directives.append(.found(identity.node))
+            links.nodeHeard(identity.node, &context, now: now)
+        }
+    }
+
+    private mutating func answer(
+        _ identity: GatewayIdentity, at address: PeerAddress, now: Duration
+    ) {
+        guard identity.cluster == context.own.cluster, identity.node != context.own.node,
+            discovers, !links.isDraining
+        else { return }
+        guard discovery.mayAnswer(address, now: now) else {
+            return context.journal.counts.answersWithheld += 1
+        }
+        context.directives.append(.sendDatagram(Datagram.answer(context.own).bytes, to: address))
+    }
+
+    private mutating func received(
+        _ message: MembershipDatagram, from address: PeerAddress, now: Duration
+    ) {
+        guard message.clusterTag == clusterTag else {
+            return context.journal.counts.datagramsForeign += 1
+        }
+        guard message.sender != context.own.node else { return }
+        context.journal.counts.datagramsReceived += 1
+        context.book.heard(message.sender, at: address, from: .contact, now: now)
+        context.directives.append(
+            .deliver(
+                PeerPart(
+                    node: message.sender, channel: .datagram, message: message.message, part: 0,
+                    isLast: true, bytes: message.payload)))
+    }
+
+    // MARK: Connections
+
+    /// Somebody connected; nil: the driver closes it.
+    package mutating func accepted(from address: PeerAddress, now: Duration) -> ConnectionID? {
+        links.accepted(from: address, &context, now: now)
+    }
+
+    package mutating func opened(_ id: ConnectionID, now: Duration) {
+        links.opened(id, &context, now: now)
+    }
+
+    package mutating func dialFailed(_ id: ConnectionID, _ reason: String, now: Duration) {
+        links.dialFailed(id, reason, &context, now: now)
+        takeSeedResults(now: now)
+    }
+
+    /// Bytes came, of which no whole frame may have.
+    package mutating func bytesReceived(_ id: ConnectionID, now: Duration) {
+        links.connections[id]?.lastReceived = now
+    }
+
+    package mutating func frameReceived(
+        _ id: ConnectionID, _ header: FrameHeader, _ payload: RawSpan, now: Duration
+    ) {
+        links.frameReceived(id, header, payload, &context, now: now)
+        takeSeedResults(now: now)
+    }
+
+    /// Bytes that are no frame, or more of them than a stranger may send.
+    package mutating func nonsenseReceived(_ id: ConnectionID, now: Duration) {
+        links.broken(id, "bytes that are no frame", &context, now: now)
+    }
+
+    /// How many bytes of an incomplete frame the connection may keep.
+    package func pendingByteCountMax(_ id: ConnectionID) -> Int {
+        switch links.connections[id]?.state {
+        case .current, .leaving: IPCLimits.frameByteCountMax
+        case .connecting, .greeting, .awaitingHello, nil: PeeringLimits.helloByteCountMax
+        }
+    }
+
+    /// Whether directives still concern this connection.
+    package func isOpen(_ id: ConnectionID) -> Bool { links.connections[id] != nil }
+
+    package mutating func written(_ id: ConnectionID, byteCount: Int, now: Duration) {
+        links.written(id, byteCount, &context, now: now)
+    }
+
+    package mutating func closed(_ id: ConnectionID, _ reason: String, now: Duration) {
+        links.closed(id, reason, &context, now: now)
+        takeSeedResults(now: now)
+    }
+
+    // MARK: Leaving
+
+    /// This gateway is replaced, or its node stops: nothing new is begun.
+    package mutating func drain(now: Duration) { links.drain(&context, now: now) }
+
+    /// Whether nothing is under way any more.
+    package var isDrained: Bool { links.isDraining && links.connections.isEmpty }
+}
