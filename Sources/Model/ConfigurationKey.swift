@@ -6,7 +6,20 @@ package enum ConfigurationKey {
     /// `true` or `false`: debug lines are logged.
     package static let debug = "debug"
 
+    /// The name of the cluster.
+    package static let clusterName = "cluster_name"
+
     // The store.
+    /// Where the node stands, for spreading copies; missing: nowhere in particular.
+    package static let zone = "zone"
+    /// Bytes that the node offers, decimal; missing: what is free at the first start.
+    package static let capacity = "capacity"
+    /// `true`: the node keeps nothing.
+    package static let noStore = "no_store"
+    /// `true`: the gateway looks for other nodes, so they may be heard of soon after the start.
+    package static let discovers = "discovers"
+    /// `true`: a person named other nodes, which are waited for.
+    package static let joins = "joins"
     /// The node's own directory, absolute.
     package static let nodeDirectory = "node_dir"
     /// `rawfile`.
@@ -19,6 +32,14 @@ package enum ConfigurationKey {
     package static let dataDirectory = "data_dir"
     /// Decimal; the first address' where they differ.
     package static let httpPort = "http_port"
+    /// Where other nodes reach this one, TCP and UDP; decimal.
+    package static let peerPort = "peer_port"
+    /// UDP; decimal, 0: no discovery.
+    package static let discoveryPort = "discovery_port"
+    /// An IPv4 address to which this node announces itself; missing: every interface's broadcast.
+    package static let discoveryAddress = "discovery_address"
+    /// `HOST:PORT` of other nodes, separated by commas.
+    package static let join = "join"
     /// The stream socket of the store, absolute.
     package static let storeSocket = "store_socket"
     /// The descriptor socket of the store, absolute.

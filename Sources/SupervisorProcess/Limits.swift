@@ -4,6 +4,12 @@ enum SupervisorLimits {
     static let configurationBytesMax: Int64 = 1 << 20
     /// Addresses that one node binds: descriptors, and lines at the start, stay few.
     static let bindMax = 32
+    /// Nodes that --join may name: enough to find any cluster, few enough for one line of settings.
+    static let joinsMax = 64
+    /// A host name has no more bytes (RFC 1035, 2.3.4).
+    static let hostNameBytesMax = 253
+    /// Where nodes of a network find each other, unless they are told otherwise.
+    static let discoveryPort: UInt16 = 9999
     /// The base directory is searched for node directories up to this many entries.
     static let nodeDirectoriesMax = 1024
 

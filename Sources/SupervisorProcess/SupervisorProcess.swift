@@ -53,31 +53,32 @@ package enum SupervisorProcess {
         let node = try NodeDirectory.open(
             base: configuration.dataDirectory, wanted: configuration.nodeID,
             hostName: HostName.current, using: &generator)
-        let http = try httpListeners(configuration, node, using: &generator)
+        let (http, peers) = try sockets(configuration, node, using: &generator)
         let runDirectory = try node.openRunDirectory()
         let facts = NodeFacts(
             nodeID: node.id, dataDirectory: node.basePath, nodeDirectory: node.path,
             runDirectory: runDirectory, httpPort: http.port, url: url(configuration, http.port),
             started: WallClock.now, pid: SelfProcess.pid, debug: configuration.debug,
             storageMinor: configuration.storageMinor, webdav: configuration.webdav,
-            gatewayLimits: configuration.gatewayLimits)
+            gatewayLimits: configuration.gatewayLimits, peers: configuration.peers,
+            peerPort: peers.port, discoveryPort: peers.discoveryPort)
         let log = LogStream(
             lowest: configuration.debug ? .debug : .info, pid: facts.pid, output: StandardError())
         do throws(PosixError) {
-            return try run(configuration, facts, log, programs, http)
+            return try run(configuration, facts, log, programs, http, peers)
         } catch {
             throw StartError(.unavailable, "the node cannot start: \(error)")
         }
     }
 
-    private static func httpListeners(
+    /// The sockets of the network; ports that were chosen are kept.
+    private static func sockets(
         _ configuration: Configuration, _ node: borrowing NodeDirectory,
         using generator: inout some RandomNumberGenerator
-    ) throws(StartError) -> HTTPListeners {
+    ) throws(StartError) -> (HTTPListeners, PeerSockets) {
+        let activated: HTTPListeners?
         do throws(PosixError) {
-            if let activated = HTTPListeners(activated: try ListenDescriptors()) {
-                return activated
-            }
+            activated = HTTPListeners(activated: try ListenDescriptors())
         } catch {
             throw StartError(.unavailable, "the sockets from the service manager: \(error)")
         }
@@ -87,15 +88,23 @@ package enum SupervisorProcess {
         } catch {
             throw StartError(.cannotCreate, "\(node.path)/ports cannot be read: \(error)")
         }
-        let http = try HTTPListeners(configuration, kept: ports.httpPort, using: &generator)
-        guard ports.httpPort != http.port else { return http }
-        ports.httpPort = http.port
+        let before = ports
+        let http: HTTPListeners
+        if let activated {
+            http = activated
+        } else {
+            http = try HTTPListeners(configuration, kept: ports.httpPort, using: &generator)
+            ports.httpPort = http.port
+        }
+        let peers = try PeerSockets(configuration, kept: ports.peerPort, using: &generator)
+        ports.peerPort = peers.port
+        guard ports != before else { return (http, peers) }
         do throws(PosixError) {
             try ports.write(in: node.directory)
         } catch {
             throw StartError(.cannotCreate, "\(node.path)/ports cannot be written: \(error)")
         }
-        return http
+        return (http, peers)
     }
 
     private static func url(_ configuration: Configuration, _ port: UInt16) -> String {
@@ -110,17 +119,19 @@ package enum SupervisorProcess {
         StandardOutput.write("clusterf    \(Program.version)")
         StandardOutput.write("node id     \(facts.nodeID)")
         StandardOutput.write("dashboard   \(facts.url)")
+        StandardOutput.write("peers       \(facts.peers.description(facts))")
         StandardOutput.write("data        \(facts.nodeDirectory)")
         StandardOutput.write("log         standard error; the last lines: clusterfctl logs")
     }
 
     private static func run(
         _ configuration: Configuration, _ facts: NodeFacts, _ log: LogStream,
-        _ programs: Programs, _ http: HTTPListeners
+        _ programs: Programs, _ http: HTTPListeners, _ peers: PeerSockets
     ) throws(PosixError) -> Int32 {
         let loop = try EventLoop()
         let listeners: [SocketName: [DescriptorBox]] = [
-            .http: http.listeners,
+            .http: http.listeners, .peer: peers.listeners, .peerDatagrams: peers.datagrams,
+            .discovery: peers.discovery,
             .store: [DescriptorBox(try listen(facts.storeSocket, .stream))],
             .storeDescriptors: [
                 DescriptorBox(try listen(facts.storeDescriptorSocket, .seqpacket))
@@ -133,7 +144,7 @@ package enum SupervisorProcess {
                 environment: WorkerEnvironment.variables(from: Environment.all),
                 notifier: SystemdNotifier(
                     environment: Environment.value(of:), pid: facts.pid),
-                notes: http.notes))
+                notes: http.notes + peers.notes))
         let control = try ControlServer(supervisor, try listen(facts.controlSocket, .stream))
         if configuration.opensDesktop {
             supervisor.onReady = {
@@ -142,7 +153,7 @@ package enum SupervisorProcess {
         }
         try supervisor.watchSignals()
         introduce(facts)
-        for note in http.notes { log.say(.warning, note) }
+        for note in http.notes + peers.notes { log.say(.warning, note) }
         try supervisor.start()
         loop.run()
         withExtendedLifetime(control) {}

@@ -6,6 +6,11 @@ internal import Supervision
 /// `LISTEN_FDNAMES`.
 enum SocketName: String {
     case http
+    /// TCP for other nodes.
+    case peer
+    /// UDP for other nodes, on the same port.
+    case peerDatagrams = "peer-udp"
+    case discovery
     case store
     case storeDescriptors = "store-fds"
 }
@@ -35,6 +40,7 @@ enum Wiring {
         let common = [
             ConfigurationKey.nodeID: facts.nodeID.name,
             ConfigurationKey.debug: facts.debug ? "true" : "false",
+            ConfigurationKey.clusterName: facts.peers.clusterName.name,
         ]
         let store = WorkerWiring(
             name: "store", role: .store, program: "clusterf-store", restart: .exclusive,
@@ -44,11 +50,11 @@ enum Wiring {
                 ConfigurationKey.nodeDirectory: facts.nodeDirectory,
                 ConfigurationKey.storageMajor: "rawfile",
                 ConfigurationKey.storageMinor: facts.storageMinor.map(String.init) ?? "",
-            ]) { $1 })
+            ]) { $1 }.merging(facts.peers.storeSettings(facts)) { $1 })
         let gateway = WorkerWiring(
             name: "gateway", role: .gateway, program: "clusterf-gateway", restart: .seamless,
-            sockets: [.http], clients: [], hearsOfWorkers: true,
-            sandbox: ["--landlock"],
+            sockets: [.http, .peer, .peerDatagrams, .discovery], clients: [],
+            hearsOfWorkers: true, sandbox: ["--landlock", "--landlock-names"],
             settings: common.merging([
                 ConfigurationKey.dataDirectory: facts.dataDirectory,
                 ConfigurationKey.httpPort: String(facts.httpPort),
@@ -56,7 +62,8 @@ enum Wiring {
                 ConfigurationKey.storeDescriptorSocket: facts.storeDescriptorSocket,
                 ConfigurationKey.webdav: facts.webdav,
                 ConfigurationKey.started: String(facts.started.nanoseconds),
-            ]) { $1 }.merging(facts.gatewayLimits) { $1 })
+            ]) { $1 }.merging(facts.peers.gatewaySettings(facts)) { $1 }
+                .merging(facts.gatewayLimits) { $1 })
         return [store, gateway]
     }
 }

@@ -18,6 +18,7 @@ static const char usage[] =
     "  --oom-adjust N       -1000 to 1000, added to the score for the out-of-memory killer\n"
     "  --listen-fds N       keep descriptors 3 to 2+N and set LISTEN_PID; all others are closed\n"
     "  --landlock           no file access but what a program needs to start and what follows\n"
+    "  --landlock-names     allow reading what resolves host names (implies --landlock)\n"
     "  --landlock-rw DIR    allow reading and writing below DIR (implies --landlock)\n"
     "  --landlock-ro DIR    allow reading below DIR (implies --landlock)\n"
     "  --deny-inet          no sockets but Unix ones\n";
@@ -83,6 +84,8 @@ void options_parse(int argc, char **argv, struct options *options) {
             exit(EX_OK);
         } else if (strcmp(option, "--landlock") == 0) {
             options->landlock = true;
+        } else if (strcmp(option, "--landlock-names") == 0) {
+            options->landlock = options->landlock_names = true;
         } else if (strcmp(option, "--deny-inet") == 0) {
             options->deny_inet = true;
         } else if (strncmp(option, "--", 2) != 0) {

@@ -18,6 +18,7 @@ struct options {
     int64_t oom_adjust;       // INT64_MIN: as inherited
     int listen_count;
     bool landlock;
+    bool landlock_names;      // what name resolution reads stays readable
     bool deny_inet;
     const char *read_write[DIRECTORIES_MAX];
     int read_write_count;

@@ -100,6 +100,16 @@ void sandbox_files(const struct options *options) {
     allow(&rules, "/dev/null", RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE, false);
     allow(&rules, "/dev/urandom", RIGHTS_READ, false);
     allow_directory_of(&rules, options->program[0]);
+    if (options->landlock_names) {
+        // What getaddrinfo(3) reads; each is missing on some machine.
+        static const char *const names[] = {
+            "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+            "/etc/host.conf", "/etc/services",
+        };
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            allow(&rules, names[i], RIGHTS_READ, false);
+        }
+    }
     for (int i = 0; i < options->read_only_count; i++) {
         allow(&rules, options->read_only[i], RIGHTS_READ, true);
     }

@@ -187,9 +187,11 @@ class Node:
     # Life.
 
     def command(self):
+        # Nodes of different tests must not find each other; a test that wants it says so.
+        quiet = [] if "--discovery-address" in self.args else ["--discovery-address", "off"]
         return [
             self.executable, "--http-port", str(self.port), "--data-dir", self.data_dir,
-            "--node-id", self.node_id, *self.args,
+            "--node-id", self.node_id, *quiet, *self.args,
         ]
 
     def spawn(self):

@@ -24,6 +24,7 @@ SUITES = [
     ("test_supervisor", 5, 8),
     ("test_supervisor_control", 2, 3),
     ("test_start", 3, 5),
+    ("test_peers", 3, 5),
     ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),

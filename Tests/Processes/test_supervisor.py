@@ -98,7 +98,8 @@ class Refusing(FakeNodeCase):
             (["--bind", "127.0.0.1", "--bind", "127.0.0.1"], "twice"),
             (["--storage-major", "martian"], "--storage-major"),
             (["--storage-major", "extent"], "not available in this version"),
-            (["--join", "host:1"], "--join is not available in this version"),
+            (["--cluster-key-file", "/x"], "--cluster-key-file is not available in this version"),
+            (["--join", "host"], "--join"),
             (["--encryption-key-file=/x"], "--encryption-key-file is not available"),
             (["--config", "/does/not/exist.toml"], "/does/not/exist.toml"),
             (["stray"], "stray"),
@@ -162,12 +163,13 @@ class Refusing(FakeNodeCase):
 class Starting(FakeNodeCase):
     def spawn_plain(self, arguments, env, libexec):
         return subprocess.Popen(
-            [SUPERVISOR, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [SUPERVISOR, "--discovery-address", "off", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env=dict(os.environ, CLUSTERF_LIBEXEC=libexec, **env))
 
     def facts(self, process):
         lines = {}
-        for _ in range(5):
+        for _ in range(6):
             name, value = process.stdout.readline().decode().rstrip("\n").split("  ", 1)
             lines[name] = value.strip()
         return lines
@@ -233,7 +235,10 @@ class Starting(FakeNodeCase):
         self.assertEqual(settings["gateway"]["idle_timeout_ms"], "7000")
         self.assertEqual(settings["gateway"]["debug"], "true")
         for line in node.wait_log("] descriptors "):
-            self.assertIn(line.split("descriptors ", 1)[1], ("[0, 1, 2, 3, 4, 5]",), "control and two listeners")
+            # The store: control and two listeners. The gateway: control, and HTTP, TCP and UDP for peers on two
+            # addresses each.
+            expected = 3 + (7 if " gateway[" in line else 3)
+            self.assertEqual(json.loads(line.split("descriptors ", 1)[1]), list(range(expected)))
         for line in node.wait_log("] environment "):
             names = json.loads(line.split("environment ", 1)[1])
             self.assertNotIn("NOTIFY_SOCKET", names)
@@ -319,7 +324,7 @@ class ServiceManager(FakeNodeCase):
         script = ("import os,sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True);"
                   "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES='clusterf.socket');"
                   "os.execv(sys.argv[2], sys.argv[2:])")
-        command = [SUPERVISOR, "--data-dir", node.data_dir, "--node-id", node.node_id]
+        command = [SUPERVISOR, "--data-dir", node.data_dir, "--node-id", node.node_id, "--discovery-address", "off"]
         node.command = lambda: [sys.executable, "-c", script, str(listener.fileno()), *command]
         os.set_inheritable(listener.fileno(), True)
         original = subprocess.Popen
@@ -335,7 +340,8 @@ class ServiceManager(FakeNodeCase):
         node.wait_ready()
         self.assertEqual(node.serving(), 1)
         self.assertIn(f":{node.port}/", "\n".join(node.log))
-        self.assertFalse(os.path.exists(os.path.join(node.directory, "ports")))
+        with open(os.path.join(node.directory, "ports"), encoding="utf-8") as file:
+            self.assertNotIn("http_port", file.read())
         node.control("restart", "gateway")
         self.assertEqual(node.serving(), 2)
         node.stop()

@@ -21,6 +21,33 @@ struct ConfigurationTests {
         #expect(configuration.opensDesktop)
         #expect(!configuration.debug)
         #expect(configuration.gatewayLimits.isEmpty)
+        let peers = configuration.peers
+        #expect(peers.port == 0)
+        #expect(peers.discoveryPort == 9999)
+        #expect(peers.discoveryAddress == .everyInterface)
+        #expect(peers.join.isEmpty)
+        #expect(peers.clusterName.name == "default")
+        #expect(peers.zone == nil)
+        #expect(peers.capacity == nil)
+        #expect(!peers.keepsNothing)
+    }
+
+    @Test func whatIsSaidOfPeersIsRead() throws {
+        let peers = try read([
+            "--peer-port", "31000", "--discovery-port", "9998", "--discovery-address",
+            "127.255.255.255", "--join", "n2.example.org:31001", "--join", "[fe80::1]:2",
+            "--cluster-name", "home", "--zone", "attic", "--capacity", "500G",
+        ]).peers
+        #expect(peers.port == 31_000)
+        #expect(peers.discoveryPort == 9998)
+        #expect(peers.discoveryAddress == .one(try #require(BindAddress("127.255.255.255"))))
+        #expect(peers.join == ["n2.example.org:31001", "[fe80::1]:2"])
+        #expect(peers.clusterName.name == "home")
+        #expect(peers.zone == "attic")
+        #expect(peers.capacity == 500 << 30)
+        #expect(try read(["--discovery-address", "off"]).peers.discoveryAddress == .off)
+        #expect(try read(["--capacity", "1000000"]).peers.capacity == 1_000_000)
+        #expect(try read(["--no-store"]).peers.keepsNothing)
     }
 
     @Test func commandLineWinsOverEnvironmentOverFile() throws {
@@ -72,7 +99,7 @@ struct ConfigurationTests {
                 try Configuration.fromEnvironment { $0 == variable ? "x" : nil }
             }
         }
-        try CommandLineArguments.refuseLater(["--node-id", "join", "--", "--join"])
+        try CommandLineArguments.refuseLater(["--node-id", "tls-key", "--", "--tls-key"])
     }
 
     @Test(arguments: [
@@ -83,7 +110,14 @@ struct ConfigurationTests {
         ["--storage-major", "bolt"], ["--storage-minor", "new"], ["--storage-minor", "2"],
         ["--webdav", "photos"],
         ["--webdav", "/a/../b"], ["--idle-timeout", "0"], ["--idle-timeout", "86401"],
-        ["--max-connections", "0"], ["--max-body-bytes", "1e9"],
+        ["--max-connections", "0"], ["--max-body-bytes", "1e9"], ["--peer-port", "65536"],
+        ["--discovery-port", "0"], ["--discovery-address", "everywhere"],
+        ["--discovery-address", "::1"], ["--discovery-address", "0.0.0.0"], ["--join", "host"],
+        ["--join", "host:0"], ["--join", ":1"], ["--join", "[::1:5]"], ["--join", "a b:1"],
+        ["--join", "::1:80"], ["--cluster-name", ""], ["--cluster-name", "my cluster"],
+        ["--zone", "a/b"], ["--capacity", "0"], ["--capacity", "5Q"], ["--capacity=-1"],
+        ["--capacity", "99999999T"], ["--capacity", "1.5G"],
+        ["--capacity", "1G", "--no-store"],
     ])
     func nonsenseIsRefused(arguments: [String]) {
         let error = #expect(throws: StartError.self) { try self.read(arguments) }

@@ -8,10 +8,11 @@ import Testing
 
 struct NodeTests {
     @Test func portsFileKeepsWhatItDoesNotKnow() {
-        var ports = PortsFile(parsing: "peer_port=30002\nhttp_port=30001\n")
+        var ports = PortsFile(parsing: "later_port=30003\npeer_port=30002\nhttp_port=30001\n")
         #expect(ports.httpPort == 30_001)
+        #expect(ports.peerPort == 30_002)
         ports.httpPort = 30_005
-        #expect(ports.text == "http_port=30005\npeer_port=30002\n")
+        #expect(ports.text == "http_port=30005\npeer_port=30002\nlater_port=30003\n")
         #expect(PortsFile(parsing: ports.text) == ports)
     }
 
@@ -59,7 +60,9 @@ struct NodeTests {
             nodeID: try #require(NodeID("n1")), dataDirectory: "/d", nodeDirectory: "/d/n1",
             runDirectory: "/d/n1/run", httpPort: 80, url: "http://localhost/",
             started: Timestamp(nanoseconds: 0), pid: 1, debug: false, storageMinor: nil,
-            webdav: "/", gatewayLimits: ["max_body_bytes": "7"])
+            webdav: "/", gatewayLimits: ["max_body_bytes": "7"],
+            peers: try PeerOptions(options(["zone": ["attic"], "join": ["a:1", "b:2"]])),
+            peerPort: 30_001, discoveryPort: 0)
         let workers = Wiring.workers(facts)
         #expect(workers.map(\.name) == ["store", "gateway"])
         let (store, gateway) = (workers[0], workers[1])
@@ -70,7 +73,17 @@ struct NodeTests {
         #expect(!store.settings.keys.contains("http_port"))
         #expect(gateway.restart == .seamless)
         #expect(gateway.clients.isEmpty)
-        #expect(gateway.sandbox == ["--landlock"])
+        #expect(gateway.sandbox == ["--landlock", "--landlock-names"])
+        #expect(gateway.sockets == [.http, .peer, .peerDatagrams, .discovery])
+        #expect(gateway.settings["join"] == "a:1,b:2")
+        #expect(gateway.settings["peer_port"] == "30001")
+        #expect(gateway.settings["zone"] == nil)
+        #expect(store.settings["zone"] == "attic")
+        #expect(store.settings["joins"] == "true")
+        #expect(store.settings["discovers"] == "false")
+        #expect(store.settings["no_store"] == "false")
+        #expect(store.settings["capacity"] == nil)
+        for worker in workers { #expect(worker.settings["cluster_name"] == "default") }
         #expect(!gateway.settings.keys.contains("node_dir"))
         #expect(gateway.settings["max_body_bytes"] == "7")
     }
@@ -88,7 +101,83 @@ struct NodeTests {
     }
 }
 
+/// Options as the command line would give them.
+func options(_ values: [String: [String]]) -> GivenOptions {
+    var given = GivenOptions()
+    for (name, texts) in values {
+        if let option = OptionName(rawValue: name) {
+            given[option] = .init(texts: texts, place: "--\(name)")
+        }
+    }
+    return given
+}
+
 struct ListenerTests {
+    @Test func peersHaveOnePortForBothKindsAndAWantedOneIsRefusedWhereItIsTaken() throws {
+        var generator = SplitMix64(seed: UInt64(SelfProcess.pid) &+ 5)
+        let automatic = try Configuration(
+            options(["bind": ["127.0.0.1"], "discovery-address": ["off"]]))
+        let first = try PeerSockets(automatic, kept: nil, using: &generator)
+        #expect(SupervisorLimits.automaticPorts.contains(first.port))
+        #expect(first.listeners.count == 1)
+        #expect(first.datagrams.count == 1)
+        #expect(first.discovery.isEmpty)
+        #expect(first.discoveryPort == 0)
+        // UDP alone is enough to be in the way.
+        for listener in first.listeners { _ = listener.take() }
+        let wanted = try Configuration(
+            options([
+                "bind": ["127.0.0.1"], "discovery-address": ["off"],
+                "peer-port": [String(first.port)],
+            ]))
+        let error = #expect(throws: StartError.self) {
+            try PeerSockets(wanted, kept: nil, using: &generator)
+        }
+        #expect(error?.code == .unavailable)
+        #expect(error?.message.contains("--peer-port \(first.port)") == true)
+        let moved = try PeerSockets(automatic, kept: first.port, using: &generator)
+        #expect(moved.port != first.port)
+        #expect(moved.notes.count == 1)
+        for socket in first.datagrams { _ = socket.take() }
+        let again = try PeerSockets(wanted, kept: nil, using: &generator)
+        #expect(again.port == first.port)
+    }
+
+    @Test func nodesOfOneMachineShareTheDiscoveryPort() throws {
+        var generator = SplitMix64(seed: UInt64(SelfProcess.pid) &+ 6)
+        let port = UInt16.random(in: 20_000...29_999, using: &generator)
+        let configuration = try Configuration(
+            options([
+                "bind": ["127.0.0.1"], "discovery-address": ["127.255.255.255"],
+                "discovery-port": [String(port)],
+            ]))
+        let nodes = try (0..<3).map { _ in
+            try PeerSockets(configuration, kept: nil, using: &generator)
+        }
+        for node in nodes {
+            #expect(node.discovery.count == 1)
+            #expect(node.discoveryPort == port)
+            #expect(node.notes.isEmpty)
+        }
+    }
+
+    @Test func withoutItsDiscoveryPortANodeStartsAndSaysSo() throws {
+        var generator = SplitMix64(seed: UInt64(SelfProcess.pid) &+ 7)
+        let address = try #require(BindAddress("127.255.255.255"))
+        let port = UInt16.random(in: 20_000...29_999, using: &generator)
+        let taken = try DatagramSocket.bind(at: address, port: port, isShared: false)
+        let configuration = try Configuration(
+            options([
+                "bind": ["127.0.0.1"], "discovery-address": ["127.255.255.255"],
+                "discovery-port": [String(port)],
+            ]))
+        let sockets = try PeerSockets(configuration, kept: nil, using: &generator)
+        #expect(sockets.discovery.isEmpty)
+        #expect(sockets.discoveryPort == 0)
+        #expect(sockets.notes.count == 1)
+        _ = consume taken
+    }
+
     @Test func aTakenPortIsRefusedAndNamed() throws {
         let address = try #require(BindAddress("127.0.0.1"))
         let taken = try TCPListener.listen(at: address, port: 0)

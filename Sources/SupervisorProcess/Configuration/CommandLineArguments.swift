@@ -31,6 +31,45 @@ struct CommandLineArguments: ParsableCommand {
         help: "IP address to listen on; may be repeated. (default: 0.0.0.0 and ::)")
     var bind: [String] = []
 
+    @Option(
+        name: .customLong("peer-port"),
+        help: "Port for other nodes, TCP and UDP; 0: a free one, then kept. (default: 0)")
+    var peerPort: String?
+
+    @Option(
+        name: .customLong("discovery-port"),
+        help: "UDP port on which nodes find each other. (default: 9999)")
+    var discoveryPort: String?
+
+    @Option(
+        name: .customLong("discovery-address"),
+        help: """
+            IPv4 address to which this node announces itself, or off. (default: broadcast of every \
+            interface)
+            """)
+    var discoveryAddress: String?
+
+    @Option(
+        name: .long, parsing: .singleValue,
+        help: "HOST:PORT (its peer port) of another node; may be repeated.")
+    var join: [String] = []
+
+    @Option(
+        name: .customLong("cluster-name"),
+        help: "Nodes of one name belong together. (default: default)")
+    var clusterName: String?
+
+    @Option(name: .long, help: "Where this node stands: copies are spread over zones.")
+    var zone: String?
+
+    @Option(
+        name: .long,
+        help: "Space that this node offers: bytes, or with K, M, G, T. (default: what is free)")
+    var capacity: String?
+
+    @Flag(name: .customLong("no-store"), help: "Keep nothing here: only serve what others keep.")
+    var noStore = false
+
     @Option(name: .long, help: "Cluster path that is served over WebDAV. (default: /)")
     var webdav: String?
 
@@ -80,13 +119,17 @@ struct CommandLineArguments: ParsableCommand {
             (.maxBodyBytes, maxBodyBytes), (.maxConnections, maxConnections),
             (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.idleTimeout, idleTimeout),
             (.headerTimeout, headerTimeout), (.noDesktop, noDesktop ? "true" : nil),
-            (.debug, debug ? "true" : nil),
+            (.debug, debug ? "true" : nil), (.peerPort, peerPort),
+            (.discoveryPort, discoveryPort), (.discoveryAddress, discoveryAddress),
+            (.clusterName, clusterName), (.zone, zone), (.capacity, capacity),
+            (.noStore, noStore ? "true" : nil),
         ]
         var given = GivenOptions()
         for case (let name, let text?) in texts {
             given[name] = .init(texts: [text], place: "--\(name.rawValue)")
         }
         if !bind.isEmpty { given[.bind] = .init(texts: bind, place: "--bind") }
+        if !join.isEmpty { given[.join] = .init(texts: join, place: "--join") }
         return given
     }
 

@@ -17,6 +17,7 @@ struct Configuration: Equatable {
     var webdav: String
     /// Passed to the gateway, by the names of `ConfigurationKey`.
     var gatewayLimits: [String: String]
+    var peers: PeerOptions
 
     static let defaultBind = ["0.0.0.0", "::"]
 
@@ -44,6 +45,7 @@ struct Configuration: Equatable {
                 .usage, "\(given[.webdav]?.place ?? "") must be a path like /photos")
         }
         gatewayLimits = try Configuration.limits(given)
+        peers = try PeerOptions(given)
     }
 
     private static func nodeID(_ value: GivenOptions.Value?) throws(StartError) -> NodeID? {
@@ -55,7 +57,7 @@ struct Configuration: Equatable {
                 + " not starting with a dot")
     }
 
-    private static func number(
+    static func number(
         _ value: GivenOptions.Value?, in range: ClosedRange<UInt64>
     ) throws(StartError) -> UInt64? {
         guard let value else { return nil }
@@ -66,7 +68,7 @@ struct Configuration: Equatable {
                 + " \(range.lowerBound) to \(range.upperBound)")
     }
 
-    private static func flag(_ value: GivenOptions.Value?) throws(StartError) -> Bool {
+    static func flag(_ value: GivenOptions.Value?) throws(StartError) -> Bool {
         guard let value else { return false }
         switch value.text.lowercased() {
         case "true", "1", "yes", "on": return true

@@ -5,6 +5,14 @@ enum OptionName: String, CaseIterable {
     case dataDirectory = "data-dir"
     case httpPort = "http-port"
     case bind
+    case peerPort = "peer-port"
+    case discoveryPort = "discovery-port"
+    case discoveryAddress = "discovery-address"
+    case join
+    case clusterName = "cluster-name"
+    case zone
+    case capacity
+    case noStore = "no-store"
     case webdav
     case storageMajor = "storage-major"
     case storageMinor = "storage-minor"
@@ -26,12 +34,15 @@ enum OptionName: String, CaseIterable {
 
     var kind: Kind {
         switch self {
-        case .nodeID, .dataDirectory, .webdav, .storageMajor: .text
-        case .httpPort, .storageMinor, .maxBodyBytes, .maxConnections, .maxConnectionsPerAddress,
+        case .nodeID, .dataDirectory, .webdav, .storageMajor, .discoveryAddress, .clusterName,
+            .zone, .capacity:
+            .text
+        case .httpPort, .peerPort, .discoveryPort, .storageMinor, .maxBodyBytes, .maxConnections,
+            .maxConnectionsPerAddress,
             .idleTimeout, .headerTimeout:
             .number
-        case .noDesktop, .debug: .flag
-        case .bind: .list
+        case .noDesktop, .debug, .noStore: .flag
+        case .bind, .join: .list
         }
     }
 
@@ -44,9 +55,8 @@ enum OptionName: String, CaseIterable {
     /// Options of clusterf that this version does not have yet. They are refused, not ignored:
     /// who asks for encryption must not get a node without it.
     static let later: Set<String> = [
-        "peer-port", "discovery-port", "discovery-address", "join", "cluster-name",
-        "cluster-key-file", "zone", "capacity", "import-dir", "export-dir", "cluster-dir",
-        "exclude-dirs", "no-store", "encryption-key", "encryption-key-file", "tls-cert",
+        "cluster-key-file", "import-dir", "export-dir", "cluster-dir", "exclude-dirs",
+        "encryption-key", "encryption-key-file", "tls-cert",
         "tls-key", "sim-nodes", "base-port", "profiling",
     ]
 }

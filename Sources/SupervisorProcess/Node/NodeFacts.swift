@@ -16,6 +16,10 @@ struct NodeFacts {
     var storageMinor: UInt32?
     var webdav: String
     var gatewayLimits: [String: String]
+    var peers: PeerOptions
+    var peerPort: UInt16
+    /// 0: other nodes are not looked for.
+    var discoveryPort: UInt16
 
     var storeSocket: String { runDirectory + "/store.sock" }
     var storeDescriptorSocket: String { runDirectory + "/store.fds.sock" }

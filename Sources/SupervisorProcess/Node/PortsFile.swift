@@ -7,25 +7,31 @@ struct PortsFile: Equatable {
     private static let bytesMax = 4096
 
     var httpPort: UInt16?
+    var peerPort: UInt16?
     /// Lines of other versions are kept as they are.
     private var others: [String] = []
 
-    init(httpPort: UInt16? = nil) { self.httpPort = httpPort }
+    init(httpPort: UInt16? = nil, peerPort: UInt16? = nil) {
+        self.httpPort = httpPort
+        self.peerPort = peerPort
+    }
 
     /// - Parameter text: the file's content; lines that make no sense are ignored.
     init(parsing text: String) {
         for line in text.split(whereSeparator: \.isNewline) {
             let parts = line.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, parts[0] == "http_port" {
-                httpPort = UInt16(parts[1]).flatMap { $0 == 0 ? nil : $0 }
-            } else {
-                others.append(String(line))
+            let port = parts.count == 2 ? UInt16(parts[1]).flatMap { $0 == 0 ? nil : $0 } : nil
+            switch parts.first {
+            case "http_port" where parts.count == 2: httpPort = port
+            case "peer_port" where parts.count == 2: peerPort = port
+            default: others.append(String(line))
             }
         }
     }
 
     var text: String {
-        let lines = (httpPort.map { ["http_port=\($0)"] } ?? []) + others
+        let ports = [("http_port", httpPort), ("peer_port", peerPort)]
+        let lines = ports.compactMap { name, port in port.map { "\(name)=\($0)" } } + others
         return lines.map { $0 + "\n" }.joined()
     }
 

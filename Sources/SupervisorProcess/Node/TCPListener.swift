@@ -85,7 +85,7 @@ enum TCPListener {
         }
     }
 
-    private static func set(
+    static func set(
         _ socket: borrowing Descriptor, _ level: Int32, _ option: Int32
     ) throws(PosixError) {
         var on: Int32 = 1
@@ -95,7 +95,7 @@ enum TCPListener {
         }
     }
 
-    private static func bind(
+    static func bind(
         _ socket: borrowing Descriptor, to address: BindAddress, port: UInt16
     ) throws(PosixError) {
         let raw = socket.rawValue

@@ -341,7 +341,10 @@ extension Supervisor {
             facts: Settings([
                 "node_id": facts.nodeID.name, "version": Program.version,
                 "data_dir": facts.dataDirectory, "node_dir": facts.nodeDirectory,
-                "http_port": String(facts.httpPort), "url": facts.url, "pid": String(facts.pid),
+                "http_port": String(facts.httpPort), "peer_port": String(facts.peerPort),
+                "discovery_port": String(facts.discoveryPort),
+                "cluster_name": facts.peers.clusterName.name, "url": facts.url,
+                "pid": String(facts.pid),
                 "state": stateName,
             ]), started: facts.started, workers: workers, warnings: warnings)
     }
