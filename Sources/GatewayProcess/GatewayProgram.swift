@@ -32,7 +32,15 @@ package enum GatewayProgram {
             while let listener = inherited.take("http") {
                 listeners.append(DescriptorBox(listener))
             }
-            serve(control, listeners)
+            var sockets = PeerService.Sockets()
+            while let socket = inherited.take("peer") { sockets.listeners.append(socket.release()) }
+            while let socket = inherited.take("peer-udp") {
+                sockets.datagrams.append(socket.release())
+            }
+            while let socket = inherited.take("discovery") {
+                sockets.discovery.append(socket.release())
+            }
+            serve(control, listeners, sockets)
         } catch {
             Log.write(.error, "the inherited descriptors cannot be used", ["error": "\(error)"])
             return permanentFailure
@@ -51,7 +59,10 @@ package enum GatewayProgram {
         }
     }
 
-    private static func serve(_ control: consuming Descriptor, _ listeners: [DescriptorBox]) {
+    private static func serve(
+        _ control: consuming Descriptor, _ listeners: [DescriptorBox],
+        _ peers: PeerService.Sockets
+    ) {
         let generation = Environment.value(of: "CLUSTERF_GENERATION").flatMap { UInt64($0) } ?? 0
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -61,7 +72,8 @@ package enum GatewayProgram {
         let closed = loop.flatSubmit {
             let gateway = Gateway(
                 control: loop, generation: generation,
-                listeners: numbers.map { DescriptorBox(Descriptor(owning: $0)) })
+                listeners: numbers.map { DescriptorBox(Descriptor(owning: $0)) },
+                peerSockets: peers)
             let link = NIOLoopBound(
                 ControlLink(generation: generation, delegate: gateway), eventLoop: loop)
             return ClientBootstrap(group: group)

@@ -82,6 +82,30 @@ enum GatewayLimits {
     /// How often deadlines of store requests are looked at; they are in seconds.
     static let expiryMilliseconds: Int64 = 250
 
+    // MARK: Peers
+
+    /// Bytes for the store that it has not read, above which what peers send is dropped: two of the
+    /// largest messages, which a store that serves reads in milliseconds.
+    static let peerUpwardByteCountMax = 16 << 20
+    /// The largest datagram of peers with room for others' nonsense, which is cut and then refused.
+    static let peerDatagramByteCountMax = 16 << 10
+    /// Datagrams of one turn of the loop.
+    static let peerDatagramsPerRead = 32
+    /// A connection of a peer is read in pieces of up to this: half a part.
+    static let peerReadByteCountMax = 256 << 10
+    /// A connection that is closed keeps its last bytes for so long.
+    static let peerCloseMilliseconds: Int64 = 1_000
+    /// A UDP socket that failed is read again after this.
+    static let peerReopenMilliseconds: Int64 = 1_000
+    /// A kernel's connect goes on after the core has given the dial up, and is ended here.
+    static let peerConnectSeconds: Int64 = 5
+    /// Links are left within `PeeringLimits.leaveMax`; this is said of those that hang.
+    static let peerDrainSeconds: Int64 = 6
+    /// Where the whole node stops, a peer that does not answer keeps it no longer.
+    static let peerStopSeconds: Int64 = 1
+    /// While draining, how long it is awaited that the supervisor says whether the whole node stops.
+    static let successorMilliseconds: Int64 = 100
+
     // MARK: Leaving
 
     /// While draining, a connection without a request is closed after this long: a client under

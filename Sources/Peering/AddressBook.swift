@@ -46,6 +46,10 @@ package struct AddressBook: Sendable {
         (nodes[node] ?? []).sorted(by: AddressBook.isTriedBefore)
     }
 
+    package func knows(_ node: NodeID, at address: PeerAddress) -> Bool {
+        nodes[node]?.contains { $0.address == address } ?? false
+    }
+
     /// Where a datagram for the node goes; nil where no address is known.
     package func best(of node: NodeID) -> PeerAddress? {
         nodes[node]?.min(by: AddressBook.isTriedBefore)?.address

@@ -67,9 +67,11 @@ struct Discovery: Sendable {
     // MARK: Hearing
 
     /// A node of this cluster said that it is there.
+    /// - Parameter isNewPlace: the address was not known. A machine in several networks is heard at each
+    ///   of its addresses, in turn.
     /// - Returns: whether that is news.
     mutating func heard(
-        _ identity: GatewayIdentity, at address: PeerAddress, now: Duration
+        _ identity: GatewayIdentity, at address: PeerAddress, isNewPlace: Bool, now: Duration
     ) -> Bool {
         let node = identity.node
         guard let known = neighbours[node] else {
@@ -82,7 +84,7 @@ struct Discovery: Sendable {
             return false
         }
         let isNews =
-            known.life != identity.life || known.address != address
+            known.life != identity.life || isNewPlace
             || now - known.lastHeard > PeeringLimits.neighbourSilence
         neighbours[node] = Neighbour(life: identity.life, address: address, lastHeard: now)
         return isNews

@@ -213,8 +213,9 @@ package struct PeerExchange: Sendable {
             }
             return
         }
+        let isNewPlace = !context.book.knows(identity.node, at: place)
         context.book.heard(identity.node, at: place, from: .discovery, now: now)
-        if discovery.heard(identity, at: place, now: now) {
+        if discovery.heard(identity, at: place, isNewPlace: isNewPlace, now: now) {
             context.directives.append(.found(identity.node))
             links.nodeHeard(identity.node, &context, now: now)
         }

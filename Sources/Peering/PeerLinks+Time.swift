@@ -14,6 +14,9 @@ extension PeerLinks {
             dialIfNeeded(node, &context, now: now)
             forgetIfUnused(node, now: now)
         }
+        isBusy =
+            connections.values.contains { $0.state != .current }
+            || peers.values.contains { !$0.queue.isEmpty && $0.link == nil }
     }
 
     private mutating func look(

@@ -14,6 +14,9 @@ struct PeerLinks: Sendable {
     /// What became of dialed seeds since it was last taken.
     var seedResults: [(seed: Int, result: SeedResult)] = []
     var isDraining = false
+    /// Whether something is under way that needs a close look at the time. Set where it begins and looked
+    /// at anew with the clock: every frame asks for it.
+    var isBusy = false
     private var nextID: UInt64 = 1
 
     enum SeedResult: Sendable {
@@ -23,12 +26,6 @@ struct PeerLinks: Sendable {
 
     // MARK: Queries
 
-    /// Whether something waits that needs a close look at the time.
-    var isBusy: Bool {
-        connections.values.contains { $0.state != .current }
-            || peers.values.contains { !$0.queue.isEmpty && $0.link == nil }
-    }
-
     func link(to node: NodeID) -> PeerConnection? {
         peers[node]?.link.flatMap { connections[$0] }
     }
@@ -37,6 +34,7 @@ struct PeerLinks: Sendable {
 
     mutating func makeID() -> ConnectionID {
         defer { nextID += 1 }
+        isBusy = true
         return ConnectionID(number: nextID)
     }
 
@@ -48,6 +46,7 @@ struct PeerLinks: Sendable {
             if part.part == 0 { context.journal.counts.messagesDropped += 1 }
             return
         }
+        if peers[node]?.link == nil { isBusy = true }
         let budget = PeeringLimits.queuesByteCountMax - queuedByteCount
         let offer = withQueue(of: node) { $0.offer(part, budget: budget, now: now) }
         peers[node]?.lastUsed = now
@@ -168,7 +167,9 @@ struct PeerLinks: Sendable {
         guard let node = connection.node ?? connection.expected, peers[node] != nil else { return }
         let id = connection.id
         if peers[node]?.dial == id { peers[node]?.dial = nil }
-        let wasSending = peers[node]?.link == id || peers[node]?.finishing == id
+        // While a message is finished elsewhere the link has sent nothing.
+        let finishing = peers[node]?.finishing
+        let wasSending = finishing == id || (finishing == nil && peers[node]?.link == id)
         if peers[node]?.link == id { peers[node]?.link = nil }
         if peers[node]?.finishing == id { peers[node]?.finishing = nil }
         if wasSending, withQueue(of: node, { $0.connectionEnded() }) {
@@ -200,6 +201,7 @@ struct PeerLinks: Sendable {
     /// What is under way on the connection is finished, and nothing more is begun.
     mutating func stopUsing(_ id: ConnectionID, of node: NodeID, now: Duration) {
         connections[id]?.enter(.leaving, now: now)
+        isBusy = true
         guard peers[node]?.link == id else { return }
         peers[node]?.link = nil
         if peers[node]?.queue.isMidMessage == true { peers[node]?.finishing = id }

@@ -25,7 +25,8 @@ struct Seeds: Sendable {
         seeds = names.prefix(PeeringLimits.seedsMax).map { Seed(name: $0) }
     }
 
-    var isBusy: Bool { seeds.contains { $0.node == nil } }
+    /// Whether a seed is about to be tried; later tries are seconds apart.
+    var isBusy: Bool { seeds.contains { $0.node == nil && $0.step < 4 } }
 
     enum Step: Equatable {
         case resolve(Int)

@@ -45,6 +45,22 @@ import Testing
         #expect(a.found == [node("b"), node("b"), node("b")])
     }
 
+    @Test func aMachineInSeveralNetworksIsNewsOnceForEach() {
+        var exchange = PeerExchange(
+            .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: true),
+            seed: 1)
+        let bytes = Datagram.announce(identity("b")).bytes
+        for second in 0..<60 {
+            for host in ["192.168.1.2", "10.0.0.2", "127.0.0.1"] {
+                exchange.datagramReceived(
+                    bytes.span.bytes, from: address(host), now: .seconds(second))
+            }
+        }
+        #expect(
+            exchange.takeDirectives() == [.found(node("b")), .found(node("b")), .found(node("b"))])
+        #expect(exchange.report(now: .seconds(60)).peers.first?.addresses.count == 3)
+    }
+
     @Test func announcementsAreFewAndJittered() {
         var exchange = PeerExchange(
             .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: false),

@@ -19,13 +19,21 @@ final class Gateway: ControlDelegate {
     private var listeners: [DescriptorBox]
     private var contexts: [NIOLoopBound<LoopContext>] = []
     private var server: HTTPServer?
+    private let peerSockets: PeerService.Sockets
+    private var peers: NIOLoopBound<PeerService>?
+    private var node: NodeStatus?
     private var isConfigured = false
     private var isDraining = false
+    private var peersDrained: EventLoopPromise<Void>?
 
-    init(control: any EventLoop, generation: UInt64, listeners: [DescriptorBox]) {
+    init(
+        control: any EventLoop, generation: UInt64, listeners: [DescriptorBox],
+        peerSockets: PeerService.Sockets
+    ) {
         self.control = control
         self.generation = generation
         self.listeners = listeners
+        self.peerSockets = peerSockets
     }
 
     // MARK: Starting
@@ -51,7 +59,10 @@ final class Gateway: ControlDelegate {
         EventLoopFuture.whenAllSucceed(made, on: control).assumeIsolated()
             .whenComplete { [self] result in
                 switch result {
-                case .success(let contexts): listen(contexts, loops, settings, ready)
+                case .success(let contexts):
+                    startPeers(settings, pool, seed: source.next()) { [self] in
+                        listen(contexts, loops, settings, ready)
+                    }
                 case .failure(let error): controlEnded("the loops did not start: \(error)")
                 }
             }
@@ -71,6 +82,38 @@ final class Gateway: ControlDelegate {
             background: PoolWork(pool: pool, loop: loop), generator: generator)
         link.start()
         return NIOLoopBound(context, eventLoop: loop)
+    }
+
+    /// The peers' loop, beside those that serve clients.
+    private func startPeers(
+        _ settings: GatewaySettings, _ pool: NIOThreadPool, seed: UInt64,
+        then next: @escaping () -> Void
+    ) {
+        guard let peerSettings = settings.peers else { return next() }
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
+        let generation = generation
+        let sockets = peerSockets
+        let path = settings.storeSocket
+        loop.flatSubmit { () -> EventLoopFuture<NIOLoopBound<PeerService>> in
+            do {
+                let service = try PeerService(
+                    loop: loop, settings: peerSettings, generation: generation, seed: seed,
+                    pool: pool, connector: PeerSocketConnector(path: path), sockets: sockets)
+                let bound = NIOLoopBound(service, eventLoop: loop)
+                return service.start(sockets).map { bound }
+            } catch {
+                return loop.makeFailedFuture(error)
+            }
+        }
+        .hop(to: control).assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let service):
+                peers = service
+                next()
+            case .failure(let error):
+                failPermanently("a socket for peers cannot be used: \(error)")
+            }
+        }
     }
 
     private func listen(
@@ -105,12 +148,14 @@ final class Gateway: ControlDelegate {
     // MARK: While it serves
 
     func progress(answer: @escaping (ProgressReport) -> Void) {
-        let counts = contexts.map { bound in
+        var counts = contexts.map { bound in
             bound.eventLoop.submit {
                 let context = bound.value
                 return (queued: context.link.queuedCount, finished: context.answeredCount)
             }
         }
+        // What peers do is nobody's request, but a hung loop is noticed here, too.
+        if let peers { counts.append(peers.eventLoop.submit { (queued: 0, finished: UInt64(0)) }) }
         EventLoopFuture.whenAllSucceed(counts, on: control).assumeIsolated()
             .whenSuccess { counts in
                 answer(
@@ -121,6 +166,7 @@ final class Gateway: ControlDelegate {
     }
 
     func workersChanged(_ status: NodeStatus) {
+        node = status
         for bound in contexts { bound.eventLoop.execute { bound.value.node = status } }
     }
 
@@ -139,11 +185,32 @@ final class Gateway: ControlDelegate {
                 return promise.futureResult
             }
             EventLoopFuture.andAllComplete(empty, on: control).assumeIsolated()
-                .whenComplete { _ in done() }
+                .whenComplete { [self] _ in
+                    drainPeers(seconds: GatewayLimits.peerStopSeconds, done: done)
+                }
+        }
+        // A gateway that is replaced gives its peers to the next one at once. Where the whole node
+        // stops there is none: requests under way may need peers to the end.
+        control.assumeIsolated().scheduleTask(
+            in: .milliseconds(GatewayLimits.successorMilliseconds)
+        ) { [self] in
+            guard node?.facts["state"] != "stopping" else { return }
+            drainPeers(seconds: GatewayLimits.peerDrainSeconds) {}
         }
         control.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
             for bound in contexts { bound.eventLoop.execute { bound.value.cut() } }
         }
+    }
+
+    /// May be asked twice: who asks later is answered when both are done.
+    private func drainPeers(seconds: Int64, done: @escaping () -> Void) {
+        guard let peers else { return done() }
+        let drained = peersDrained ?? peers.eventLoop.makePromise(of: Void.self)
+        if peersDrained == nil {
+            peersDrained = drained
+            peers.eventLoop.execute { peers.value.drain(seconds: seconds) { drained.succeed() } }
+        }
+        drained.futureResult.hop(to: control).assumeIsolated().whenComplete { _ in done() }
     }
 
     func drainAnswered() {

@@ -17,6 +17,8 @@ struct GatewaySettings: Equatable, Sendable {
     var connectionsMax: Int
     var connectionsPerAddressMax: Int
     var eventLoopCount: Int
+    /// Nil where this node has no peers.
+    var peers: PeerSettings?
     /// Everything that was said, for `/status`.
     var facts: [String: String]
 
@@ -60,6 +62,7 @@ struct GatewaySettings: Equatable, Sendable {
         // More loops than cores only cost memory, and four serve what one store answers.
         eventLoopCount = Int(
             try number("event_loops", Int64(max(1, min(coreCount, 4))), in: 1...64))
+        peers = try PeerSettings(settings)
         facts = settings.values
     }
 

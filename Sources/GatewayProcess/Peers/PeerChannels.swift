@@ -1,0 +1,112 @@
+internal import IPC
+internal import NIOCore
+internal import Peering
+internal import Posix
+
+/// One TCP connection with another gateway: its bytes in and out.
+final class PeerChannel: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let id: ConnectionID
+    private unowned let service: PeerService
+    private var context: ChannelHandlerContext?
+    private var decoder = FrameDecoder()
+    private var isClosing = false
+
+    init(id: ConnectionID, service: PeerService) {
+        self.id = id
+        self.service = service
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelInactive(context: ChannelHandlerContext) { ended("closed by the other side") }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        ended("\(error)")
+        context.close(promise: nil)
+    }
+
+    private func ended(_ reason: String) {
+        guard !isClosing else { return }
+        isClosing = true
+        service.connectionEnded(id, reason)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
+        let bytes = unwrapInboundIn(data)
+        service.bytesReceived(id)
+        do {
+            try decoder.feed(bytes.readableBytesSpan) { header, payload in
+                service.frameReceived(id, header, payload)
+                return !isClosing
+            }
+        } catch {
+            service.nonsenseReceived(id)
+        }
+        if !isClosing, decoder.pendingByteCount > service.pendingByteCountMax(id) {
+            service.nonsenseReceived(id)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { service.perform() }
+
+    func write(_ bytes: [UInt8]) {
+        guard let context, !isClosing else { return }
+        let count = bytes.count
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenSuccess { [self] in
+            service.written(id, byteCount: count)
+        }
+        let buffer = context.channel.allocator.buffer(bytes: bytes)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    /// Closes when what was written is out, or after a while.
+    func closeAfterWrites() {
+        guard !isClosing else { return }
+        isClosing = true
+        guard let context else { return }
+        let channel = context.channel
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(
+            wrapOutboundOut(channel.allocator.buffer(capacity: 0)), promise: promise)
+        context.eventLoop.assumeIsolated().scheduleTask(
+            in: .milliseconds(GatewayLimits.peerCloseMilliseconds)
+        ) { channel.close(promise: nil) }
+    }
+}
+
+/// What is accepted and not wanted.
+final class UnwantedChannel: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) { context.close(promise: nil) }
+}
+
+/// Datagrams of one socket.
+final class PeerDatagrams: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+
+    private unowned let service: PeerService
+
+    init(service: PeerService) { self.service = service }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let envelope = unwrapInboundIn(data)
+        guard let from = InternetAddress(envelope.remoteAddress) else { return }
+        service.datagramReceived(envelope.data.readableBytesSpan, from: PeerAddress(from))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { service.perform() }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // An ICMP answer to one of our datagrams: that peer is not there.
+        Log.write(.debug, "a datagram socket", ["error": "\(error)"])
+    }
+}

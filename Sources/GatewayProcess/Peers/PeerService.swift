@@ -1,0 +1,394 @@
+internal import IPC
+internal import Model
+internal import NIOCore
+internal import NIOPosix
+internal import Peering
+internal import Posix
+
+/// The peers' part of a gateway: sockets, clock and chance around `PeerExchange`, on a loop of its own,
+/// so that what clients do cannot keep the cluster's messages waiting.
+///
+/// ```
+///   TCP, UDP ──events──▶ PeerExchange ──directives──▶ TCP, UDP
+///                          ▲      │
+///                peerSend, │      │ peerReceived,
+///                peerBook  │      ▼ peerFound
+///                        PeerStoreLink
+/// ```
+final class PeerService: PeerStoreDelegate {
+    /// What the supervisor handed down, by number; each is owned by whoever takes it.
+    struct Sockets: Sendable {
+        var listeners: [Int32] = []
+        var datagrams: [Int32] = []
+        var discovery: [Int32] = []
+    }
+
+    private let loop: any EventLoop
+    private let pool: NIOThreadPool
+    private let network: PeerNetwork
+    private var exchange: PeerExchange
+    private var link: PeerStoreLink?
+    private var channels: [ConnectionID: PeerChannel] = [:]
+    private var listeners: [any Channel] = []
+    private var readers: [any Channel] = []
+    private var isPerforming = false
+    private var isDraining = false
+    private var isEnded = false
+    private var whenDrained: (() -> Void)?
+    private var tick: Scheduled<Void>?
+    private var tickAt: Duration = .zero
+
+    /// - Parameter sockets: all are taken over.
+    /// - Throws: where a socket of the peer port is none.
+    init(
+        loop: any EventLoop, settings: PeerSettings, generation: UInt64, seed: UInt64,
+        pool: NIOThreadPool, connector: any PeerStoreConnector, sockets: Sockets
+    ) throws(PosixError) {
+        self.loop = loop
+        self.pool = pool
+        var outputs: [DescriptorBox] = []
+        for number in sockets.datagrams {
+            let socket = Descriptor(owning: number)
+            outputs.append(DescriptorBox(try socket.duplicate()))
+            // The number itself is NIO's from `start` on.
+            _ = socket.release()
+        }
+        network = try PeerNetwork(sockets: outputs, settings: settings)
+        var generator = SplitMix64(seed: seed)
+        let identity = GatewayIdentity(
+            cluster: settings.cluster, node: settings.node, peerPort: settings.peerPort,
+            life: GatewayLife(
+                started: settings.supervisorStarted, generation: generation,
+                number: generator.next()))
+        exchange = PeerExchange(
+            .init(
+                identity: identity, discovers: settings.discoveryPort != 0,
+                seeds: settings.join, isOpenNetwork: true),
+            seed: generator.next())
+        link = PeerStoreLink(
+            loop: loop, generation: generation, connector: connector, delegate: self)
+    }
+
+    private var now: Duration { .nanoseconds(Int64(loop.now.uptimeNanoseconds)) }
+
+    // MARK: Starting
+
+    /// Listens and reads; completes when all sockets are open.
+    func start(_ sockets: Sockets) -> EventLoopFuture<Void> {
+        let opening =
+            sockets.listeners.map { listen($0) }
+            + (sockets.datagrams + sockets.discovery).map { read($0) }
+        link?.start()
+        exchange.start(now: now)
+        perform()
+        return EventLoopFuture.andAllSucceed(opening, on: loop)
+    }
+
+    private func listen(_ number: Int32) -> EventLoopFuture<Void> {
+        let service = NIOLoopBound(self, eventLoop: loop)
+        let opened = ServerBootstrap(group: loop)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: PeerService.streamAllocator)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try service.value.accepted(channel) }
+            }
+            .withBoundSocket(number)
+        return opened.assumeIsolated().map { [self] in listeners.append($0) }.nonisolated()
+    }
+
+    private static var streamAllocator: AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(
+            minimum: GatewayLimits.readByteCountMin, initial: GatewayLimits.readByteCountFirst,
+            maximum: GatewayLimits.peerReadByteCountMax)
+    }
+
+    /// Reads datagrams. A socket that fails is read again: it is the supervisor's, and stays.
+    private func read(_ number: Int32) -> EventLoopFuture<Void> {
+        let again: DescriptorBox?
+        do throws(PosixError) {
+            let socket = Descriptor(owning: number)
+            let copy = try socket.duplicate()
+            again = DescriptorBox(copy)
+            _ = socket.release()
+        } catch {
+            return loop.makeFailedFuture(error)
+        }
+        let service = NIOLoopBound(self, eventLoop: loop)
+        let opened = DatagramBootstrap(group: loop)
+            .channelOption(
+                .recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(
+                    capacity: GatewayLimits.peerDatagramByteCountMax)
+            )
+            .channelOption(
+                .maxMessagesPerRead, value: UInt(GatewayLimits.peerDatagramsPerRead)
+            )
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        PeerDatagrams(service: service.value))
+                }
+            }
+            .withBoundSocket(number)
+        return opened.assumeIsolated().map { [self] channel in
+            readers.append(channel)
+            channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+                readerClosed(channel, again)
+            }
+        }.nonisolated()
+    }
+
+    private func readerClosed(_ channel: any Channel, _ socket: DescriptorBox?) {
+        readers.removeAll { $0 === channel }
+        guard !isDraining, let number = socket?.take()?.release() else { return }
+        Log.write(.warning, "a datagram socket failed and is read again")
+        loop.assumeIsolated().scheduleTask(
+            in: .milliseconds(GatewayLimits.peerReopenMilliseconds)
+        ) { [self] in
+            guard !isDraining else { return _ = Descriptor(owning: number) }
+            read(number).whenFailure { error in
+                Log.write(.error, "a datagram socket is lost", ["error": "\(error)"])
+            }
+        }
+    }
+
+    // MARK: Connections
+
+    private func accepted(_ channel: any Channel) throws {
+        let from = channel.remoteAddress.flatMap { InternetAddress($0) }
+        guard !isDraining, let from,
+            let id = exchange.accepted(from: PeerAddress(from), now: now)
+        else {
+            try channel.pipeline.syncOperations.addHandler(UnwantedChannel())
+            return perform()
+        }
+        let handler = PeerChannel(id: id, service: self)
+        channels[id] = handler
+        try channel.pipeline.syncOperations.addHandler(handler)
+        perform()
+    }
+
+    private func dial(_ id: ConnectionID, _ address: PeerAddress) {
+        guard let target = address.internet else {
+            exchange.dialFailed(id, "no IP address", now: now)
+            return
+        }
+        let handler = NIOLoopBound(PeerChannel(id: id, service: self), eventLoop: loop)
+        ClientBootstrap(group: loop)
+            .connectTimeout(.seconds(GatewayLimits.peerConnectSeconds))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: PeerService.streamAllocator)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
+            .connect(to: target.socketAddress)
+            .assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let channel):
+                    guard exchange.isOpen(id) else { return channel.close(promise: nil) }
+                    channels[id] = handler.value
+                    exchange.opened(id, now: now)
+                case .failure(let error):
+                    exchange.dialFailed(id, PeerService.words(error), now: now)
+                }
+                perform()
+            }
+    }
+
+    /// Why a connect failed, for people.
+    private static func words(_ error: any Error) -> String {
+        if let error = error as? IOError {
+            return PosixError(error.errnoCode, "connect").description
+        }
+        if let error = error as? NIOConnectionError, let first = error.connectionErrors.first {
+            return words(first.error)
+        }
+        return "\(error)"
+    }
+
+    func bytesReceived(_ id: ConnectionID) { exchange.bytesReceived(id, now: now) }
+
+    func frameReceived(_ id: ConnectionID, _ header: FrameHeader, _ payload: RawSpan) {
+        exchange.frameReceived(id, header, payload, now: now)
+        // What a frame causes is done before the next: parts are not kept twice.
+        perform()
+    }
+
+    func pendingByteCountMax(_ id: ConnectionID) -> Int { exchange.pendingByteCountMax(id) }
+
+    func nonsenseReceived(_ id: ConnectionID) {
+        exchange.nonsenseReceived(id, now: now)
+        perform()
+    }
+
+    func written(_ id: ConnectionID, byteCount: Int) {
+        exchange.written(id, byteCount: byteCount, now: now)
+        perform()
+    }
+
+    func connectionEnded(_ id: ConnectionID, _ reason: String) {
+        channels[id] = nil
+        exchange.closed(id, reason, now: now)
+        perform()
+    }
+
+    func datagramReceived(_ bytes: RawSpan, from address: PeerAddress) {
+        guard !isDraining else { return }
+        exchange.datagramReceived(bytes, from: address, now: now)
+    }
+
+    // MARK: The store
+
+    func ownAddresses() -> [PeerAddress] { network.ownAddresses() }
+
+    func storeAttached() {
+        exchange.storeAttached(now: now)
+        perform()
+    }
+
+    func sendRequested(_ part: PeerPart) {
+        exchange.sendRequested(part, now: now)
+        perform()
+    }
+
+    func bookTold(_ book: PeerBook) {
+        exchange.bookTold(book.entries, now: now)
+        perform()
+    }
+
+    // MARK: Directives
+
+    /// Does what the core wants done. What that causes at once is done in the same turn.
+    func perform() {
+        guard !isPerforming else { return }
+        isPerforming = true
+        var directives = exchange.takeDirectives()
+        while !directives.isEmpty {
+            for directive in directives { perform(directive) }
+            directives = exchange.takeDirectives()
+        }
+        isPerforming = false
+        if exchange.isDrained { end() }
+        schedule()
+    }
+
+    private func perform(_ directive: PeerDirective) {
+        switch directive {
+        case .sendDatagram(let bytes, let to): network.send(bytes, to: to)
+        case .broadcast(let bytes): network.broadcast(bytes)
+        case .dial(let id, let address): dial(id, address)
+        case .write(let id, let bytes): channels[id]?.write(bytes)
+        case .close(let id): channels.removeValue(forKey: id)?.closeAfterWrites()
+        case .deliver(let part): link?.deliver(part)
+        case .found(let node): link?.found(node)
+        case .resolve(let seed): resolve(seed)
+        case .say(let notice): say(notice)
+        }
+    }
+
+    private func say(_ notice: PeerNotice) {
+        let level: Log.Level =
+            switch notice.level {
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            }
+        Log.write(level, notice.text)
+    }
+
+    /// Looks a seed's name up on a thread that may wait.
+    private func resolve(_ seed: Int) {
+        let name = exchange.seedName(seed) ?? ""
+        pool.runIfActive(eventLoop: loop) { () -> Result<[PeerAddress], SeedProblem> in
+            PeerService.lookUp(name)
+        }.assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let found): exchange.seedResolved(seed, found, now: now)
+            case .failure(let error):
+                exchange.seedResolved(seed, .failure(SeedProblem("\(error)")), now: now)
+            }
+            perform()
+        }
+    }
+
+    /// The addresses of `HOST:PORT` or `[IPv6]:PORT`.
+    static func lookUp(_ place: String) -> Result<[PeerAddress], SeedProblem> {
+        guard let colon = place.lastIndex(of: ":"),
+            let port = UInt16(place[place.index(after: colon)...]), port != 0
+        else { return .failure(SeedProblem("it is not HOST:PORT")) }
+        var host = place[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        do throws(NameLookup.Failure) {
+            let found = try NameLookup.addresses(
+                of: String(host), port: port, max: IPCLimits.addressCountMax)
+            return .success(found.map { PeerAddress($0) })
+        } catch {
+            return .failure(SeedProblem("the name cannot be looked up: \(error)"))
+        }
+    }
+
+    // MARK: Time
+
+    /// The next look at the clock, sooner where something is under way now.
+    private func schedule() {
+        guard !isEnded else { return }
+        let due = now + exchange.nextTick
+        if tick != nil, tickAt <= due { return }
+        tick?.cancel()
+        tickAt = due
+        tick = loop.assumeIsolated().scheduleTask(
+            in: .nanoseconds((due - now).inNanoseconds)
+        ) { [self] in
+            tick = nil
+            exchange.timePassed(now: now)
+            perform()
+        }
+    }
+
+    // MARK: What others ask
+
+    /// What this gateway knows of other nodes, at this moment.
+    func report() -> PeersReport { exchange.report(now: now) }
+
+    var isAttached: Bool { link?.isEstablished ?? false }
+
+    // MARK: Leaving
+
+    /// Takes nothing new: the listeners and UDP sockets are the next gateway's. Links are left when
+    /// what is under way on them is done; `done` runs once, after `seconds` at the latest.
+    func drain(seconds: Int64 = GatewayLimits.peerDrainSeconds, done: @escaping () -> Void) {
+        guard !isDraining else { return done() }
+        isDraining = true
+        for channel in listeners + readers { channel.close(promise: nil) }
+        listeners = []
+        whenDrained = done
+        exchange.drain(now: now)
+        perform()
+        loop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [self] in
+            end()
+        }
+    }
+
+    /// The end, however it comes.
+    private func end() {
+        guard !isEnded else { return }
+        isEnded = true
+        tick?.cancel()
+        tick = nil
+        link?.stop()
+        for channel in channels.values { channel.closeAfterWrites() }
+        channels = [:]
+        whenDrained?()
+        whenDrained = nil
+    }
+}
+
+extension Duration {
+    var inNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
+}
