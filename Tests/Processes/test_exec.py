@@ -172,6 +172,13 @@ class Sandbox(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual((self.allowed / "file").read_text(), "content")
 
+    def test_files_of_name_resolution_can_be_read_where_asked_for(self):
+        for option, code in (("--landlock-names", 0), ("--landlock", 1)):
+            self.assertEqual(run(option, "--", "/bin/cat", "/etc/hosts").returncode, code)
+            self.assertEqual(run(option, "--", "/bin/cat", "/etc/passwd").returncode, 1)
+        done = run("--landlock-names", "--", "/usr/bin/getent", "ahostsv4", "localhost")
+        self.assertIn("127.0.0.1", done.stdout, done.stderr)
+
     def test_a_missing_directory_is_said(self):
         done = run("--landlock-rw", "/nowhere", "--", "/bin/true")
         self.assertEqual(done.returncode, 126)
