@@ -133,6 +133,23 @@ package enum InternetSocket {
         return found
     }
 
+    /// Lets a socket hear what is sent to an IPv6 group on the interface that the group's scope names.
+    /// - Throws: `ENODEV` where the interface is gone. A group that was joined before is no error.
+    package static func join(
+        _ group: InternetAddress, over socket: borrowing Descriptor
+    ) throws(PosixError) {
+        precondition(group.isV6, "an IPv6 group")
+        var request = ipv6_mreq()
+        request.ipv6mr_interface = group.scope
+        unsafe withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) {
+            unsafe $0.copyBytes(from: group.bytes)
+        }
+        let length = socklen_t(MemoryLayout<ipv6_mreq>.size)
+        let result = unsafe setsockopt(
+            socket.rawValue, Int32(IPPROTO_IPV6), IPV6_JOIN_GROUP, &request, length)
+        if result < 0, errno != EADDRINUSE { throw PosixError(errno, "setsockopt") }
+    }
+
     /// Sends one datagram, never waiting.
     /// - Throws: `EAGAIN` where the kernel's buffer is full, `ENETUNREACH`, `EMSGSIZE`, …
     package static func send(

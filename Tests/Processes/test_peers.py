@@ -4,11 +4,13 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
+import time
 import unittest
 
 from fake_node import FakeNodeCase, SUPERVISOR
-from harness import free_port
+from harness import NodeCase, eventually, free_port
 
 
 def free_udp_port():
@@ -111,7 +113,7 @@ class Ports(FakeNodeCase):
             self.assertEqual(settings["store"]["discovers"], "true")
             descriptors = json.loads(
                 [line for line in node.wait_log("] descriptors ") if " gateway[" in line][0].split("descriptors ")[1])
-            self.assertEqual(len(descriptors), 3 + 1 + 2 + 2 + 2 + 1)
+            self.assertEqual(len(descriptors), 3 + 1 + 2 + 2 + 2 + 1, "control, and two addresses for each of three")
             node.stop()
 
     def test_what_was_given_reaches_the_workers(self):
@@ -144,6 +146,169 @@ class Ports(FakeNodeCase):
                 self.assertEqual(code, 64)
                 self.assertIn(said, text)
         self.assertFalse(os.path.exists(node.directory))
+
+
+def text(value):
+    return struct.pack(">I", len(value)) + value.encode()
+
+
+def identity(node, cluster="default"):
+    return text(cluster) + text(node) + struct.pack(">HQQQ", 9, 1, 1, 7)
+
+
+def datagram(kind, fields):
+    return struct.pack(">IBBH", 0x636C6664, 1, kind, 0) + fields
+
+
+def text_at(data, at):
+    size = struct.unpack_from(">I", data, at)[0]
+    return data[at + 4:at + 4 + size].decode(), at + 4 + size
+
+
+SOLICIT, ANSWER = 2, 3
+HELLO, WELCOME, REFUSAL = 1, 2, 3
+
+
+class Stranger:
+    """A peer by hand: one TCP connection."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def hello(self, node="stranger", cluster="default", version=1):
+        payload = struct.pack(">QHHHH", 0x636C667370656572, version, version, 1, 1) + identity(node, cluster)
+        payload += struct.pack(">BQ", 0, 0)
+        self.socket.sendall(struct.pack(">IHHQ", 12 + len(payload), HELLO, 0, 0) + payload)
+        return self.frame()
+
+    def frame(self):
+        header = self.take(16)
+        size, kind = struct.unpack_from(">IH", header)
+        return kind, self.take(size - 12)
+
+    def take(self, count):
+        data = b""
+        while len(data) < count:
+            more = self.socket.recv(count - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def is_closed(self):
+        """Waits for the end of the connection."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+class Gateway(NodeCase):
+    """A real gateway, asked by strangers."""
+
+    def peer_port(self, node):
+        return int(json.loads(node.control("status", "--json").stdout)["peer_port"])
+
+    def generation(self, payload):
+        _, at = text_at(payload, 4)
+        return struct.unpack_from(">QQ", payload, at)[1]
+
+    def test_who_asks_is_answered_within_the_cluster_alone(self):
+        port = free_udp_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+            for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+                listener.setsockopt(socket.SOL_SOCKET, option, 1)
+            listener.bind(("127.255.255.255", port))
+            listener.settimeout(10)
+            node = self.node(args=["--discovery-address", "127.255.255.255", "--discovery-port", str(port)])
+            heard, source = listener.recvfrom(2000)
+            self.assertEqual(heard[:8], datagram(SOLICIT, b""))
+            self.assertEqual(source[1], self.peer_port(node), "it speaks from its peer port")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            asker.bind(("127.0.0.1", 0))
+            asker.settimeout(5)
+            target = ("127.255.255.255", port)
+            asker.sendto(b"nonsense", target)
+            asker.sendto(datagram(SOLICIT, identity("x", "office")), target)
+            asker.sendto(datagram(9, identity("x")), target)
+            asker.sendto(datagram(SOLICIT, identity("x")), target)
+            answer, source = asker.recvfrom(2000)
+            self.assertEqual(answer[:8], datagram(ANSWER, b""))
+            cluster, at = text_at(answer, 8)
+            name, at = text_at(answer, at)
+            self.assertEqual((cluster, name), ("default", "n1"))
+            self.assertEqual(struct.unpack_from(">H", answer, at)[0], source[1])
+            asker.settimeout(0.3)
+            with self.assertRaises(socket.timeout):
+                asker.recvfrom(2000)
+        node.stop()
+
+    def test_a_hello_is_answered_or_refused_with_a_sentence(self):
+        node = self.node()
+        port = self.peer_port(node)
+        with Stranger(port) as peer:
+            kind, payload = peer.hello()
+            self.assertEqual(kind, WELCOME)
+            self.assertEqual(text_at(payload, 4)[0], "n1")
+        for arguments, said in [
+            ({"cluster": "office"}, 'belongs to the cluster "default", not to "office"'),
+            ({"version": 9}, "update the older of the two"),
+            ({"node": "n1"}, "two nodes have the id n1"),
+        ]:
+            with self.subTest(arguments), Stranger(port) as peer:
+                kind, payload = peer.hello(**arguments)
+                self.assertEqual(kind, REFUSAL)
+                self.assertIn(said, text_at(payload, 1 + 4 + len("n1"))[0])
+                self.assertTrue(peer.is_closed())
+        node.stop()
+
+    def test_garbage_costs_nothing_that_lasts(self):
+        node = self.node()
+        port = self.peer_port(node)
+        gateway = node.pid("gateway")
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{gateway}/fd"))
+        before = descriptors()
+        for index in range(200):
+            with Stranger(port) as peer:
+                peer.socket.sendall(os.urandom(20 + index) if index % 2 else b"GET / HTTP/1.1\r\n\r\n")
+                if index % 20 == 0:
+                    self.assertTrue(peer.is_closed())
+        eventually(15, lambda: descriptors() <= before + 2, "the descriptors of before")
+        with Stranger(port) as peer:
+            self.assertEqual(peer.hello()[0], WELCOME)
+        self.assertEqual(node.pid("gateway"), gateway)
+        node.stop()
+
+    def test_connects_wait_out_a_gateways_death_and_its_restart(self):
+        node = self.node()
+        port = self.peer_port(node)
+        with Stranger(port) as peer:
+            self.assertEqual(self.generation(peer.hello()[1]), 1)
+            node.kill_worker("gateway")
+            self.assertTrue(peer.is_closed())
+            with Stranger(port) as again:
+                self.assertEqual(self.generation(again.hello()[1]), 2)
+                node.control("restart", "gateway")
+                with Stranger(port) as last:
+                    self.assertEqual(self.generation(last.hello("other")[1]), 3)
+        node.stop()
+
+    def test_a_peer_that_is_silent_does_not_hold_up_the_stop(self):
+        node = self.node()
+        with Stranger(self.peer_port(node)) as peer:
+            self.assertEqual(peer.hello()[0], WELCOME)
+            began = time.monotonic()
+            node.stop()
+            self.assertLess(time.monotonic() - began, 6)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ final class PeerNetwork {
     }
 
     private let outputs: [Output]
+    /// Of these the IPv6 ones hear a group on each interface.
+    private let discovery: [Output]
+    /// Interfaces, by number, whose group is joined.
+    private var joined: Set<UInt32> = []
     private let discoveryPort: UInt16
     /// Where discovery goes; nil: to every interface.
     private let discoveryAddress: InternetAddress?
@@ -47,11 +51,27 @@ final class PeerNetwork {
     /// Failures of sends that were said, so that each is said once.
     private var said: Set<String> = []
 
-    /// - Parameter sockets: bound ones, of which others may read.
+    /// The group of link-local scope to which IPv6 announcements go: transient, "clfd" in ASCII.
+    private static let group: [UInt8] =
+        [0xFF, 0x12] + [UInt8](repeating: 0, count: 10) + [0x63, 0x6C, 0x66, 0x64]
+
+    /// - Parameters:
+    ///   - sockets: of the peer port, bound; others may read of them.
+    ///   - discovery: of the discovery port, likewise.
     init(
-        sockets: [DescriptorBox], settings: PeerSettings,
+        sockets: [DescriptorBox], discovery: [DescriptorBox] = [], settings: PeerSettings,
         interfaces: @escaping () throws(PosixError) -> [NetworkInterface] = NetworkInterface.all
     ) throws(PosixError) {
+        outputs = try PeerNetwork.outputs(sockets)
+        self.discovery = try PeerNetwork.outputs(discovery)
+        self.interfaces = interfaces
+        discoveryPort = settings.discoveryPort
+        discoveryAddress = settings.discoveryAddress.flatMap {
+            InternetAddress(host: $0, port: settings.discoveryPort)
+        }
+    }
+
+    private static func outputs(_ sockets: [DescriptorBox]) throws(PosixError) -> [Output] {
         var outputs: [Output] = []
         for socket in sockets {
             let bound = try socket.borrow { descriptor throws(PosixError) in
@@ -59,12 +79,7 @@ final class PeerNetwork {
             }
             if let bound { outputs.append(Output(socket: socket, bound: bound)) }
         }
-        self.outputs = outputs
-        self.interfaces = interfaces
-        discoveryPort = settings.discoveryPort
-        discoveryAddress = settings.discoveryAddress.flatMap {
-            InternetAddress(host: $0, port: settings.discoveryPort)
-        }
+        return outputs
     }
 
     /// Sends to one peer; what cannot be sent is lost, as datagrams are.
@@ -77,18 +92,58 @@ final class PeerNetwork {
 
     /// Sends to everybody who listens on the discovery port.
     func broadcast(_ bytes: [UInt8]) {
-        for (target, sender) in broadcastTargets() {
-            for output in outputs where !output.bound.isV6 && reaches(output.bound, sender) {
-                if transmit(bytes, output, target) { break }
+        if let discoveryAddress { return broadcast(bytes, to: discoveryAddress, from: nil) }
+        let interfaces = present()
+        for (target, own) in broadcastTargets(interfaces) {
+            broadcast(bytes, to: target, from: own)
+        }
+        guard discovery.contains(where: \.bound.isV6) else { return }
+        for own in interfaces.map(\.address) where own.isLinkLocalV6 {
+            if let group = joinedGroup(scope: own.scope) {
+                broadcast(bytes, to: group, from: own)
             }
         }
     }
 
+    private func broadcast(
+        _ bytes: [UInt8], to target: InternetAddress, from own: InternetAddress?
+    ) {
+        for output in outputs
+        where output.bound.isV6 == target.isV6 && reaches(output.bound, own) {
+            if transmit(bytes, output, target) { return }
+        }
+    }
+
+    /// The group of one interface, which is heard from here on; nil where the interface is gone.
+    private func joinedGroup(scope: UInt32) -> InternetAddress? {
+        guard
+            let group = InternetAddress(
+                bytes: PeerNetwork.group, port: discoveryPort, scope: scope)
+        else { return nil }
+        if joined.contains(scope) { return group }
+        do throws(PosixError) {
+            for output in discovery where output.bound.isV6 {
+                try output.socket.borrow { socket throws(PosixError) in
+                    try InternetSocket.join(group, over: socket)
+                }
+            }
+            // An interface that goes and comes again has another number.
+            joined.insert(scope)
+            return group
+        } catch {
+            if said.insert("group \(scope)").inserted {
+                Log.write(.debug, "an IPv6 group cannot be joined", ["error": "\(error)"])
+            }
+            return nil
+        }
+    }
+
     /// The broadcast addresses, each once, with the address of this machine in that network.
-    private func broadcastTargets() -> [(target: InternetAddress, own: InternetAddress?)] {
-        if let discoveryAddress { return [(discoveryAddress, nil)] }
-        var targets: [(target: InternetAddress, own: InternetAddress?)] = []
-        for interface in present() {
+    private func broadcastTargets(
+        _ interfaces: [NetworkInterface]
+    ) -> [(target: InternetAddress, own: InternetAddress)] {
+        var targets: [(target: InternetAddress, own: InternetAddress)] = []
+        for interface in interfaces {
             guard var target = interface.broadcast else { continue }
             target.port = discoveryPort
             if !targets.contains(where: { $0.target == target }) {

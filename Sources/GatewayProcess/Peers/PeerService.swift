@@ -46,14 +46,9 @@ final class PeerService: PeerStoreDelegate {
     ) throws(PosixError) {
         self.loop = loop
         self.pool = pool
-        var outputs: [DescriptorBox] = []
-        for number in sockets.datagrams {
-            let socket = Descriptor(owning: number)
-            outputs.append(DescriptorBox(try socket.duplicate()))
-            // The number itself is NIO's from `start` on.
-            _ = socket.release()
-        }
-        network = try PeerNetwork(sockets: outputs, settings: settings)
+        network = try PeerNetwork(
+            sockets: try PeerService.copies(of: sockets.datagrams),
+            discovery: try PeerService.copies(of: sockets.discovery), settings: settings)
         var generator = SplitMix64(seed: seed)
         let identity = GatewayIdentity(
             cluster: settings.cluster, node: settings.node, peerPort: settings.peerPort,
@@ -67,6 +62,17 @@ final class PeerService: PeerStoreDelegate {
             seed: generator.next())
         link = PeerStoreLink(
             loop: loop, generation: generation, connector: connector, delegate: self)
+    }
+
+    /// Duplicates: the numbers themselves are NIO's from `start` on.
+    private static func copies(of numbers: [Int32]) throws(PosixError) -> [DescriptorBox] {
+        var copies: [DescriptorBox] = []
+        for number in numbers {
+            let socket = Descriptor(owning: number)
+            copies.append(DescriptorBox(try socket.duplicate()))
+            _ = socket.release()
+        }
+        return copies
     }
 
     private var now: Duration { .nanoseconds(Int64(loop.now.uptimeNanoseconds)) }

@@ -36,11 +36,12 @@ struct PeerSockets {
         }
         listeners = streams
         datagrams = packets
-        openDiscovery(configuration.peers)
+        openDiscovery(configuration)
     }
 
     /// Without it a node is found by --join and by those that it found before: a warning, no end.
-    private mutating func openDiscovery(_ options: PeerOptions) {
+    private mutating func openDiscovery(_ configuration: Configuration) {
+        let options = configuration.peers
         guard let everywhere = BindAddress("0.0.0.0") else { return }
         let address: BindAddress
         switch options.discoveryAddress {
@@ -54,6 +55,27 @@ struct PeerSockets {
         } catch {
             notes.append(
                 "other nodes are not looked for: UDP port \(options.discoveryPort) cannot be used:"
+                    + " \(error)")
+        }
+        if options.discoveryAddress == .everyInterface { openMulticast(configuration) }
+    }
+
+    /// IPv6 has no broadcast: a group of link-local scope, which the gateway joins on each interface.
+    private mutating func openMulticast(_ configuration: Configuration) {
+        guard configuration.bind.contains(where: { $0.family == .v6 }),
+            let everywhere = BindAddress("::")
+        else { return }
+        let port = configuration.peers.discoveryPort
+        do throws(PosixError) {
+            discovery.append(
+                DescriptorBox(
+                    try DatagramSocket.bind(at: everywhere, port: port, isShared: true)))
+            discoveryPort = port
+        } catch {
+            // A machine without IPv6 has nobody there.
+            guard ![EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.code) else { return }
+            notes.append(
+                "other nodes are not looked for by IPv6: UDP port \(port) cannot be used:"
                     + " \(error)")
         }
     }
