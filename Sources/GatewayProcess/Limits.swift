@@ -99,6 +99,8 @@ enum GatewayLimits {
     static let peerReopenMilliseconds: Int64 = 1_000
     /// A kernel's connect goes on after the core has given the dial up, and is ended here.
     static let peerConnectSeconds: Int64 = 5
+    /// How often it is looked whether this machine has other addresses: as often as it is announced.
+    static let peerAddressSeconds: Int64 = 5
     /// Links are left within `PeeringLimits.leaveMax`; this is said of those that hang.
     static let peerDrainSeconds: Int64 = 6
     /// Where the whole node stops, a peer that does not answer keeps it no longer.

@@ -146,13 +146,15 @@ enum TestSocket {
         return raw
     }
 
-    /// TCP and UDP at one port of 127.0.0.1.
-    static func peerPort() throws -> (port: UInt16, listener: Int32, datagrams: Int32) {
+    /// TCP and UDP at one port.
+    static func peerPort(_ host: String = "127.0.0.1") throws -> (
+        port: UInt16, listener: Int32, datagrams: Int32
+    ) {
         for _ in 0..<100 {
-            let listener = try make(Int32(SOCK_STREAM.rawValue), "127.0.0.1", 0)
+            let listener = try make(Int32(SOCK_STREAM.rawValue), host, 0)
             listen(listener, 128)
             let port = try InternetSocket.boundAddress(of: Descriptor(owning: dup(listener))).port
-            if let datagrams = try? make(Int32(SOCK_DGRAM.rawValue), "127.0.0.1", port) {
+            if let datagrams = try? make(Int32(SOCK_DGRAM.rawValue), host, port) {
                 return (port, listener, datagrams)
             }
             close(listener)

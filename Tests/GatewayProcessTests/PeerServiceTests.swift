@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import Peering
 import Posix
+import Synchronization
 import Testing
 
 @testable import GatewayProcess
@@ -26,14 +27,16 @@ final class PeerBench: Sendable {
     /// - Parameter over: the gateway that this one replaces: it has the same sockets.
     init(
         _ name: String, generation: UInt64 = 1, discovery: UInt16 = 0, join: [String] = [],
-        cluster: String = "default", over old: PeerBench? = nil
+        cluster: String = "default", host: String = "127.0.0.1", over old: PeerBench? = nil,
+        interfaces: @escaping @Sendable () throws(PosixError) -> [NetworkInterface] =
+            NetworkInterface.all
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let pool = NIOThreadPool(numberOfThreads: 1)
         pool.start()
         let made =
             try old.map { ($0.port, dup($0.listener), dup($0.datagrams)) }
-            ?? TestSocket.peerPort()
+            ?? TestSocket.peerPort(host)
         // Kept for a successor; the service takes the others.
         listener = dup(made.1)
         datagrams = dup(made.2)
@@ -54,7 +57,7 @@ final class PeerBench: Sendable {
                 let store = FakePeerStore(loop: loop)
                 let service = try PeerService(
                     loop: loop, settings: settings, generation: generation, seed: UInt64(made.0),
-                    pool: pool, connector: store, sockets: taken)
+                    pool: pool, connector: store, sockets: taken, interfaces: interfaces)
                 let bound = NIOLoopBound(
                     Parts(service: service, store: store), eventLoop: loop)
                 return service.start(taken).map { bound }
@@ -342,6 +345,26 @@ private func part(
         try await a.end()
     }
 
+    @Test func otherAddressesOfTheMachineAreToldToTheStore() async throws {
+        let hosts = Mutex(["192.168.1.5"])
+        let a = try await PeerBench(
+            "a", host: "0.0.0.0",
+            interfaces: { () throws(PosixError) in
+                hosts.withLock { $0 }.compactMap { host in
+                    InternetAddress(host: host, port: 0).map {
+                        NetworkInterface(
+                            name: "eth0", address: $0, broadcast: nil, isLoopback: false)
+                    }
+                }
+            })
+        try await eventually("attached") { try await a.on { $1.attached.count } == 1 }
+        hosts.withLock { $0 = ["192.168.1.5", "10.0.0.7"] }
+        try await eventually("told again") { try await a.on { $1.attached.count } == 2 }
+        let told = try await a.on { $1.attached.map { $0.addresses.map(\.host) } }
+        #expect(told == [["192.168.1.5"], ["192.168.1.5", "10.0.0.7"]])
+        try await a.end()
+    }
+
     @Test func aStoreThatComesBackIsAttachedAndToldOfAll() async throws {
         let a = try await PeerBench("a")
         let peer = try RawPeer(port: a.port)
@@ -388,11 +411,19 @@ private func part(
             try interface("eth0", "fe80::1%1", nil),
             try interface("eth0", "fd00::5", nil),
         ]
+        func addresses(_ socket: Int32) throws -> [PeerAddress] {
+            try PeerNetwork(
+                sockets: [DescriptorBox(Descriptor(owning: socket))], settings: settings(nil),
+                interfaces: { () throws(PosixError) in known }
+            ).ownAddresses()
+        }
         // Bound to one address: that alone.
-        let network = try PeerNetwork(
-            sockets: [DescriptorBox(Descriptor(owning: made.datagrams))], settings: settings(nil),
-            interfaces: { () throws(PosixError) in known })
-        #expect(network.ownAddresses() == [PeerAddress(host: "127.0.0.1", port: made.port)])
+        #expect(
+            try addresses(made.datagrams) == [PeerAddress(host: "127.0.0.1", port: made.port)])
+        let all = try TestSocket.peerPort("0.0.0.0")
+        close(all.listener)
+        #expect(
+            try addresses(all.datagrams) == [PeerAddress(host: "192.168.1.5", port: all.port)])
     }
 
     @Test func theInterfacesOfThisMachineAreFound() throws {

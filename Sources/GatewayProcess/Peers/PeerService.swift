@@ -31,6 +31,9 @@ final class PeerService: PeerStoreDelegate {
     private var channels: [ConnectionID: PeerChannel] = [:]
     private var listeners: [any Channel] = []
     private var readers: [any Channel] = []
+    /// What the store was told last, and when it was compared.
+    private var toldAddresses: [PeerAddress] = []
+    private var addressesSeenAt: Duration = .zero
     private var isPerforming = false
     private var isDraining = false
     private var isEnded = false
@@ -42,13 +45,15 @@ final class PeerService: PeerStoreDelegate {
     /// - Throws: where a socket of the peer port is none.
     init(
         loop: any EventLoop, settings: PeerSettings, generation: UInt64, seed: UInt64,
-        pool: NIOThreadPool, connector: any PeerStoreConnector, sockets: Sockets
+        pool: NIOThreadPool, connector: any PeerStoreConnector, sockets: Sockets,
+        interfaces: @escaping () throws(PosixError) -> [NetworkInterface] = NetworkInterface.all
     ) throws(PosixError) {
         self.loop = loop
         self.pool = pool
         network = try PeerNetwork(
             sockets: try PeerService.copies(of: sockets.datagrams),
-            discovery: try PeerService.copies(of: sockets.discovery), settings: settings)
+            discovery: try PeerService.copies(of: sockets.discovery), settings: settings,
+            interfaces: interfaces)
         var generator = SplitMix64(seed: seed)
         let identity = GatewayIdentity(
             cluster: settings.cluster, node: settings.node, peerPort: settings.peerPort,
@@ -248,7 +253,18 @@ final class PeerService: PeerStoreDelegate {
 
     // MARK: The store
 
-    func ownAddresses() -> [PeerAddress] { network.ownAddresses() }
+    func ownAddresses() -> [PeerAddress] {
+        toldAddresses = network.ownAddresses()
+        return toldAddresses
+    }
+
+    /// Interfaces come and go, also where nothing is announced on them.
+    private func lookAtAddresses() {
+        let now = now
+        guard now - addressesSeenAt >= .seconds(GatewayLimits.peerAddressSeconds) else { return }
+        addressesSeenAt = now
+        if network.ownAddresses() != toldAddresses { link?.addressesChanged() }
+    }
 
     func storeAttached() {
         exchange.storeAttached(now: now)
@@ -350,6 +366,7 @@ final class PeerService: PeerStoreDelegate {
         ) { [self] in
             tick = nil
             exchange.timePassed(now: now)
+            lookAtAddresses()
             perform()
         }
     }

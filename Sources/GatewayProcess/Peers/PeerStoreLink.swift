@@ -92,6 +92,19 @@ final class PeerStoreLink {
 
     // MARK: Up
 
+    /// This node has other addresses than before: the notice of the attachment says them anew.
+    func addressesChanged() {
+        guard state == .established else { return }
+        attach()
+        scheduleFlush()
+    }
+
+    private func attach() {
+        session.notify(
+            PeersAttached(generation: generation, addresses: delegate.ownAddresses()),
+            type: .attachPeers)
+    }
+
     func deliver(_ part: PeerPart) {
         if part.part == 0 { cutOff.remove(part.node) }
         guard state == .established, hasRoom(for: part.bytes.count), !cutOff.contains(part.node)
@@ -233,9 +246,7 @@ final class PeerStoreLink {
     private func established() {
         state = .established
         backOff = GatewayLimits.reconnectMillisecondsMin
-        session.notify(
-            PeersAttached(generation: generation, addresses: delegate.ownAddresses()),
-            type: .attachPeers)
+        attach()
         delegate.storeAttached()
         scheduleFlush()
     }
