@@ -93,7 +93,8 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "IPC", "IPCTransport", "Loop", "Posix", "Model",
+                "Cluster", "Replication", "Reconciliation", "IPC", "IPCTransport", "Loop", "Posix",
+                "Model",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
@@ -143,7 +144,10 @@ let package = Package(
         tests("SupervisorProcess", ["Supervision", "IPC", "Posix", "Model"]),
         tests(
             "StoreProcess",
-            ["IPC", "Loop", "Posix", "Model", .product(name: "GRDB", package: "GRDB.swift")]),
+            [
+                "Cluster", "Replication", "Reconciliation", "IPC", "Loop", "Posix", "Model",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
         tests(
             "GatewayProcess",
             [

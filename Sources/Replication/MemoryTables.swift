@@ -24,14 +24,6 @@ package struct MemoryTables: ReplicaTables, Sendable {
     /// From now on another disk's: what it gives out are that one's sequences.
     package mutating func renew(_ disk: DiskID) { self.disk = disk }
 
-    /// Gives out none of the next `count` sequences of any partition.
-    package mutating func skipSequences(_ count: UInt64) {
-        let highest = tables.values.map { table in
-            max(table.state.counter, table.state.context.highestSequence(of: disk))
-        }
-        sequenceFloor = max(sequenceFloor, highest.max() ?? 0) + count
-    }
-
     /// Does `request` as one transaction.
     package mutating func execute(_ request: ReplicaRequest, at now: Duration) -> ReplicaOutcome {
         Replica.execute(request, on: &self, at: now)
@@ -157,16 +149,6 @@ package struct MemoryTables: ReplicaTables, Sendable {
     package func contents(of partition: Partition) -> ([KeyedRegister], [KeyedEntry]) {
         guard let table = tables[partition] else { return ([], []) }
         return (table.registers, table.entries)
-    }
-
-    /// The items of a partition as `ReplicaRequest.items` tells them.
-    package func items(of partition: Partition) -> [Item] {
-        var outcome = ReplicaOutcome(reply: .done)
-        guard
-            case .items(let items, _, _, _) = Replica.items(
-                partition, checked: false, self, &outcome)
-        else { return [] }
-        return items
     }
 
     package mutating func forget(_ partition: Partition) {

@@ -34,6 +34,11 @@ package struct PartitionContext: Hashable, Sendable {
         self.floor = floor
     }
 
+    /// Everything that `disk` wrote, up to and with `sequence`.
+    package init(all sequence: UInt64, of disk: DiskID) {
+        entries = sequence == 0 ? [] : [Entry(disk: disk, runs: [Run(first: 1, last: sequence)])]
+    }
+
     package var isEmpty: Bool { entries.isEmpty && floor == .zero }
 
     package mutating func raiseFloor(to time: HybridTime) { floor = max(floor, time) }

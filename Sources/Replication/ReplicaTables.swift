@@ -77,3 +77,24 @@ package protocol ReplicaTables {
     /// Sorted by key.
     func unsettled(before: Duration) -> [RegisterKey]
 }
+
+extension ReplicaTables {
+    /// Gives out none of the next `count` sequences of any partition.
+    package mutating func skipSequences(_ count: UInt64) {
+        let highest = partitions.map { partition in
+            let state = state(of: partition)
+            return max(state.counter, state.context.highestSequence(of: disk))
+        }
+        sequenceFloor = max(sequenceFloor, highest.max() ?? 0) + count
+    }
+
+    /// The items of a partition as `ReplicaRequest.items` tells them.
+    package func items(of partition: Partition) -> [Item] {
+        var outcome = ReplicaOutcome(reply: .done)
+        guard
+            case .items(let items, _, _, _) = Replica.items(
+                partition, checked: false, self, &outcome)
+        else { return [] }
+        return items
+    }
+}

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import GRDB
 internal import Loop
 internal import Model
@@ -16,6 +17,8 @@ final class Engine: Sendable {
     let files: ThreadPool
     /// Staging files of earlier lives that no commit names.
     let foundUploads: [OperationID]
+    /// What the cluster's brain starts with: the disk's id and its small rows.
+    let nodeDisk: NodeDisk
     private let housekeeper: Housekeeper
     private let checkpointer: Checkpointer
     private let queues: Queues
@@ -66,6 +69,7 @@ final class Engine: Sendable {
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
         foundUploads = try Recovery.staging(queues.writer, directory)
+        nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)
         // The threads know each other through this, since each is made before the next.
         let wires = Wires()

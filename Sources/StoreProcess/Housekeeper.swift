@@ -162,6 +162,11 @@ final class HousekeepingRounds {
     ) throws -> Bool {
         let rows = try outboxes.garbage(above: done.garbage, to: synced)
         for row in rows {
+            if row.isNamed {
+                housekept.garbage.append(row.sequence)
+                next.garbage = row.sequence
+                continue
+            }
             // A file that was replaced twice before its second content was written out: the view
             // still has the first. It goes from there now, and as an object in the next round.
             do throws(PosixError) {
@@ -214,13 +219,13 @@ final class HousekeepingRounds {
 
     private func truth(at path: StorePath) throws -> View.Truth {
         if let stored = try reader.record(at: path) { return .file(stored.record.object) }
-        return try reader.directoryModified(path) == nil ? .nothing : .directory
+        return try reader.isDirectory(path) ? .directory : .nothing
     }
 
     /// True where the view is right now.
     private func show(_ path: StorePath, _ truth: View.Truth) -> Bool {
         do {
-            try view.show(truth, at: path) { try reader.directoryModified($0) != nil }
+            try view.show(truth, at: path) { try reader.isDirectory($0) }
             warnings.clear("files\(path)")
             return true
         } catch {

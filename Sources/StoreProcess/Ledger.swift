@@ -10,7 +10,8 @@ internal import Model
 final class Ledger {
     /// What a rollback puts back.
     struct Counters {
-        /// Writes of this disk.
+        var disk: DiskID
+        /// Changes of this disk, and rows that they left in the outboxes.
         var sequence: UInt64 = 0
         var time: HybridTime = .zero
         /// Content in rows.
@@ -18,8 +19,7 @@ final class Ledger {
         var unwrittenCount = 0
     }
 
-    let disk: DiskID
-    var counters = Counters()
+    var counters: Counters
     /// Outbox rows up to this sequence may have been seen by the housekeeper.
     var published: UInt64 = 0
     /// Changes of the group, for the caches.
@@ -34,10 +34,7 @@ final class Ledger {
     init(_ database: Database) throws {
         reader = try MetadataReader(database)
         statements = try LedgerStatements(database)
-        guard let disk = try reader.stateBytes("disk").flatMap({ DiskID(bytes: $0) }) else {
-            throw CorruptRow(description: "no disk id in state")
-        }
-        self.disk = disk
+        counters = Counters(disk: try reader.disk())
         counters.sequence = UInt64(bitPattern: try reader.stateNumber("sequence") ?? 0)
         counters.time = HybridTime(
             value: UInt64(bitPattern: try reader.stateNumber("time") ?? 0))
@@ -63,7 +60,17 @@ final class Ledger {
         case .makeDirectory(let request): try makeDirectory(request, now)
         case .housekept(let done): try housekept(done)
         case .finishCheckpoint, .finishHousekeeping: .silent
+        case .storage, .renewDisk, .markBad:
+            preconditionFailure("the brain's requests are not the ledger's")
         }
+    }
+
+    var disk: DiskID { counters.disk }
+
+    /// The next number of a row in the outboxes.
+    func nextSequence() -> UInt64 {
+        counters.sequence += 1
+        return counters.sequence
     }
 
     /// Writes sequence and clock at the group's end.
@@ -109,7 +116,9 @@ final class Ledger {
             try knownResult(write.operation, stored: reader.record(at: write.path))
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
-        case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping: nil
+        case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
+            .renewDisk, .markBad:
+            nil
         }
     }
 

@@ -245,10 +245,19 @@ final class LedgerStatements {
     // MARK: Content and outboxes
 
     func insertContent(_ record: FileRecord, at path: StorePath, _ bytes: [UInt8]) throws {
-        insertContent.bind(1, record.version.dot.sequence)
-        insertContent.bind(2, record.object)
+        try insertContent(
+            record.version.dot.sequence, record.object, at: path, modified: record.modified,
+            bytes)
+    }
+
+    func insertContent(
+        _ sequence: UInt64, _ object: ObjectID, at path: StorePath, modified: Timestamp,
+        _ bytes: [UInt8]
+    ) throws {
+        insertContent.bind(1, sequence)
+        insertContent.bind(2, object)
         insertContent.bind(3, path)
-        insertContent.bind(4, record.modified.nanoseconds)
+        insertContent.bind(4, modified.nanoseconds)
         insertContent.bind(5, bytes)
         try insertContent.run()
     }

@@ -78,6 +78,10 @@ package enum StoreLimits {
     /// they stay below 256 MiB.
     static let pendingCountMax = 4096
 
+    /// Rows of each kind of registers, entries, partitions and directories that the writer remembers:
+    /// what a request reads was mostly written by one shortly before. Some 4 MiB.
+    static let rememberedRowsMax = 4096
+
     // MARK: Reading
 
     /// Threads that read; two cover the latency of one cold read, more cost memory.

@@ -1,6 +1,7 @@
 internal import GRDB
 internal import IPC
 internal import Model
+internal import Replication
 
 /// Questions to the database, for one connection and its thread.
 final class MetadataReader {
@@ -14,6 +15,10 @@ final class MetadataReader {
     private let staged: SQLStatement
     private let partitions: SQLStatement
     private let state: SQLStatement
+    private let objectContent: SQLStatement
+    private let stagedObject: SQLStatement
+    private let liveCount: SQLStatement
+    private let markRegister: SQLStatement
 
     init(_ database: Database) throws {
         begin = try SQLStatement(database, "BEGIN")
@@ -36,6 +41,20 @@ final class MetadataReader {
             database,
             "SELECT COUNT(*), TOTAL(files), TOTAL(bytes) FROM partitions WHERE files > 0")
         state = try SQLStatement(database, "SELECT value FROM state WHERE key = ?")
+        objectContent = try SQLStatement(
+            database,
+            """
+            SELECT c.bytes FROM objects o JOIN content c ON c.sequence = o.content
+            WHERE o.object = ?1 AND c.object = ?1
+            """)
+        stagedObject = try SQLStatement(database, "SELECT operation FROM staged WHERE object = ?")
+        liveCount = try SQLStatement(
+            database, "SELECT live FROM directories WHERE partition = ? AND path = ?")
+        markRegister = try SQLStatement(
+            database,
+            """
+            SELECT register FROM registers WHERE partition = ? AND kind = ? AND path = ?
+            """)
     }
 
     /// Runs `body` on one state of the database.
@@ -66,6 +85,13 @@ final class MetadataReader {
         guard try state.step() else { return nil }
         defer { state.reset() }
         return state.bytes(0)
+    }
+
+    func disk() throws -> DiskID {
+        guard let disk = try stateBytes("disk").flatMap({ DiskID(bytes: $0) }) else {
+            throw CorruptRow(description: "no disk id in state")
+        }
+        return disk
     }
 
     /// A number of `state`.
@@ -109,6 +135,25 @@ final class MetadataReader {
         return entry.modified
     }
 
+    /// Whether there is a directory, as far as this disk knows: by the names that it lists, or by
+    /// what the cluster's brain stored.
+    func isDirectory(_ path: StorePath) throws -> Bool {
+        if try directoryModified(path) != nil { return true }
+        liveCount.bind(1, Int64(Partition(of: path).number))
+        liveCount.bind(2, path)
+        if try liveCount.step() {
+            defer { liveCount.reset() }
+            if liveCount.int(0) > 0 { return true }
+        }
+        markRegister.bind(1, Int64(Partition(of: path).number))
+        markRegister.bind(2, Int64(RegisterKind.mark.rawValue))
+        markRegister.bind(3, path)
+        guard try markRegister.step() else { return false }
+        defer { markRegister.reset() }
+        let register: Register = try RowCoding.decode(markRegister.bytes(0))
+        return register.head?.value == .mark
+    }
+
     /// One page of a directory.
     /// - Throws: `RemoteError` where there is no directory.
     func list(_ request: ListRequest) throws -> ListResponse {
@@ -138,12 +183,31 @@ final class MetadataReader {
 
     /// Content that is still kept in a row.
     func content(of stored: StoredRecord) throws -> [UInt8]? {
-        guard stored.contentKey != 0 else { return nil }
-        content.bind(1, stored.contentKey)
-        content.bind(2, stored.record.object)
-        guard try content.step() else { return nil }
-        defer { content.reset() }
-        return content.bytes(0)
+        if stored.contentKey != 0 {
+            content.bind(1, stored.contentKey)
+            content.bind(2, stored.record.object)
+            if try content.step() {
+                defer { content.reset() }
+                return content.bytes(0)
+            }
+        }
+        return try content(of: stored.record.object)
+    }
+
+    /// The same, found by the object alone.
+    func content(of object: ObjectID) throws -> [UInt8]? {
+        objectContent.bind(1, object)
+        guard try objectContent.step() else { return nil }
+        defer { objectContent.reset() }
+        return objectContent.bytes(0)
+    }
+
+    /// The staging file that is an object and was not moved yet.
+    func stagingFile(of object: ObjectID) throws -> OperationID? {
+        stagedObject.bind(1, object)
+        guard try stagedObject.step() else { return nil }
+        defer { stagedObject.reset() }
+        return try stagedObject.identifier(0)
     }
 
     /// Whether the staging file of `operation` is an object that was not moved yet.
@@ -163,9 +227,7 @@ final class MetadataReader {
     }
 
     func sums() throws -> Sums {
-        guard let disk = try stateBytes("disk").flatMap({ DiskID(bytes: $0) }) else {
-            throw CorruptRow(description: "no disk id in state")
-        }
+        let disk = try disk()
         guard try partitions.step() else { throw CorruptRow(description: "a sum without a row") }
         defer { partitions.reset() }
         return Sums(

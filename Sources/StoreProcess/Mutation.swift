@@ -1,3 +1,4 @@
+internal import Cluster
 internal import IPC
 internal import Model
 
@@ -17,17 +18,38 @@ enum Mutation: Sendable {
     case finishCheckpoint
     /// Everything is shown to the housekeeper, which then ends.
     case finishHousekeeping
+    /// What the cluster's brain asks of its disk; answered in `Committed.storage`, in the order in
+    /// which they were submitted.
+    case storage(StorageJob)
+    /// From here on this is another disk; answered like `storage`.
+    case renewDisk(DiskID)
+    /// Contents of which a reader found that they are not what was stored.
+    case markBad([ObjectID])
 
     /// Bytes that it adds to the rows that wait for the write-out.
     var contentByteCount: Int {
-        if case .put(_, let content) = self { content.count } else { 0 }
+        switch self {
+        case .put(_, let content): content.count
+        case .storage(let job): job.contentByteCount
+        default: 0
+        }
+    }
+
+    /// Whether it has its turn only after all earlier ones of its kind.
+    var keepsOrder: Bool {
+        switch self {
+        case .storage, .renewDisk: true
+        default: false
+        }
     }
 
     /// Whether it needs space on the disk that a deletion gives back.
     var needsSpace: Bool {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
-        case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping: false
+        case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
+            .renewDisk, .markBad:
+            false
         }
     }
 }
@@ -70,6 +92,10 @@ struct Committed: Sendable {
     var sequence: UInt64
     var changes: [Change] = []
     var results: [(ticket: UInt64, result: Result<WriteResponse, RemoteError>)] = []
+    /// Answers to the cluster's brain, in the order of its requests.
+    var storage: [(ticket: UInt64, answer: StorageAnswer)] = []
+    /// Staging files that came with its requests and that nothing names: their owner removes them.
+    var unusedStaging: [OperationID] = []
 }
 
 /// What applying one mutation came to.
@@ -78,6 +104,8 @@ enum Verdict {
     case refused(RemoteError)
     /// A recursive deletion that goes on in later groups.
     case began(TreeDeletion)
-    /// The housekeeper waits for no answer.
+    /// What the cluster's brain is answered.
+    case stored(StorageAnswer)
+    /// Nobody waits for an answer.
     case silent
 }

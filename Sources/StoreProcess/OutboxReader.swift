@@ -8,6 +8,8 @@ final class OutboxReader {
         var object: ObjectID
         /// Where the view showed it.
         var path: StorePath
+        /// It came back since, and a later row has its content and its view.
+        var isNamed: Bool
     }
 
     struct Staged {
@@ -40,8 +42,9 @@ final class OutboxReader {
         garbage = try SQLStatement(
             database,
             """
-            SELECT sequence, object, path FROM garbage WHERE sequence > ? AND sequence <= ?
-            ORDER BY sequence LIMIT ?
+            SELECT g.sequence, g.object, g.path, o.state IS \(ObjectRow.State.here.rawValue)
+            FROM garbage g LEFT JOIN objects o ON o.object = g.object
+            WHERE g.sequence > ? AND g.sequence <= ? ORDER BY g.sequence LIMIT ?
             """)
         staged = try SQLStatement(
             database,
@@ -77,7 +80,7 @@ final class OutboxReader {
             found.append(
                 Garbage(
                     sequence: garbage.count(0), object: try garbage.identifier(1),
-                    path: try garbage.path(2)))
+                    path: try garbage.path(2), isNamed: garbage.int(3) != 0))
         }
         return found
     }

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import GRDB
 internal import Glibc
 internal import IPC
@@ -12,6 +13,12 @@ enum Question: Sendable {
     case sums
     /// Whether an upload may begin, and its staging file.
     case beginUpload(BeginUploadRequest)
+    /// What the cluster's brain asks and that only reads, at a monotonic time.
+    case storage(StorageRequest, at: Duration)
+    /// Which of these contents are not here.
+    case lacking([ObjectID])
+    /// A content by its object: for another node, which may ask for one that no path shows.
+    case object(ObjectID)
 }
 
 /// What a reading thread found.
@@ -25,6 +32,10 @@ struct Finding: Sendable {
         case sums(MetadataReader.Sums, freeByteCount: UInt64)
         /// For writing, and a second one of the store's own, for reading.
         case staging(HandedDescriptor, own: HandedDescriptor)
+        case storage(StorageAnswer)
+        case lacking([ObjectID])
+        case objectContent([UInt8])
+        case objectFile(HandedDescriptor)
     }
 
     var ticket: UInt64
@@ -116,10 +127,12 @@ final class Readers: Sendable {
 /// Answers questions with one connection.
 final class Answering {
     private let reader: MetadataReader
+    private let tables: SQLTables
     private let directory: DataDirectory
 
     init(_ database: Database, _ directory: DataDirectory) throws {
         reader = try MetadataReader(database)
+        tables = try SQLTables(database, reader)
         self.directory = directory
     }
 
@@ -138,6 +151,19 @@ final class Answering {
                 let free = try directory.freeByteCount()
                 finding.answer = .success(.sums(sums, freeByteCount: free))
             case .beginUpload(let request): try beginUpload(request, &finding)
+            case .storage(let request, let now):
+                let (answer, sequence) = try reader.snapshot {
+                    try tables.answer(request, at: now)
+                }
+                finding.sequence = sequence
+                finding.answer = .success(.storage(answer))
+            case .lacking(let objects):
+                let (lacking, sequence) = try reader.snapshot {
+                    try objects.filter { try tables.queries.object($0)?.state != .here }
+                }
+                finding.sequence = sequence
+                finding.answer = .success(.lacking(lacking))
+            case .object(let object): try openObject(object, &finding)
             }
         } catch let error as RemoteError {
             finding.answer = .failure(error)
@@ -214,19 +240,51 @@ final class Answering {
     }
 
     private func openContent(_ record: FileRecord) throws -> Descriptor? {
-        do throws(PosixError) {
-            return try Directory.open(ObjectName.path(record.object), in: directory.objects)
-        } catch {
-            if error.code != ENOENT { throw error }
+        if let file = try openContent(of: record.object) { return file }
+        return try openIfThere(ObjectName.staging(record.operation), in: directory.staging)
+    }
+
+    /// The content's file; nil where there is none.
+    private func openContent(of object: ObjectID) throws -> Descriptor? {
+        if let file = try openIfThere(ObjectName.path(object), in: directory.objects) {
+            return file
         }
+        // Committed and not moved yet.
+        guard let operation = try reader.stagingFile(of: object) else { return nil }
+        return try openIfThere(ObjectName.staging(operation), in: directory.staging)
+    }
+
+    private func openIfThere(
+        _ name: BytePath, in folder: borrowing Descriptor
+    ) throws(PosixError) -> Descriptor? {
         do throws(PosixError) {
-            // Committed and not moved yet.
-            return try Directory.open(
-                ObjectName.staging(record.operation), in: directory.staging)
+            return try Directory.open(name, in: folder)
         } catch {
             if error.code != ENOENT { throw error }
             return nil
         }
+    }
+
+    private func openObject(_ object: ObjectID, _ finding: inout Finding) throws {
+        for _ in 0..<StoreLimits.contentAttemptsMax {
+            let (row, sequence) = try reader.snapshot {
+                guard try tables.queries.object(object)?.state == .here else {
+                    throw RemoteError(.notFound, "no content \(object) is here")
+                }
+                return try reader.content(of: object)
+            }
+            finding.sequence = sequence
+            if let row {
+                finding.answer = .success(.objectContent(row))
+                return
+            }
+            if let file = try openContent(of: object) {
+                finding.answer = .success(.objectFile(HandedDescriptor(file)))
+                return
+            }
+            // Moved or removed in between: look again.
+        }
+        throw RemoteError(.internalError, "the content \(object) is not there")
     }
 
     @discardableResult

@@ -53,6 +53,8 @@ final class SQLStatement {
     /// A count; the upper half of its range is never reached.
     func bind(_ index: Int32, _ value: UInt64) { bind(index, Int64(bitPattern: value)) }
 
+    func bindNull(_ index: Int32) { unsafe check(sqlite3_bind_null(raw, index)) }
+
     func bind(_ index: Int32, _ bytes: [UInt8]) {
         if bytes.isEmpty {
             // A null pointer would bind NULL.
@@ -127,6 +129,10 @@ final class SQLStatement {
     var isIdle: Bool { unsafe sqlite3_get_autocommit(connection) != 0 }
 
     // MARK: Columns of the row, from 0
+
+    func isNull(_ column: Int32) -> Bool {
+        unsafe sqlite3_column_type(raw, column) == SQLITE_NULL
+    }
 
     func int(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(raw, column) }
 

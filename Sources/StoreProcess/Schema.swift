@@ -23,6 +23,10 @@ enum Schema {
                     INSERT INTO state(key, value) VALUES('created', \(WallClock.now.nanoseconds));
                     """)
         }
+        migrator.registerMigration("2") { database in
+            try database.execute(sql: version2)
+            try Adoption.run(database)
+        }
         return migrator
     }
 
@@ -57,6 +61,35 @@ enum Schema {
             sequence INTEGER PRIMARY KEY, path BLOB NOT NULL, failed INTEGER NOT NULL);
         CREATE TABLE garbage(
             sequence INTEGER PRIMARY KEY, object BLOB NOT NULL, path BLOB NOT NULL);
+        """
+
+    /// Registers and entries of the cluster's partitions.
+    private static let version2 = """
+        ALTER TABLE partitions ADD COLUMN counter INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE partitions ADD COLUMN items INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE partitions ADD COLUMN contents BLOB NOT NULL DEFAULT x'';
+        ALTER TABLE partitions ADD COLUMN context BLOB NOT NULL DEFAULT x'';
+        CREATE INDEX records_of_partition ON records(partition);
+        CREATE INDEX staged_objects ON staged(object);
+        CREATE TABLE registers(
+            partition INTEGER NOT NULL, kind INTEGER NOT NULL, path BLOB NOT NULL,
+            since INTEGER, register BLOB NOT NULL,
+            PRIMARY KEY(partition, kind, path)) WITHOUT ROWID;
+        CREATE INDEX unsettled_registers ON registers(since) WHERE since IS NOT NULL;
+        CREATE TABLE listings(
+            partition INTEGER NOT NULL, directory BLOB NOT NULL, name BLOB NOT NULL,
+            live INTEGER NOT NULL, entry BLOB NOT NULL,
+            PRIMARY KEY(partition, directory, name)) WITHOUT ROWID;
+        CREATE TABLE directories(
+            partition INTEGER NOT NULL, path BLOB NOT NULL, live INTEGER NOT NULL,
+            rank BLOB NOT NULL, PRIMARY KEY(partition, path)) WITHOUT ROWID;
+        CREATE TABLE entry_outbox(
+            kind INTEGER NOT NULL, path BLOB NOT NULL, partition INTEGER NOT NULL,
+            PRIMARY KEY(kind, path)) WITHOUT ROWID;
+        CREATE TABLE objects(
+            object BLOB PRIMARY KEY, refs INTEGER NOT NULL, state INTEGER NOT NULL,
+            content INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

@@ -207,7 +207,7 @@ actor Store {
             return LookupReply(response: .descriptor(FileFacts(stored.record)), descriptor: file)
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
-        case .page, .sums, .staging:
+        case .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile:
             preconditionFailure("a finding for another request")
         }
     }

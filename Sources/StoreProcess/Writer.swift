@@ -20,7 +20,7 @@ struct WriterOutlets: Sendable {
 /// ```
 ///   submit ──▶ mailbox ──▶ backlog ──▶ group: look, touch, commit ──▶ committed
 ///                             ▲  rows that wait for the write-out are over their limit:
-///                             └─ puts stay here, the others pass
+///                             └─ puts stay here, the others pass; the brain's keep their order
 /// ```
 final class Writer: Sendable {
     private let mailbox = Mailbox<Job>()
@@ -65,6 +65,7 @@ private final class WriterThread {
     private let syncs: SyncClock
     private let outlets: WriterOutlets
     private let ledger: Ledger
+    private let storage: StorageExecutor
     private let begin: SQLStatement
     private let commitGroup: SQLStatement
     private let rollback: SQLStatement
@@ -78,6 +79,11 @@ private final class WriterThread {
     /// The disk was too full for the housekeeper's rows; until the next look at the space.
     private var isHousekeepingHeld = false
     private var spaceChecked: ContinuousClock.Instant?
+    /// The disk was too full for a request of the brain that must not be refused; until the next look
+    /// at the space.
+    private var isStorageHeld = false
+    /// It, and those after it in its group.
+    private var heldStorage: [Job] = []
     /// When the first mutation that is not published was committed.
     private var unpublishedSince: ContinuousClock.Instant?
     private var unpublishedByteCount = 0
@@ -101,6 +107,7 @@ private final class WriterThread {
         log = WriteAheadLog(database)
         ballast = try Ballast(directory)
         ledger = try Ledger(database)
+        storage = try StorageExecutor(database, ledger)
     }
 
     func run() throws {
@@ -111,6 +118,8 @@ private final class WriterThread {
             takeMail()
             let group = nextGroup()
             if !group.isEmpty || !deletions.isEmpty || isPruningDue { try commit(group) }
+            backlog = heldStorage + backlog
+            heldStorage = []
             if isPublishingDue { publish() }
             if isClosed && !hasRunnable && deletions.isEmpty { break }
         }
@@ -136,30 +145,48 @@ private final class WriterThread {
         if .now - pruned > StoreLimits.pruneInterval { isPruningDue = true }
     }
 
-    private var hasRunnable: Bool { backlog.contains { isRunnable($0) } }
+    private var hasRunnable: Bool {
+        var isOrderHeld = false
+        for job in backlog {
+            if isOrderHeld && job.mutation.keepsOrder { continue }
+            if isRunnable(job) { return true }
+            if job.mutation.keepsOrder { isOrderHeld = true }
+        }
+        return false
+    }
 
     private func isRunnable(_ job: Job) -> Bool {
         switch job.mutation {
         case .put: isReadOnly || isSpaceLow || ledger.hasRoomForContent
         case .housekept: !isHousekeepingHeld
+        case .storage(let job):
+            !isStorageHeld && !isReadOnly
+                && (job.contentByteCount == 0 || isSpaceLow || ledger.hasRoomForContent)
+        case .renewDisk: !isStorageHeld && !isReadOnly
         default: true
         }
     }
 
-    /// The mutations of the next group, in order. Puts over the limit of unwritten rows stay.
+    /// The mutations of the next group, in order. Puts over the limit of unwritten rows stay, and
+    /// requests of the brain with them that come after one that stays.
     private func nextGroup() -> [Job] {
         if backlog.isEmpty { return [] }
         checkSpace()
+        refuseWhatCannotWait()
+        var isOrderHeld = false
         var group: [Job] = []
         var rest: [Job] = []
         var byteCount = 0
         for job in backlog {
+            let keepsOrder = job.mutation.keepsOrder
             if group.count < StoreLimits.groupCountMax,
-                byteCount < StoreLimits.groupByteCountMax, isRunnable(job)
+                byteCount < StoreLimits.groupByteCountMax, !(keepsOrder && isOrderHeld),
+                isRunnable(job)
             {
                 group.append(job)
                 byteCount += job.mutation.contentByteCount
             } else {
+                if keepsOrder { isOrderHeld = true }
                 rest.append(job)
             }
         }
@@ -167,11 +194,28 @@ private final class WriterThread {
         return group
     }
 
+    /// While the brain's requests are held back, those that may be refused are: it changes nothing
+    /// that they come before others then.
+    private func refuseWhatCannotWait() {
+        guard isStorageHeld || isReadOnly else { return }
+        var refused = Committed(sequence: ledger.counters.sequence)
+        backlog.removeAll { job in
+            guard case .storage(let request) = job.mutation,
+                let answer = request.answerWithoutSpace
+            else { return false }
+            refused.storage.append((job.ticket, answer))
+            refused.unusedStaging += request.stagingFiles
+            return true
+        }
+        if !refused.storage.isEmpty { outlets.committed(refused) }
+    }
+
     private func checkSpace() {
         let now = ContinuousClock.now
         if let spaceChecked, now - spaceChecked < StoreLimits.spaceCheckInterval { return }
         spaceChecked = now
         isHousekeepingHeld = false
+        isStorageHeld = false
         do {
             let free = try directory.freeByteCount()
             // While the ballast is gone, what is free is for deletions.
@@ -194,11 +238,13 @@ private final class WriterThread {
             if let failure = error as? SQLFailure, failure.isDiskFailure { throw error }
             if !rollback.isIdle { try rollback.run() }
             ledger.rolledBack(to: before)
+            storage.rolledBack()
             deletions = deletionsBefore
             return try failed(group, error)
         }
         outlets.committed(committed)
-        afterCommit(committed)
+        for job in group { unpublishedByteCount += job.mutation.contentByteCount }
+        afterCommit()
         for job in group { try afterCommit(job.mutation) }
     }
 
@@ -212,6 +258,7 @@ private final class WriterThread {
             case .began(var deletion):
                 deletion.ticket = job.ticket
                 deletions.append(deletion)
+            case .stored(let answer): committed.storage.append((job.ticket, answer))
             case .silent: break
             }
         }
@@ -220,14 +267,27 @@ private final class WriterThread {
             isPruningDue = try !isReadOnly && ledger.pruneOperations(WallClock.now)
             pruned = .now
         }
+        try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
         try syncs.during { try commitGroup.run() }
         committed.sequence = ledger.counters.sequence
         committed.changes = ledger.takeChanges()
+        committed.unusedStaging = storage.takeUnusedStaging()
         return committed
     }
 
     private func verdict(_ mutation: Mutation) throws -> Verdict {
+        switch mutation {
+        case .storage(let job): return .stored(try storage.execute(job, isFull: isSpaceLow))
+        case .renewDisk(let disk): return .stored(try storage.renew(disk))
+        case .markBad(let objects):
+            if !isReadOnly { try storage.markBad(objects) }
+            return .silent
+        default: return try verdictOfLedger(mutation)
+        }
+    }
+
+    private func verdictOfLedger(_ mutation: Mutation) throws -> Verdict {
         if isReadOnly || isSpaceLow && mutation.needsSpace,
             let known = try ledger.known(mutation)
         {
@@ -256,7 +316,7 @@ private final class WriterThread {
         case .done(let response):
             deletions.removeFirst()
             committed.results.append((deletion.ticket, .success(response)))
-        case .refused, .began, .silent:
+        case .refused, .began, .stored, .silent:
             preconditionFailure("a step of a deletion is done or goes on")
         }
     }
@@ -277,9 +337,22 @@ private final class WriterThread {
             try log.checkpoint(syncs)
         }
         if group.count > 1 || hasMoreSpace {
-            for job in group { try commit([job]) }
+            for job in group {
+                if isStorageHeld && job.mutation.keepsOrder {
+                    heldStorage.append(job)
+                } else {
+                    try commit([job])
+                }
+            }
         } else if let job = group.first {
             switch job.mutation {
+            case .storage(let request):
+                try failed(request, job, isFull: isFull, error, &committed)
+            case .renewDisk:
+                guard isFull else { throw error }
+                hold(job)
+            // Whoever reads it next finds it again.
+            case .markBad: break
             case .housekept:
                 isHousekeepingHeld = true
                 backlog.append(job)
@@ -296,11 +369,30 @@ private final class WriterThread {
         outlets.committed(committed)
     }
 
-    private func afterCommit(_ committed: Committed) {
+    private func failed(
+        _ request: StorageJob, _ job: Job, isFull: Bool, _ error: any Error,
+        _ committed: inout Committed
+    ) throws {
+        let answer = isFull ? request.answerWithoutSpace : request.answerWithoutEffect
+        if let answer {
+            committed.storage.append((job.ticket, answer))
+            committed.unusedStaging += request.stagingFiles
+        } else if isFull {
+            hold(job)
+        } else {
+            throw error
+        }
+    }
+
+    private func hold(_ job: Job) {
+        isStorageHeld = true
+        heldStorage.append(job)
+    }
+
+    private func afterCommit() {
         if ledger.counters.sequence > ledger.published, unpublishedSince == nil {
             unpublishedSince = .now
         }
-        for change in committed.changes { unpublishedByteCount += change.content?.count ?? 0 }
         if log.pageCount >= StoreLimits.checkpointPageCount, !isCheckpointing {
             isCheckpointing = true
             outlets.checkpointDue()
@@ -332,6 +424,7 @@ private final class WriterThread {
 
     private func publish() {
         ledger.published = ledger.counters.sequence
+        storage.published()
         unpublishedSince = nil
         unpublishedByteCount = 0
         outlets.published(ledger.published)

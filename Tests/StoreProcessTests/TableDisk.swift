@@ -1,0 +1,209 @@
+import Cluster
+import Foundation
+import GRDB
+import IPC
+import Model
+import Posix
+import Replication
+import Testing
+
+@testable import StoreProcess
+
+/// The tables of a directory's database, on one connection, as the writer's thread has them.
+final class TableDisk {
+    let database: Database
+    let ledger: Ledger
+    let storage: StorageExecutor
+    let tables: SQLTables
+    private var before: Ledger.Counters
+
+    private init(_ database: Database) throws {
+        self.database = database
+        ledger = try Ledger(database)
+        storage = try StorageExecutor(database, ledger)
+        tables = try SQLTables(database, ledger.reader)
+        before = ledger.counters
+    }
+
+    /// Opens the database for the time of `body`.
+    static func open<Result>(
+        _ directory: TemporaryDirectory, _ body: (TableDisk) throws -> Result
+    ) throws -> Result {
+        let queue = try queue(directory)
+        defer { try? queue.close() }
+        return try queue.inDatabase { database in
+            try database.execute(sql: "PRAGMA synchronous = OFF")
+            return try body(TableDisk(database))
+        }
+    }
+
+    static func queue(_ directory: TemporaryDirectory) throws -> DatabaseQueue {
+        let opened = try DataDirectory(directory.bytePath)
+        opened.unlock()
+        let queue = try Schema.connect(opened.metaPath, cachePages: 256)
+        try Schema.migrate(queue)
+        return queue
+    }
+
+    // MARK: Groups
+
+    func begin() throws {
+        try database.execute(sql: "BEGIN IMMEDIATE")
+        before = ledger.counters
+    }
+
+    /// - Returns: what the group changed, for the record cache.
+    @discardableResult
+    func commit() throws -> [Change] {
+        try storage.finishGroup()
+        try ledger.finishGroup()
+        try database.execute(sql: "COMMIT")
+        return ledger.takeChanges()
+    }
+
+    func rollBack() throws {
+        try database.execute(sql: "ROLLBACK")
+        ledger.rolledBack(to: before)
+        storage.rolledBack()
+    }
+
+    /// As the writer does it when it shows rows to the housekeeper.
+    func publish() {
+        ledger.published = ledger.counters.sequence
+        storage.published()
+    }
+
+    func execute(
+        _ request: ReplicaRequest, _ contents: [ObjectID: NewContent] = [:],
+        isFull: Bool = false, at now: Duration = .zero
+    ) throws -> ReplicaOutcome {
+        let job = StorageJob(.replica(request), contents: contents, at: now)
+        guard case .replica(let outcome) = try storage.execute(job, isFull: isFull) else {
+            throw CorruptRow(description: "another answer")
+        }
+        return outcome
+    }
+
+    /// One request in a group of its own.
+    @discardableResult
+    func run(
+        _ request: ReplicaRequest, _ contents: [ObjectID: NewContent] = [:],
+        isFull: Bool = false, at now: Duration = .zero
+    ) throws -> ReplicaOutcome {
+        try begin()
+        let outcome = try execute(request, contents, isFull: isFull, at: now)
+        try commit()
+        return outcome
+    }
+
+    // MARK: What is there
+
+    /// The tables as a reading connection finds them.
+    func fresh() -> SQLTables {
+        tables.forgetAll()
+        return tables
+    }
+
+    func rows(_ sql: String) throws -> [String] {
+        try Row.fetchAll(database, sql: sql).map { row in
+            row.databaseValues.map { value in
+                switch value.storage {
+                case .blob(let data): Hex.encode([UInt8](data))
+                default: value.description
+                }
+            }.joined(separator: " ")
+        }
+    }
+
+    func count(_ table: String) throws -> Int {
+        try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM \(table)") ?? 0
+    }
+
+    /// What is wrong with the rows of contents, by what the registers name.
+    func contentFault() throws -> String? {
+        let tables = fresh()
+        var references: [ObjectID: Int64] = [:]
+        for partition in tables.partitions {
+            for item in tables.contents(of: partition).0 {
+                let objects = item.register.versionsWithContent.compactMap(\.value.facts?.object)
+                for object in Set(objects) { references[object, default: 0] += 1 }
+            }
+        }
+        for (object, count) in references {
+            guard let row = try tables.queries.object(object) else { return "no row of \(object)" }
+            if row.referenceCount != count {
+                return "\(row.referenceCount) references to \(object), not \(count)"
+            }
+            let bytes = try ledger.reader.content(of: object)
+            if (row.state == .here) != (bytes != nil) { return "content of \(object)" }
+        }
+        if try count("objects") != references.count { return "objects that nobody names" }
+        let here = try rows("SELECT COUNT(*) FROM objects WHERE state = 0")
+        if try rows("SELECT COUNT(*) FROM content") != here { return "contents nobody names" }
+        let unwritten = try ledger.statements.unwritten()
+        guard
+            unwritten == (ledger.counters.unwrittenCount, ledger.counters.unwrittenByteCount)
+        else { return "the sums of unwritten rows" }
+        return nil
+    }
+}
+
+/// Small names for what the tests talk about.
+enum Sample {
+    static func disk(_ number: Int) -> DiskID {
+        DiskID(bits: Bits128(high: UInt64(number) + 1, low: 7))
+    }
+
+    static func operation(_ number: UInt64) -> OperationID {
+        OperationID(bits: Bits128(high: 1, low: number))
+    }
+
+    static func object(_ number: UInt64) -> ObjectID {
+        ObjectID(bits: Bits128(high: 5, low: number))
+    }
+
+    static func content(_ number: UInt64) -> [UInt8] {
+        [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: Int(number % 9))
+    }
+
+    static func facts(_ number: UInt64) -> Replication.FileFacts {
+        let content = content(number)
+        return Replication.FileFacts(
+            byteCount: UInt64(content.count), digest: .test(content), contentType: "text/plain",
+            created: Timestamp(nanoseconds: 5), modified: Timestamp(nanoseconds: 7),
+            object: object(number), home: Partition(number: 0))
+    }
+
+    static func file(_ number: UInt64) -> RegisterValue { .file(facts(number)) }
+
+    /// The bytes of what the request names.
+    static func contents(of request: ReplicaRequest) -> [ObjectID: NewContent] {
+        var contents: [ObjectID: NewContent] = [:]
+        for (_, facts) in request.namedContents {
+            contents[facts.object] = .bytes(content(facts.object.bits.low))
+        }
+        return contents
+    }
+
+    static func assign(
+        _ path: StorePath, _ number: UInt64, time: UInt64 = 0
+    ) -> ReplicaRequest {
+        .assign(
+            Assignment(
+                key: .file(path), value: file(number), operation: operation(number),
+                time: HybridTime(value: time == 0 ? number << 16 : time)))
+    }
+
+    static func delete(_ path: StorePath, _ number: UInt64) -> ReplicaRequest {
+        .assign(
+            Assignment(
+                key: .file(path), value: .deleted, operation: operation(number),
+                time: HybridTime(value: number << 16)))
+    }
+}
+
+extension ReplicaOutcome {
+    var madeVersion: RegisterVersion? {
+        if case .assigned(let version, _) = reply { version } else { nil }
+    }
+}
