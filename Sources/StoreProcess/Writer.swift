@@ -120,6 +120,7 @@ private final class WriterThread {
             if !group.isEmpty || !deletions.isEmpty || isPruningDue { try commit(group) }
             backlog = heldStorage + backlog
             heldStorage = []
+            refuseWhatCannotWait()
             if isPublishingDue { publish() }
             if isClosed && !hasRunnable && deletions.isEmpty { break }
         }

@@ -31,17 +31,20 @@ final class TableDisk {
     ) throws -> Result {
         let queue = try queue(directory)
         defer { try? queue.close() }
-        return try queue.inDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = OFF")
-            return try body(TableDisk(database))
-        }
+        return try queue.inDatabase { try body(TableDisk($0)) }
     }
 
-    static func queue(_ directory: TemporaryDirectory) throws -> DatabaseQueue {
-        let opened = try DataDirectory(directory.bytePath)
-        opened.unlock()
-        let queue = try Schema.connect(opened.metaPath, cachePages: 256)
-        try Schema.migrate(queue)
+    /// The database alone, which survives no power cut.
+    static func queue(
+        _ directory: TemporaryDirectory, upTo migration: String? = nil
+    ) throws -> DatabaseQueue {
+        let queue = try Schema.connect(directory.bytePath, cachePages: 256)
+        try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+        if let migration {
+            try Schema.migrator.migrate(queue, upTo: migration)
+        } else {
+            try Schema.migrate(queue)
+        }
         return queue
     }
 
@@ -134,12 +137,14 @@ final class TableDisk {
             if row.referenceCount != count {
                 return "\(row.referenceCount) references to \(object), not \(count)"
             }
-            let bytes = try ledger.reader.content(of: object)
-            if (row.state == .here) != (bytes != nil) { return "content of \(object)" }
+            let hasRow = try ledger.reader.content(of: object) != nil
+            let isStaged = try ledger.reader.stagingFile(of: object) != nil
+            if (row.state == .here) != (hasRow || isStaged) { return "content of \(object)" }
         }
         if try count("objects") != references.count { return "objects that nobody names" }
         let here = try rows("SELECT COUNT(*) FROM objects WHERE state = 0")
-        if try rows("SELECT COUNT(*) FROM content") != here { return "contents nobody names" }
+        let rowCount = "SELECT (SELECT COUNT(*) FROM content) + (SELECT COUNT(*) FROM staged)"
+        if try rows(rowCount) != here { return "contents that nobody names" }
         let unwritten = try ledger.statements.unwritten()
         guard
             unwritten == (ledger.counters.unwrittenCount, ledger.counters.unwrittenByteCount)

@@ -201,19 +201,25 @@ import Testing
         #expect(
             columns == [
                 "content: sequence object path modified bytes",
+                "directories: partition path live rank",
                 "entries: directory name kind disk sequence time size digest type created modified",
+                "entry_outbox: kind path partition",
                 "garbage: sequence object path",
                 "grdb_migrations: identifier",
+                "listings: partition directory name live entry",
                 "marks: path disk sequence time created",
+                "meta: key value",
+                "objects: object refs state content",
                 "operations: id at result",
-                "partitions: id files bytes",
+                "partitions: id files bytes counter items contents context",
                 "records: path partition disk sequence time context size digest type created "
                     + "modified object home operation outcome content",
+                "registers: partition kind path since register",
                 "staged: sequence operation object",
                 "state: key value",
                 "view_dirty: sequence path failed",
             ])
-        #expect(Schema.migrator.migrations == ["1"])
+        #expect(Schema.migrator.migrations == ["1", "2"])
         #expect(temporary.contents("FORMAT") == [UInt8]("clusterf 1 rawfile 1\n".utf8))
         let object = try #require(ObjectID(hex: "00112233445566778899aabbccddeeff"))
         #expect(ObjectName.path(object).description == "00/00112233445566778899aabbccddeeff")

@@ -1,0 +1,340 @@
+import Cluster
+import Model
+import Replication
+import Testing
+
+@testable import StoreProcess
+
+/// Contents are there iff a register names them, and a version without its content is no copy.
+@Suite struct ContentTableTests {
+    private let path = TableWorld.paths[0]
+    private var key: RegisterKey { .file(path) }
+
+    private func onDisk(_ body: (TableDisk) throws -> Void) throws {
+        let directory = try TemporaryDirectory()
+        try TableDisk.open(directory) { disk in
+            try body(disk)
+            #expect(try disk.contentFault() == nil)
+        }
+    }
+
+    /// Writes a file, from its assignment to its commit.
+    @discardableResult
+    private func put(
+        _ disk: TableDisk, _ path: StorePath, _ number: UInt64,
+        _ contents: [ObjectID: NewContent]? = nil
+    ) throws -> RegisterVersion {
+        let request = Sample.assign(path, number)
+        let outcome = try disk.run(request, contents ?? Sample.contents(of: request))
+        let version = try #require(outcome.madeVersion)
+        #expect(try disk.run(.commit(.file(path), version, listed: true)).reply == .committed)
+        return version
+    }
+
+    /// A version of another disk.
+    private func foreign(_ number: UInt64, time: UInt64? = nil) -> RegisterVersion {
+        let dot = Dot(disk: Sample.disk(9), sequence: number)
+        return RegisterVersion(
+            version: Version(
+                dot: dot, time: HybridTime(value: time ?? number << 16),
+                context: CausalContext(entries: [dot])),
+            value: Sample.file(number), operation: Sample.operation(number))
+    }
+
+    @Test func aFileAloneIsOneRow() throws {
+        try onDisk { disk in
+            let version = try put(disk, path, 3)
+            #expect(try disk.count("registers") == 0)
+            #expect(try disk.count("records") == 1)
+            #expect(try disk.ledger.reader.record(at: path)?.version == version)
+            #expect(disk.fresh().register(key) == Register(head: version))
+            #expect(disk.fresh().badContents(of: key) == [])
+        }
+    }
+
+    @Test func theCommitTellsTheCacheRecordAndContent() throws {
+        try onDisk { disk in
+            let request = Sample.assign(path, 3)
+            try disk.begin()
+            let outcome = try disk.execute(request, Sample.contents(of: request))
+            #expect(try disk.commit().count == 0)
+            let version = try #require(outcome.madeVersion)
+            try disk.begin()
+            _ = try disk.execute(.commit(key, version, listed: true))
+            let changes = try disk.commit()
+            #expect(changes.map(\.path) == [path])
+            #expect(changes.first?.stored?.record == version.record)
+            #expect(changes.first?.content == Sample.content(3))
+            // The row of content shows it.
+            #expect(try disk.count("view_dirty") == 0)
+        }
+    }
+
+    @Test func whatWasWrittenOutBeforeItsCommitIsShownByARowOfItsOwn() throws {
+        try onDisk { disk in
+            let request = Sample.assign(path, 3)
+            let outcome = try disk.run(request, Sample.contents(of: request))
+            disk.publish()
+            let version = try #require(outcome.madeVersion)
+            try disk.run(.commit(key, version, listed: true))
+            #expect(try disk.count("view_dirty") == 1)
+            let stored = try #require(try disk.ledger.reader.record(at: path))
+            #expect(try disk.ledger.reader.content(of: stored) == Sample.content(3))
+        }
+    }
+
+    @Test func overwrittenContentGoesAtOnce() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            disk.publish()
+            let second = try put(disk, path, 4)
+            // The version is kept, its content is not.
+            let register = try #require(disk.fresh().register(key))
+            #expect(register.kept.map(\.version.operation) == [Sample.operation(3)])
+            #expect(register.head == second)
+            #expect(disk.fresh().badContents(of: key) == [])
+            #expect(try disk.count("objects") == 1)
+            #expect(try disk.rows("SELECT hex(object) FROM garbage").count == 1)
+            let shown = try disk.rows("SELECT path FROM garbage")
+            #expect(shown == [Hex.encode(path.bytes)])
+            #expect(try disk.ledger.reader.record(at: path)?.record == second.record)
+        }
+    }
+
+    @Test func whatTheHousekeeperNeverSawLeavesNoGarbage() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            try put(disk, path, 4)
+            #expect(try disk.count("garbage") == 0)
+            #expect(try disk.count("content") == 1)
+        }
+    }
+
+    @Test func aDeletionLeavesATombstoneAndNoContent() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            disk.publish()
+            let outcome = try disk.run(Sample.delete(path, 4))
+            let version = try #require(outcome.madeVersion)
+            try disk.begin()
+            _ = try disk.execute(.commit(key, version, listed: true))
+            let changes = try disk.commit()
+            #expect(changes.map(\.path) == [path])
+            #expect(changes.first?.stored == nil)
+            #expect(try disk.count("records") == 0)
+            #expect(try disk.count("registers") == 1)
+            #expect(try disk.count("objects") == 0)
+            #expect(try disk.count("content") == 0)
+            #expect(try disk.rows("SELECT path FROM view_dirty") == [Hex.encode(path.bytes)])
+            // Its view goes before it does.
+            let order = try disk.rows(
+                "SELECT (SELECT max(sequence) FROM view_dirty) < (SELECT sequence FROM garbage)")
+            #expect(order == ["1"])
+        }
+    }
+
+    @Test func aConflictsLoserKeepsItsContent() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            let winner = foreign(8)
+            let request = ReplicaRequest.commit(key, winner, listed: true)
+            #expect(try disk.run(request, Sample.contents(of: request)).reply == .committed)
+            let register = try #require(disk.fresh().register(key))
+            #expect(register.kept.map(\.isConflict) == [true])
+            #expect(try disk.count("objects") == 2)
+            #expect(disk.fresh().badContents(of: key) == [])
+            try disk.run(.expire(key, register.kept.map(\.dot)))
+            #expect(try disk.count("objects") == 1)
+            #expect(try disk.count("registers") == 0)
+        }
+    }
+
+    @Test func aMovedFileKeepsItsContent() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            disk.publish()
+            let other = TableWorld.paths[1]
+            let place = ReplicaRequest.assign(
+                Assignment(
+                    key: .file(other), value: Sample.file(3), operation: Sample.operation(50),
+                    time: HybridTime(value: 50 << 16)))
+            let outcome = try disk.run(place)
+            let version = try #require(outcome.madeVersion)
+            try disk.run(.commit(.file(other), version, listed: true))
+            #expect(try disk.rows("SELECT refs, state FROM objects") == ["2 0"])
+            let removal = try #require(try disk.run(Sample.delete(path, 51)).madeVersion)
+            try disk.run(.commit(key, removal, listed: true))
+            #expect(try disk.rows("SELECT refs, state FROM objects") == ["1 0"])
+            #expect(try disk.count("garbage") == 0)
+            let stored = try #require(try disk.ledger.reader.record(at: other))
+            #expect(try disk.ledger.reader.content(of: stored) == Sample.content(3))
+        }
+    }
+
+    // MARK: Contents that are not here
+
+    @Test func aVersionWithoutItsContentIsNoCopy() throws {
+        try onDisk { disk in
+            let version = foreign(8)
+            let prepared = try disk.run(.prepare(key, version))
+            #expect(prepared.reply == .damaged)
+            #expect(prepared.damaged == [DamagedVersions(key: key, dots: [version.dot])])
+            #expect(disk.fresh().badContents(of: key) == [version.dot])
+            #expect(try disk.run(.commit(key, version, listed: true)).reply == .damaged)
+            let other = RegisterKey.file(TableWorld.paths[1])
+            let ballot = Ballot(round: 1, node: try #require(NodeID("n1")))
+            #expect(try disk.run(.accept(other, ballot, foreign(9))).reply == .damaged)
+            // Short content is none.
+            let third = RegisterKey.file(TableWorld.paths[2])
+            let short = [Sample.object(7): NewContent.bytes([1])]
+            #expect(try disk.run(.prepare(third, foreign(7)), short).reply == .damaged)
+        }
+    }
+
+    @Test func contentThatComesLaterRepairsIt() throws {
+        try onDisk { disk in
+            let version = foreign(8)
+            try disk.run(.commit(key, version, listed: true))
+            let dots = [version.dot]
+            #expect(try disk.run(.quarantine(key, dots)).reply == .done)
+            #expect(disk.fresh().register(key)?.damaged == dots)
+            // Without its content, who tells it changes nothing.
+            let items = [KeyedRegister(key: key, register: Register(head: version))]
+            let merge = ReplicaRequest.merge(
+                key.partition, items, [], theirs: PartitionContext(), .holder)
+            let again = try disk.run(merge)
+            #expect(again.repaired == [])
+            #expect(again.damaged == [DamagedVersions(key: key, dots: dots)])
+            try disk.run(.quarantine(key, dots))
+            let repair = try disk.run(merge, Sample.contents(of: merge))
+            #expect(repair.repaired == [key])
+            #expect(repair.damaged == [])
+            #expect(disk.fresh().register(key) == Register(head: version))
+            #expect(disk.fresh().badContents(of: key) == [])
+            let stored = try #require(try disk.ledger.reader.record(at: path))
+            #expect(try disk.ledger.reader.content(of: stored) == Sample.content(8))
+        }
+    }
+
+    @Test func theRequestItselfSentAgainWithItsContentRepairsIt() throws {
+        try onDisk { disk in
+            let version = foreign(8)
+            let prepare = ReplicaRequest.prepare(key, version)
+            #expect(try disk.run(prepare).reply == .damaged)
+            #expect(try disk.run(.quarantine(key, [version.dot])).reply == .done)
+            let before = disk.fresh().state(of: key.partition).sum
+            let again = try disk.run(prepare, Sample.contents(of: prepare))
+            #expect(again.reply == .prepared)
+            #expect(again.repaired == [key])
+            #expect(disk.fresh().register(key)?.damaged == [])
+            let after = disk.fresh().state(of: key.partition).sum
+            #expect(again.changes.map(\.new) == (before == after ? [] : [after]))
+            try disk.run(.commit(key, version, listed: true))
+            #expect(try disk.count("registers") == 0)
+        }
+    }
+
+    @Test func whatAReaderFoundBadIsDamagedUntilItComesAgain() throws {
+        try onDisk { disk in
+            let version = try put(disk, path, 3)
+            disk.publish()
+            try disk.begin()
+            try disk.storage.markBad([Sample.object(3)])
+            try disk.commit()
+            let read = disk.fresh().answerForTest(.read(key))
+            #expect(read.damaged == [DamagedVersions(key: key, dots: [version.dot])])
+            let merge = ReplicaRequest.merge(
+                key.partition, [KeyedRegister(key: key, register: Register(head: version))], [],
+                theirs: PartitionContext(), .holder)
+            try disk.run(merge, Sample.contents(of: merge))
+            #expect(disk.fresh().badContents(of: key) == [])
+        }
+    }
+
+    @Test func missingContentLeavesNoGarbage() throws {
+        try onDisk { disk in
+            try disk.run(.commit(key, foreign(8), listed: true))
+            disk.publish()
+            try put(disk, path, 9)
+            #expect(try disk.count("garbage") == 0)
+        }
+    }
+
+    // MARK: Staging files
+
+    @Test func aStagingFileIsNamedOnce() throws {
+        try onDisk { disk in
+            let staged = Sample.operation(77)
+            let contents = [Sample.object(3): NewContent.staged(staged)]
+            let request = Sample.assign(path, 3)
+            let version = try #require(try disk.run(request, contents).madeVersion)
+            #expect(disk.storage.takeUnusedStaging() == [])
+            #expect(try disk.rows("SELECT operation, object FROM staged").count == 1)
+            #expect(try disk.ledger.reader.stagingFile(of: Sample.object(3)) == staged)
+            try disk.run(.commit(key, version, listed: true))
+            #expect(try disk.rows("SELECT path FROM view_dirty") == [Hex.encode(path.bytes)])
+            // The content is here by now.
+            let other = [Sample.object(3): NewContent.staged(Sample.operation(78))]
+            try disk.run(.commit(key, version, listed: true), other)
+            #expect(disk.storage.takeUnusedStaging() == [Sample.operation(78)])
+        }
+    }
+
+    @Test func aRefusedWritesStagingFileIsUnused() throws {
+        try onDisk { disk in
+            let contents = [Sample.object(3): NewContent.staged(Sample.operation(77))]
+            let outcome = try disk.run(Sample.assign(path, 3), contents, isFull: true)
+            #expect(outcome.reply == .full)
+            #expect(disk.storage.takeUnusedStaging() == [Sample.operation(77)])
+            let version = foreign(3)
+            let merge = ReplicaRequest.merge(
+                key.partition, [KeyedRegister(key: key, register: Register(head: version))], [],
+                theirs: PartitionContext(), .holder)
+            #expect(try disk.run(merge, contents, isFull: true).reply == .full)
+            #expect(disk.storage.takeUnusedStaging() == [Sample.operation(77)])
+            #expect(try disk.count("objects") == 0)
+        }
+    }
+
+    // MARK: Directories
+
+    @Test func theViewOfADirectoryFollowsItsMarkAndItsNames() throws {
+        try onDisk { disk in
+            let directory = TableWorld.paths[2]
+            let mark = Assignment(
+                key: .mark(directory), value: .mark, operation: Sample.operation(1),
+                time: HybridTime(value: 1 << 16))
+            let version = try #require(try disk.run(.assign(mark)).madeVersion)
+            #expect(try !disk.ledger.reader.isDirectory(directory))
+            try disk.run(.commit(.mark(directory), version, listed: true))
+            #expect(try disk.ledger.reader.isDirectory(directory))
+            let dirty = "SELECT count(*) FROM view_dirty"
+            #expect(try disk.rows(dirty) == ["1"])
+            let removal = Assignment(
+                key: .mark(directory), value: .deleted, operation: Sample.operation(2),
+                time: HybridTime(value: 2 << 16))
+            let gone = try #require(try disk.run(.assign(removal)).madeVersion)
+            try disk.run(.commit(.mark(directory), gone, listed: true))
+            #expect(try !disk.ledger.reader.isDirectory(directory))
+            #expect(try disk.rows(dirty) == ["2"])
+            // Its last name goes.
+            let child = try put(disk, TableWorld.paths[3], 5)
+            let listed = try #require(
+                KeyedEntry(following: child, of: .file(TableWorld.paths[3])))
+            try disk.run(.putEntry(listed.key, listed.entry))
+            #expect(try disk.ledger.reader.isDirectory(directory))
+            let unlisted = DirectoryEntry(
+                file: .init(rank: Rank(time: HybridTime(value: 9 << 16), dot: child.dot), record: nil))
+            try disk.run(.putEntry(listed.key, unlisted))
+            #expect(try !disk.ledger.reader.isDirectory(directory))
+            #expect(try disk.rows(dirty) == ["3"])
+        }
+    }
+}
+
+extension SQLTables {
+    func answerForTest(_ request: ReplicaRequest) -> ReplicaOutcome {
+        var tables = self
+        return Replica.execute(request, on: &tables, at: .zero)
+    }
+}
