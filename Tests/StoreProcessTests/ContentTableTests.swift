@@ -323,8 +323,8 @@ import Testing
                 KeyedEntry(following: child, of: .file(TableWorld.paths[3])))
             try disk.run(.putEntry(listed.key, listed.entry))
             #expect(try disk.ledger.reader.isDirectory(directory))
-            let unlisted = DirectoryEntry(
-                file: .init(rank: Rank(time: HybridTime(value: 9 << 16), dot: child.dot), record: nil))
+            let rank = Rank(time: HybridTime(value: 9 << 16), dot: child.dot)
+            let unlisted = DirectoryEntry(file: .init(rank: rank, record: nil))
             try disk.run(.putEntry(listed.key, unlisted))
             #expect(try !disk.ledger.reader.isDirectory(directory))
             #expect(try disk.rows(dirty) == ["3"])

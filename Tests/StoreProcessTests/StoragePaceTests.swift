@@ -85,7 +85,9 @@ private final class Pace: Sendable {
             state.next += 1
             return (state.next, state.writer)
         }
-        guard let path = try? StorePath(validating: "/directory/file-\(number)".utf8) else { return }
+        guard let path = try? StorePath(validating: "/directory/file-\(number)".utf8) else {
+            return
+        }
         writer?.submit(mutation(path, number), ticket: number)
     }
 
@@ -102,7 +104,8 @@ private final class Pace: Sendable {
             var facts = Sample.facts(1)
             facts.byteCount = UInt64(content.count)
             // As objects are named that are made together.
-            facts.object = ObjectID(shard: UInt8(truncatingIfNeeded: number / 1024), using: &generator)
+            let shard = UInt8(truncatingIfNeeded: number / 1024)
+            facts.object = ObjectID(shard: shard, using: &generator)
             let request = ReplicaRequest.assign(
                 Assignment(
                     key: .file(path), value: .file(facts), operation: .test(),

@@ -146,8 +146,8 @@ import Testing
         for number in 0..<400 {
             let ticket = desk.nextTicket()
             waiting.append(ticket)
-            let rows = [MetaRow(.state([UInt8(number / 256), UInt8(number % 256)]), [UInt8](
-                repeating: 1, count: 200))]
+            let name = [UInt8(number / 256), UInt8(number % 256)]
+            let rows = [MetaRow(.state(name), [UInt8](repeating: 1, count: 200))]
             writer.submit(.storage(StorageJob(.save(rows), at: .zero)), ticket: ticket)
         }
         // Refused at once, though it was asked after those that wait.

@@ -35,7 +35,9 @@ import Testing
     private func compare(_ seed: UInt64, _ seen: Seen) throws {
         let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
         var disks: [DiskID] = []
-        for directory in directories { disks.append(try TableDisk.open(directory) { $0.ledger.disk }) }
+        for directory in directories {
+            disks.append(try TableDisk.open(directory) { $0.ledger.disk })
+        }
         var world = TableWorld(seed: seed, disks: disks)
         for _ in 0..<Self.chapters {
             try TableDisk.open(directories[0]) { first in

@@ -30,7 +30,8 @@ import Testing
             "ArgumentParser", "TOMLKit", "Synchronization",
         ],
         "StoreProcess": [
-            "Cluster", "Replication", "Reconciliation", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc", "GRDB",
+            "Cluster", "Replication", "Reconciliation", "IPC", "IPCTransport", "Loop", "Posix",
+            "CPosix", "Model", "Glibc", "GRDB",
             "GRDBSQLite",
             "Synchronization", "Dispatch",
         ],
