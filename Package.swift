@@ -73,6 +73,7 @@ let package = Package(
         room("Reconciliation", ["Model"]),
         room("Replication", ["Model"]),
         room("Cluster", clusterCores),
+        room("Transfer", ["Model"]),
 
         // Drivers.
         .systemLibrary(
@@ -93,11 +94,11 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "Cluster", "Replication", "Reconciliation", "IPC", "IPCTransport", "Loop", "Posix",
-                "Model",
+                "Cluster", "Transfer", "IPC", "IPCTransport", "Loop", "Posix",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
-            ]),
+            ] + clusterCores),
         room(
             "GatewayProcess",
             [
@@ -137,6 +138,7 @@ let package = Package(
         tests("Reconciliation", ["Model"]),
         tests("Replication", ["Model"]),
         tests("Cluster", clusterCores),
+        tests("Transfer", ["Model"]),
         tests("Simulator", ["Cluster"] + clusterCores),
         tests("Posix"),
         tests("Loop", ["Posix"]),
@@ -145,9 +147,9 @@ let package = Package(
         tests(
             "StoreProcess",
             [
-                "Cluster", "Replication", "Reconciliation", "IPC", "Loop", "Posix", "Model",
+                "Cluster", "Transfer", "IPC", "Loop", "Posix",
                 .product(name: "GRDB", package: "GRDB.swift"),
-            ]),
+            ] + clusterCores),
         tests(
             "GatewayProcess",
             [

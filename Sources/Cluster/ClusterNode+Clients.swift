@@ -174,6 +174,8 @@ extension ClusterNode {
         guard var task = tasks[id] else { return }
         let targets = layouts.targets(for: key.partition)
         guard let coordinator = coordinator(for: targets, not: task.tried, task) else {
+            // Nobody has room, and time alone makes none.
+            if task.lastFailure == .full { return end(id, .unavailable(.full), &turn) }
             // Everybody was tried: from the beginning, while there is time.
             task.tried = []
             tasks[id] = task
@@ -273,7 +275,8 @@ extension ClusterNode {
         return .file(
             FileFacts(
                 byteCount: content.byteCount, digest: content.digest,
-                contentType: content.contentType, created: now,
+                contentType: content.contentType,
+                created: content.created ?? FileFacts.createdAsBefore,
                 modified: content.modified ?? now, object: content.object,
                 home: Partition(of: path)))
     }

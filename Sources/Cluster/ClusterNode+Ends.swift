@@ -87,20 +87,26 @@ extension ClusterNode {
 }
 
 extension KeyedEntry {
+    package var listed: [ListedEntry] { listed(hidingShadowed: false) }
+
     /// As clients see it. Where a file and a directory have one name (through concurrency), the
     /// directory keeps it and the file shows beside it, the same on every node.
     /// - Parameter hidingShadowed: breaks that rule.
     func listed(hidingShadowed: Bool) -> [ListedEntry] {
         var result: [ListedEntry] = []
         let isDirectory = entry.directory?.exists == true
-        if isDirectory {
-            result.append(ListedEntry(name: key.name, isDirectory: true, record: nil))
+        if let directory = entry.directory, directory.exists {
+            result.append(
+                ListedEntry(
+                    name: key.name, isDirectory: true, record: nil, changed: directory.rank.time))
         }
         if let record = entry.file?.record, !(isDirectory && hidingShadowed) {
             let name =
                 isDirectory
                 ? ConflictName(of: key.name, at: record.version.dot).bytes : key.name
-            result.append(ListedEntry(name: name, isDirectory: false, record: record))
+            result.append(
+                ListedEntry(
+                    name: name, isDirectory: false, record: record, changed: record.version.time))
         }
         return result
     }

@@ -153,7 +153,8 @@ extension ClusterNode {
         case .settings:
             settings = ClusterSettings(gossip.state.settings)
             membership.graceChanged(settings.graceBeforeOut)
-        case .registers, .draft, .layouts, .refused: break
+        case .registers(let nodes): locate(nodes, &turn)
+        case .draft, .layouts, .refused: break
         case .identity:
             if !gossip.isInformed { store(.save([MetaRow(.informed, nil)]), .nothing, &turn) }
         case .informed: store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
@@ -235,7 +236,7 @@ extension ClusterNode {
             !isEstablished || gossip.isInformed
         else { return }
         let waited = turn.now.monotonic - startedAt >= ClusterLimits.startWait
-        guard hasHeard || waited else { return }
+        guard hasHeard || waited || isAlone else { return }
         let own = LayoutMember(
             node: configuration.node, disk: disk, weight: configuration.weight,
             zone: configuration.zone)
@@ -258,8 +259,11 @@ extension ClusterNode {
         if failure == nil { turn.directives.append(.notice(.tookOut(node))) }
     }
 
-    /// Nobody was ever named to this node.
-    var isAlone: Bool { configuration.seeds.isEmpty && upkeep.remembered.isEmpty }
+    /// Nobody was ever named to this node, nor found while there was time.
+    var isAlone: Bool {
+        configuration.seeds.isEmpty && upkeep.remembered.isEmpty && !configuration.expectsOthers
+            && hasLookedForOthers
+    }
 
     /// Whether there is no cluster yet for certain. A node that was told of others has to hear from
     /// all of them first: it may be cut off from those that have one, together with others that are
@@ -314,7 +318,9 @@ extension ClusterNode {
         }
         if upkeep.lacksHolders { flags.insert(.lacksHolders) }
         var facts = NodeFacts(
-            disk: disk, zone: configuration.zone, weight: configuration.weight, flags: flags)
+            disk: disk, addresses: ownAddresses, zone: configuration.zone,
+            weight: configuration.weight, capacityBytes: configuration.capacityBytes, flags: flags,
+            programVersion: configuration.programVersion)
         facts.epoch = diskCheck.epoch
         let old = gossip.state.register(of: configuration.node)
         if let old, old.disk == disk { facts.synced = old.facts.synced }

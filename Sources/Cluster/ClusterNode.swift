@@ -42,6 +42,12 @@ package struct ClusterNode: Sendable {
     private(set) var phase = Phase.starting
     var nextNumber: UInt64 = 0
     private(set) var startedAt: Duration
+    /// Where peers reach this node, as its network has it now.
+    var ownAddresses: [String] = []
+    /// Nodes that were found before this life was durable.
+    var foundEarly: [NodeID] = []
+    /// Whether `NodeConfiguration.foundingWait` is over.
+    var hasLookedForOthers = false
     /// Who told this node the cluster's state in this life.
     var heard: Set<NodeID> = []
     var hasHeard: Bool { !heard.isEmpty }
@@ -228,6 +234,7 @@ package struct ClusterNode: Sendable {
         upkeep.isUnsettled = true
         upkeep.hasOutbox = true
         startMembership(&turn)
+        meetFound(&turn)
         announce(&turn)
         layoutsChanged(&turn)
     }
@@ -238,6 +245,9 @@ package struct ClusterNode: Sendable {
     }
 
     private mutating func tick(_ turn: inout Turn) {
+        if turn.now.monotonic - startedAt >= configuration.foundingWait {
+            hasLookedForOthers = true
+        }
         expireRequests(&turn)
         stateTick(&turn)
         diskCheckTick(&turn)

@@ -58,6 +58,10 @@ struct LayoutView: Sendable {
         return targets
     }
 
+    mutating func holders(of partition: Partition, in index: Int) -> [LayoutMember] {
+        placements[index].holders(of: partition)
+    }
+
     /// The holders in the newest layout.
     mutating func holders(of partition: Partition) -> [LayoutMember] {
         guard let last = placements.indices.last else { return [] }

@@ -11,6 +11,15 @@ package struct NodeConfiguration: Sendable {
     package var clusterName: String
     /// Nodes to say hello to at the start, beside those remembered.
     package var seeds: [NodeID]
+    /// Others were named that have no node id here yet (`--join`): until one of them is heard this
+    /// node founds no cluster.
+    package var expectsOthers: Bool
+    /// How long the network is given to find others before this node takes itself for the only one
+    /// and founds a cluster: zero where nobody looks.
+    package var foundingWait: Duration
+    /// Of the disk, for people; 0 where nobody said.
+    package var capacityBytes: UInt64
+    package var programVersion: String
     /// Rules that a test breaks on purpose, to prove that a checker can fail. Empty in production.
     package var canaries: Canaries
 
@@ -21,6 +30,10 @@ package struct NodeConfiguration: Sendable {
         weight = 100
         clusterName = "default"
         seeds = []
+        expectsOthers = false
+        foundingWait = .zero
+        capacityBytes = 0
+        programVersion = ""
         canaries = []
     }
 }

@@ -138,10 +138,13 @@ package struct ListedEntry: Hashable, Sendable {
     package var isDirectory: Bool
     /// Nil for a directory.
     package var record: FileRecord?
-    package init(name: [UInt8], isDirectory: Bool, record: FileRecord?) {
+    /// When the name changed last, as far as its directory has heard.
+    package var changed: HybridTime
+    package init(name: [UInt8], isDirectory: Bool, record: FileRecord?, changed: HybridTime) {
         self.name = name
         self.isDirectory = isDirectory
         self.record = record
+        self.changed = changed
     }
 }
 
@@ -159,6 +162,8 @@ package enum NodeDirective: Sendable {
     case renewDisk(DiskID)
     /// Something to be said to people.
     case notice(NodeNotice)
+    /// These nodes say where they are (`ClusterNode.addresses`).
+    case located([NodeID])
 }
 
 package struct StorageTicket: Hashable, Comparable, Sendable {

@@ -84,6 +84,10 @@ package enum MembershipLimits {
     /// Probes on behalf of others that are under way.
     package static let relaysMax = 256
 
+    /// Nodes to be said hello to while nobody is alive: seeds, those remembered, those found. Enough
+    /// for one of them to be there; each costs a datagram a second meanwhile.
+    package static let hellosMax = 128
+
     /// Peers in one table: a datagram from an attacker cannot make it grow without end.
     package static let peersMax = 10_000
 

@@ -154,6 +154,20 @@ package struct Membership: Sendable {
         sayHello(now: now, wallMilliseconds: wallMilliseconds, &directives)
     }
 
+    /// The network heard of a node: it is said hello to, and again like the seeds until somebody is
+    /// alive. Whether it is there is for its answer to say.
+    package mutating func meet(
+        _ peer: NodeID, wallMilliseconds: UInt64, into directives: inout [MembershipDirective]
+    ) {
+        guard peer != own.node, table[peer]?.state != .alive else { return }
+        if !hellos.contains(peer) {
+            if hellos.count >= MembershipLimits.hellosMax { hellos.removeFirst() }
+            hellos.append(peer)
+        }
+        sequence += 1
+        send(.ping(sequence: sequence), to: peer, about: peer, wallMilliseconds, &directives)
+    }
+
     /// The members of the layouts in use: whose death matters beyond being told. One that nobody
     /// told of in this life counts as dead from now on, so that its grace ends too.
     package mutating func membersChanged(_ all: [NodeID], now: Duration) {

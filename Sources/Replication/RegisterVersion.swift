@@ -10,6 +10,10 @@ package struct FileFacts: Hashable, Sendable {
     package var object: ObjectID
     package var home: Partition
 
+    /// Of a file that is about to be written by somebody who did not say: it has the time of the file
+    /// before it, or else that of the write. It is on no disk and in no message.
+    package static let createdAsBefore = Timestamp(nanoseconds: .min)
+
     package init(
         byteCount: UInt64, digest: Digest, contentType: String, created: Timestamp,
         modified: Timestamp, object: ObjectID, home: Partition

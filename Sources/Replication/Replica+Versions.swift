@@ -15,10 +15,12 @@ extension Replica {
             if assignment.isMet(by: earlier), !register.damaged.contains(earlier.dot),
                 refusal(of: earlier, by: register, floor, exactly: false) == nil
             {
-                return .assigned(earlier, replacing: register.isLive)
+                return .assigned(
+                    earlier, replacing: register.isReplaced(before: earlier))
             }
         }
         if tables.isFull, assignment.value.facts != nil { return .full }
+        let isReplacing = register.isReplaced(before: nil)
         let version = makeVersion(assignment, register, &tables)
         // An earlier attempt, which covers less than some holder knows, stays beside this one until
         // this one is committed: it may be what another coordinator counted on.
@@ -26,7 +28,7 @@ extension Replica {
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
         outcome.isUnsettled = true
-        return .assigned(version, replacing: register.isLive)
+        return .assigned(version, replacing: isReplacing)
     }
 
     /// The own disk accepts what it mints at once: its next version, which names all before it in
@@ -82,7 +84,8 @@ extension Replica {
         let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
             version: Version(dot: dot, time: time, context: context),
-            value: assignment.value.stamped(time), operation: assignment.operation)
+            value: assignment.value.created(after: register.head, at: time).stamped(time),
+            operation: assignment.operation)
     }
 
     static func prepare(
@@ -207,6 +210,18 @@ extension Replica {
     }
 }
 
+extension RegisterValue {
+    /// With the time at which the file came to be, where its writer did not say it.
+    fileprivate func created(after head: RegisterVersion?, at time: HybridTime) -> RegisterValue {
+        guard case .file(var facts) = self, facts.created == FileFacts.createdAsBefore else {
+            return self
+        }
+        let now = Timestamp(nanoseconds: Int64(clamping: time.wallMilliseconds) * 1_000_000)
+        facts.created = head?.value.facts?.created ?? now
+        return .file(facts)
+    }
+}
+
 extension Assignment {
     /// Whether `version` knows and ranks above all that the assignment asks for.
     fileprivate func isMet(by version: RegisterVersion) -> Bool {
@@ -220,6 +235,17 @@ extension Register {
     func lost(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isConflict } }
 
     var isMarked: Bool { head?.value == .mark }
+
+    /// Whether there was something, as far as clients see, before the version, or before the next one:
+    /// what is prepared will come.
+    func isReplaced(before version: RegisterVersion?) -> Bool {
+        var newest = head
+        for other in prepared where other.dot != version?.dot {
+            if let version, !(other.rank < version.rank) { continue }
+            if newest.map({ $0.rank < other.rank }) ?? true { newest = other }
+        }
+        return newest.map { !$0.value.isDeleted } ?? false
+    }
 
     /// Whether the register holds something as far as clients see.
     package var isLive: Bool { head.map { !$0.value.isDeleted } ?? false }

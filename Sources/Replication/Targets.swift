@@ -73,7 +73,7 @@ package struct Tally: Sendable {
 }
 
 /// What a write needs before it is acknowledged (setting `write_policy`).
-package enum WritePolicy: String, Sendable {
+package enum WritePolicy: String, Sendable, CaseIterable {
     case available
     case majority
 }

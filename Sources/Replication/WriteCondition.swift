@@ -5,17 +5,20 @@ package struct FileContent: Hashable, Sendable {
     package var byteCount: UInt64
     package var digest: Digest
     package var contentType: String
+    /// The client's; nil where it said none: then that of the file before it, or of the write.
+    package var created: Timestamp?
     /// The client's; nil where it said none.
     package var modified: Timestamp?
     package var object: ObjectID
 
     package init(
-        byteCount: UInt64, digest: Digest, contentType: String, modified: Timestamp?,
-        object: ObjectID
+        byteCount: UInt64, digest: Digest, contentType: String, created: Timestamp? = nil,
+        modified: Timestamp?, object: ObjectID
     ) {
         self.byteCount = byteCount
         self.digest = digest
         self.contentType = contentType
+        self.created = created
         self.modified = modified
         self.object = object
     }

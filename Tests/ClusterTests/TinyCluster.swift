@@ -19,6 +19,7 @@ final class TinyCluster {
     private(set) var disks: [NodeID: NodeDisk] = [:]
     private(set) var answers: [ClientTicket: ClientAnswer] = [:]
     private(set) var notices: [(NodeID, NodeNotice)] = []
+    private(set) var located: [(NodeID, [NodeID])] = []
     private(set) var kinds: [String: Int] = [:]
     private var configurations: [NodeID: NodeConfiguration] = [:]
     private var standIns: [NodeID: StoreStandIn] = [:]
@@ -76,6 +77,24 @@ final class TinyCluster {
     }
 
     func kill(_ name: String) { nodes[id(name)] = nil }
+
+    /// The node's network tells it of others.
+    func find(_ name: String, _ others: [String]) {
+        var directives: [NodeDirective] = []
+        for other in others {
+            nodes[id(name)]?.found(
+                id(other), time(id(name)), using: &generator, into: &directives)
+        }
+        perform(directives, of: id(name))
+    }
+
+    /// The node's network tells it where it is.
+    func place(_ name: String, at addresses: [String]) {
+        var directives: [NodeDirective] = []
+        nodes[id(name)]?.reachable(
+            at: addresses, time(id(name)), using: &generator, into: &directives)
+        perform(directives, of: id(name))
+    }
 
     /// Another disk, or another state of it, in the place of the node's: while that is down.
     func setDisk(_ name: String, _ disk: NodeDisk) { disks[id(name)] = disk }
@@ -209,6 +228,7 @@ final class TinyCluster {
                 schedule(
                     request.changes ? .milliseconds(2) : .zero, .stored(node, ticket, answer))
             case .answer(let ticket, let answer): answers[ticket] = answer
+            case .located(let nodes): located.append((node, nodes))
             case .notice(let notice): notices.append((node, notice))
             case .renewDisk(let id):
                 disks[node]?.renew(id)

@@ -15,6 +15,7 @@ import Testing
         "Placement": ["Model"],
         "Reconciliation": ["Model"],
         "Replication": ["Model"],
+        "Transfer": ["Model"],
         "Cluster": [
             "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Model",
         ],
@@ -30,10 +31,9 @@ import Testing
             "ArgumentParser", "TOMLKit", "Synchronization",
         ],
         "StoreProcess": [
-            "Cluster", "Replication", "Reconciliation", "IPC", "IPCTransport", "Loop", "Posix",
-            "CPosix", "Model", "Glibc", "GRDB",
-            "GRDBSQLite",
-            "Synchronization", "Dispatch",
+            "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
+            "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc", "GRDB",
+            "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
             "Peering", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix",
@@ -51,7 +51,7 @@ import Testing
     /// The rooms without clock, randomness and IO.
     static let cores: Set = [
         "Model", "IPC", "Supervision", "Peering", "CRDT", "Membership", "Placement",
-        "Reconciliation", "Replication", "Cluster",
+        "Reconciliation", "Replication", "Transfer", "Cluster",
     ]
 
     static let lineCountMax = 600

@@ -24,11 +24,13 @@ extension FileFacts: WireValue {
 }
 
 extension FileContent: WireValue {
-    package static var byteCountMin: Int { 61 }
+    package static var byteCountMin: Int { 62 }
     package func encode(into writer: inout ByteWriter) {
         writer.write(byteCount)
         writer.write(digest)
         writer.writeText(contentType)
+        writer.write(created != nil)
+        if let created { writer.write(created.nanoseconds) }
         writer.write(modified != nil)
         if let modified { writer.write(modified.nanoseconds) }
         writer.write(object)
@@ -37,11 +39,13 @@ extension FileContent: WireValue {
         let byteCount = try reader.readUInt64()
         let digest = try reader.readDigest()
         let contentType = try reader.readText(max: WireLimits.contentTypeByteCountMax)
+        let created =
+            try reader.readBool() ? Timestamp(nanoseconds: try reader.readInt64()) : nil
         let modified =
             try reader.readBool() ? Timestamp(nanoseconds: try reader.readInt64()) : nil
         self.init(
-            byteCount: byteCount, digest: digest, contentType: contentType, modified: modified,
-            object: try reader.readIdentifier())
+            byteCount: byteCount, digest: digest, contentType: contentType, created: created,
+            modified: modified, object: try reader.readIdentifier())
     }
 }
 

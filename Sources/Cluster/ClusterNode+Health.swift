@@ -1,0 +1,54 @@
+import CRDT
+package import Model
+import Placement
+import Replication
+
+/// How many copies there are of what is in a partition, as far as one node that has it knows.
+package struct PartitionHealth: Hashable, Sendable {
+    package let partition: Partition
+    /// Nodes that have all of it for certain: they live, and said that their disks have what they hold
+    /// in a layout in use; this node among them. Sorted.
+    package let holders: [NodeID]
+    /// Copies that are missing to the replication factor.
+    package let missingCount: Int
+    /// Registers and entries.
+    package let itemCount: Int
+}
+
+extension ClusterNode {
+    /// The partitions of which there is something on this disk, behind `after`, in order; those that
+    /// have too few copies, or all.
+    /// - Complexity: O(partitions here · holders).
+    package mutating func partitionHealth(
+        after: Partition? = nil, onlyUnderReplicated: Bool, limit: Int
+    ) -> [PartitionHealth] {
+        guard let newest = layouts.newest else { return [] }
+        var found: [PartitionHealth] = []
+        for sum in sums.all where after.map({ $0 < sum.partition }) ?? true {
+            guard sum.itemCount > 0 else { continue }
+            let holders = certainHolders(of: sum.partition)
+            let missing = max(0, newest.replicationFactor - holders.count)
+            if onlyUnderReplicated, missing == 0 { continue }
+            found.append(
+                PartitionHealth(
+                    partition: sum.partition, holders: holders, missingCount: missing,
+                    itemCount: sum.itemCount))
+            if found.count >= limit { break }
+        }
+        return found
+    }
+
+    private mutating func certainHolders(of partition: Partition) -> [NodeID] {
+        var nodes: Set<NodeID> = [configuration.node]
+        for index in layouts.placements.indices {
+            let id = layouts.placements[index].layout.id
+            for member in layouts.holders(of: partition, in: index)
+            where isReachable(member.node)
+                && gossip.state.register(of: member.node)?.declares(id, as: member) == true
+            {
+                nodes.insert(member.node)
+            }
+        }
+        return nodes.sorted()
+    }
+}

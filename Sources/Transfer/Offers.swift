@@ -1,0 +1,71 @@
+package import Model
+
+/// Large contents that are offered to the nodes that are about to hold them, so that they are there
+/// before the version that names them is: the brains wait a second for a holder, not for its network.
+///
+/// An offer ends when every node has answered, or was silent for too long; a node that pulls is not
+/// silent.
+package struct Offers: Sendable {
+    package enum Directive: Hashable, Sendable {
+        case offer(ContentFacts, to: NodeID)
+        /// Everybody answered, or will not: these have it.
+        case done(ObjectID, holding: [NodeID])
+    }
+
+    private struct Offer: Sendable {
+        /// Who has not answered, and when he was silent for too long.
+        var open: [NodeID: Duration]
+        var holding: [NodeID] = []
+    }
+
+    private var offers: [ObjectID: Offer] = [:]
+
+    package init() {}
+
+    package var count: Int { offers.count }
+
+    package var nextDeadline: Duration? {
+        offers.values.lazy.compactMap { $0.open.values.min() }.min()
+    }
+
+    /// - Parameter nodes: without this one.
+    package mutating func begin(
+        _ facts: ContentFacts, to nodes: [NodeID], now: Duration,
+        into directives: inout [Directive]
+    ) {
+        guard !nodes.isEmpty else { return directives.append(.done(facts.object, holding: [])) }
+        let deadline = now + TransferLimits.offerSilenceMax
+        offers[facts.object] = Offer(
+            open: Dictionary(nodes.map { ($0, deadline) }, uniquingKeysWith: { first, _ in first }))
+        for node in nodes { directives.append(.offer(facts, to: node)) }
+    }
+
+    /// The node asked for a piece.
+    package mutating func asked(_ object: ObjectID, by node: NodeID, now: Duration) {
+        guard offers[object]?.open[node] != nil else { return }
+        offers[object]?.open[node] = now + TransferLimits.offerSilenceMax
+    }
+
+    package mutating func answered(
+        _ object: ObjectID, by node: NodeID, holds: Bool, into directives: inout [Directive]
+    ) {
+        guard offers[object]?.open.removeValue(forKey: node) != nil else { return }
+        if holds { offers[object]?.holding.append(node) }
+        endIfDone(object, &directives)
+    }
+
+    package mutating func timePassed(now: Duration, into directives: inout [Directive]) {
+        for object in offers.keys.sorted() {
+            guard var offer = offers[object] else { continue }
+            offer.open = offer.open.filter { $0.value > now }
+            offers[object] = offer
+            endIfDone(object, &directives)
+        }
+    }
+
+    private mutating func endIfDone(_ object: ObjectID, _ directives: inout [Directive]) {
+        guard let offer = offers[object], offer.open.isEmpty else { return }
+        offers[object] = nil
+        directives.append(.done(object, holding: offer.holding.sorted()))
+    }
+}

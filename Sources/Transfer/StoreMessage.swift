@@ -1,0 +1,153 @@
+package import Model
+
+/// A content by its name, and what it has to be.
+package struct ContentFacts: Hashable, Sendable {
+    package var object: ObjectID
+    package var byteCount: UInt64
+    package var digest: Digest
+
+    package init(object: ObjectID, byteCount: UInt64, digest: Digest) {
+        self.object = object
+        self.byteCount = byteCount
+        self.digest = digest
+    }
+
+    /// Whether it goes along with messages.
+    package var isSmall: Bool { byteCount <= UInt64(TransferLimits.attachedByteCountMax) }
+}
+
+/// A small content that goes along with a message.
+package struct AttachedContent: Hashable, Sendable {
+    package var object: ObjectID
+    package var bytes: [UInt8]
+
+    package init(object: ObjectID, bytes: [UInt8]) {
+        self.object = object
+        self.bytes = bytes
+    }
+}
+
+/// What one store sends to another: a message of the brains, or words about contents. Bytes in
+/// docs/PEER.md.
+package enum StoreMessage: Hashable, Sendable {
+    /// The bytes of a message between brains, with small contents that it names.
+    case message([UInt8], contents: [AttachedContent])
+    /// So many bytes of a content, please.
+    case ask(ObjectID, offset: UInt64, byteCount: UInt32)
+    /// Bytes of a content from `offset` on.
+    case piece(ObjectID, offset: UInt64, bytes: [UInt8])
+    /// The answer to `ask` where there is no such content.
+    case lacks(ObjectID)
+    /// The same where it has to be asked again later.
+    case busy(ObjectID)
+    /// A version with this content will be prepared: the receiver may pull it before.
+    case offer(ContentFacts)
+    /// The answer to `offer`: it is here, durable.
+    case holds(ObjectID)
+    /// The same where it will not be here: no room, or it could not be had.
+    case declines(ObjectID)
+
+    /// Of the format.
+    package static let version: UInt8 = 1
+
+    package func encode() -> [UInt8] {
+        var writer = ByteWriter(capacity: 128)
+        writer.write(StoreMessage.version)
+        switch self {
+        case .message(let bytes, let contents):
+            precondition(
+                contents.count <= TransferLimits.attachedCountMax, "too much goes along")
+            writer.write(UInt8(1))
+            writer.writeRun(bytes)
+            writer.write(UInt16(contents.count))
+            for content in contents {
+                writer.write(content.object)
+                writer.writeRun(content.bytes)
+            }
+        case .ask(let object, let offset, let byteCount):
+            writer.write(UInt8(2))
+            writer.write(object)
+            writer.write(offset)
+            writer.write(byteCount)
+        case .piece(let object, let offset, let bytes):
+            writer.write(UInt8(3))
+            writer.write(object)
+            writer.write(offset)
+            writer.writeRun(bytes)
+        case .lacks(let object): StoreMessage.write(4, object, &writer)
+        case .busy(let object): StoreMessage.write(5, object, &writer)
+        case .offer(let facts):
+            StoreMessage.write(6, facts.object, &writer)
+            writer.write(facts.byteCount)
+            writer.write(facts.digest)
+        case .holds(let object): StoreMessage.write(7, object, &writer)
+        case .declines(let object): StoreMessage.write(8, object, &writer)
+        }
+        return writer.bytes
+    }
+
+    private static func write(_ kind: UInt8, _ object: ObjectID, _ writer: inout ByteWriter) {
+        writer.write(kind)
+        writer.write(object)
+    }
+
+    /// - Throws: `DecodeError` for anything but one whole message; `.unknown` where a newer program
+    ///   may have written it.
+    package init(decoding bytes: RawSpan) throws(DecodeError) {
+        guard bytes.byteCount <= TransferLimits.messageByteCountMax else {
+            throw .invalid("length")
+        }
+        var reader = ByteReader(bytes)
+        guard try reader.readUInt8() == StoreMessage.version else { throw .unknown("version") }
+        switch try reader.readUInt8() {
+        case 1: self = try StoreMessage.message(from: &reader)
+        case 2:
+            let object: ObjectID = try reader.readIdentifier()
+            let offset = try StoreMessage.offset(from: &reader)
+            let byteCount = try reader.readUInt32()
+            guard (1...UInt32(TransferLimits.pieceByteCount)).contains(byteCount) else {
+                throw .invalid("count")
+            }
+            self = .ask(object, offset: offset, byteCount: byteCount)
+        case 3:
+            self = .piece(
+                try reader.readIdentifier(), offset: try StoreMessage.offset(from: &reader),
+                bytes: try reader.readRun(max: TransferLimits.pieceByteCount))
+        case 4: self = .lacks(try reader.readIdentifier())
+        case 5: self = .busy(try reader.readIdentifier())
+        case 6:
+            self = .offer(
+                ContentFacts(
+                    object: try reader.readIdentifier(),
+                    byteCount: try StoreMessage.offset(from: &reader),
+                    digest: try reader.readDigest()))
+        case 7: self = .holds(try reader.readIdentifier())
+        case 8: self = .declines(try reader.readIdentifier())
+        default: throw .unknown("kind")
+        }
+        try reader.finish()
+    }
+
+    private static func message(
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> StoreMessage {
+        let bytes = try reader.readRun(max: TransferLimits.messageByteCountMax)
+        let count = Int(try reader.readUInt16())
+        guard count <= TransferLimits.attachedCountMax else { throw .invalid("count") }
+        var contents: [AttachedContent] = []
+        for _ in 0..<count {
+            contents.append(
+                AttachedContent(
+                    object: try reader.readIdentifier(),
+                    bytes: try reader.readRun(max: TransferLimits.attachedByteCountMax)))
+        }
+        return .message(bytes, contents: contents)
+    }
+
+    /// Files end below 2^62 bytes: what is added to an offset does not overflow.
+    private static func offset(from reader: inout ByteReader) throws(DecodeError) -> UInt64 {
+        let offset = try reader.readUInt64()
+        guard offset <= UInt64.max >> 2 else { throw .invalid("offset") }
+        return offset
+    }
+}

@@ -1,0 +1,97 @@
+import Model
+import Testing
+
+@testable import Transfer
+
+/// What stores say to each other, in bytes and in parts.
+@Suite struct MessageTests {
+    private static let object = ObjectID(bits: Bits128(high: 1, low: 2))
+
+    private static let samples: [StoreMessage] = [
+        .message([1, 2, 3], contents: []),
+        .message([], contents: [AttachedContent(object: object, bytes: [4, 5])]),
+        .ask(object, offset: 1 << 40, byteCount: 7), .piece(object, offset: 9, bytes: [1]),
+        .lacks(object), .busy(object), .holds(object), .declines(object),
+    ]
+
+    @Test func everyMessageSurvivesItsBytes() throws {
+        for sample in Self.samples {
+            let bytes = sample.encode()
+            #expect(try StoreMessage(decoding: bytes.span.bytes) == sample)
+        }
+    }
+
+    @Test func nothingShorterOrLongerIsAMessage() throws {
+        for sample in Self.samples {
+            let bytes = sample.encode()
+            for count in 0..<bytes.count {
+                let cut = Array(bytes.prefix(count))
+                #expect(throws: DecodeError.self) {
+                    try StoreMessage(decoding: cut.span.bytes)
+                }
+            }
+            let long = bytes + [0]
+            #expect(throws: DecodeError.self) { try StoreMessage(decoding: long.span.bytes) }
+        }
+    }
+
+    @Test func whatANewerProgramWroteIsUnknownAndNotBroken() throws {
+        #expect(throws: DecodeError.unknown("version")) {
+            try StoreMessage(decoding: [UInt8]([2, 1]).span.bytes)
+        }
+        #expect(throws: DecodeError.unknown("kind")) {
+            try StoreMessage(decoding: [UInt8]([1, 99]).span.bytes)
+        }
+    }
+
+    @Test func tooMuchIsNotAskedFor() throws {
+        var bytes = StoreMessage.ask(Self.object, offset: 0, byteCount: 1).encode()
+        bytes.replaceSubrange((bytes.count - 4)..., with: [0x7F, 0xFF, 0xFF, 0xFF])
+        #expect(throws: DecodeError.invalid("count")) {
+            try StoreMessage(decoding: bytes.span.bytes)
+        }
+    }
+
+    @Test func partsMakeTheMessageAgain() throws {
+        let node = try #require(NodeID("a"))
+        for count in [0, 1, TransferLimits.partByteCountMax, 1_000_000] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+            var assembler = PartAssembler()
+            var whole: [[UInt8]] = []
+            for part in MessagePart.parts(of: bytes, message: 5) {
+                #expect(part.bytes.count <= TransferLimits.partByteCountMax)
+                if let message = assembler.add(part, from: node) { whole.append(message) }
+            }
+            #expect(whole == [bytes])
+        }
+    }
+
+    @Test func aMessageWithAHoleIsNone() throws {
+        let node = try #require(NodeID("a"))
+        let parts = MessagePart.parts(of: [UInt8](repeating: 1, count: 1_000_000), message: 1)
+        #expect(parts.count == 4)
+        for missing in parts.indices {
+            var assembler = PartAssembler()
+            for (index, part) in parts.enumerated() where index != missing {
+                #expect(assembler.add(part, from: node) == nil)
+            }
+            // What follows is whole again.
+            let next = MessagePart.parts(of: [7], message: 2)
+            #expect(assembler.add(next[0], from: node) == [7])
+        }
+    }
+
+    @Test func partsOfTwoMessagesOrNodesAreNotMixed() throws {
+        let (a, b) = (try #require(NodeID("a")), try #require(NodeID("b")))
+        let first = MessagePart.parts(of: [UInt8](repeating: 1, count: 600_000), message: 1)
+        let second = MessagePart.parts(of: [UInt8](repeating: 2, count: 600_000), message: 2)
+        var assembler = PartAssembler()
+        #expect(assembler.add(first[0], from: a) == nil)
+        #expect(assembler.add(second[0], from: b) == nil)
+        #expect(assembler.add(second[1], from: a) == nil)
+        #expect(assembler.add(first[2], from: a) == nil)
+        #expect(assembler.add(second[1], from: b) == nil)
+        #expect(assembler.add(second[2], from: b) == [UInt8](repeating: 2, count: 600_000))
+        #expect(assembler.lostCount == 1)
+    }
+}

@@ -1,0 +1,55 @@
+import Model
+import Testing
+
+@testable import Transfer
+
+/// An offer waits for those who pull, and for nobody else.
+@Suite struct OffersTests {
+    private func node(_ name: String) throws -> NodeID { try #require(NodeID(name)) }
+
+    private func facts() throws -> ContentFacts {
+        ContentFacts(
+            object: ObjectID(bits: Bits128(high: 1, low: 2)), byteCount: 1 << 30,
+            digest: try #require(Digest(bytes: [UInt8](repeating: 3, count: 32))))
+    }
+
+    @Test func itEndsWhenAllHaveAnswered() throws {
+        var offers = Offers()
+        var out: [Offers.Directive] = []
+        let (a, b, facts) = (try node("a"), try node("b"), try facts())
+        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        #expect(out == [.offer(facts, to: a), .offer(facts, to: b)])
+        out = []
+        offers.answered(facts.object, by: b, holds: true, into: &out)
+        #expect(out.isEmpty)
+        offers.answered(facts.object, by: a, holds: false, into: &out)
+        #expect(out == [.done(facts.object, holding: [b])])
+        #expect(offers.count == 0)
+    }
+
+    @Test func whoPullsIsWaitedForAndWhoIsSilentIsNot() throws {
+        var offers = Offers()
+        var out: [Offers.Directive] = []
+        let (a, b, facts) = (try node("a"), try node("b"), try facts())
+        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        out = []
+        // It takes a minute, at a piece a second.
+        var now = Duration.zero
+        for _ in 0..<60 {
+            now += .seconds(1)
+            offers.asked(facts.object, by: a, now: now)
+            offers.timePassed(now: now, into: &out)
+        }
+        #expect(out.isEmpty)
+        offers.answered(facts.object, by: a, holds: true, into: &out)
+        #expect(out == [.done(facts.object, holding: [a])])
+    }
+
+    @Test func nobodyToOfferToIsDoneAtOnce() throws {
+        var offers = Offers()
+        var out: [Offers.Directive] = []
+        let facts = try facts()
+        offers.begin(facts, to: [], now: .zero, into: &out)
+        #expect(out == [.done(facts.object, holding: [])])
+    }
+}
