@@ -161,10 +161,12 @@ enum Monotonic {
         return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
     }
 
-    /// Waits until there is something to read; false: the deadline passed.
-    static func wait(for descriptor: Int32, until deadline: Duration?) -> Bool {
+    /// Waits until there is something to read, or what `events` say; false: the deadline passed.
+    static func wait(
+        for descriptor: Int32, events: Int32 = POLLIN, until deadline: Duration?
+    ) -> Bool {
         while true {
-            var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            var poll = pollfd(fd: descriptor, events: Int16(events), revents: 0)
             var milliseconds: Int32 = -1
             if let deadline {
                 let rest = (deadline - now).components

@@ -13,6 +13,13 @@ struct ControlArguments: ParsableCommand {
               restart WORKER    restarts a worker without a failed request; returns when it is ready
               stop              stops the node in order; returns when it has stopped
               logs [WORKER]     the last lines of the log
+              peers             the nodes of the cluster, as this one knows them
+              settings          what the whole cluster goes by
+              set KEY VALUE     changes a setting; "" sets the default again
+              leave             the node hands over what it has and leaves the cluster
+              cancel-leave      the node stays after all
+              out NODE --force  takes a dead node out of the layout at once
+              join --merge CLUSTER  makes this cluster a part of another one
               version           the versions of this program and of the node
 
             Exit codes: 0 done, 1 the node could not, 3 no node runs, 64 wrong usage.
@@ -38,6 +45,12 @@ struct ControlArguments: ParsableCommand {
     @Option(name: .long, help: "logs: how many lines.")
     var lines: UInt32?
 
+    @Flag(name: .long, help: "out: gives up what the node alone has.")
+    var force = false
+
+    @Option(name: .long, help: "join: the id of the other cluster.")
+    var merge: String?
+
     @Argument(help: ArgumentHelp("See above.", valueName: "command"))
     var words: [String] = []
 
@@ -53,6 +66,8 @@ enum ControlCommand: Equatable {
     case stop
     case logs(worker: String, lineCount: UInt32, follow: Bool)
     case version
+    /// Asks the gateway, not the supervisor.
+    case cluster(ClusterCommand)
 
     init(_ arguments: ControlArguments) throws(ControlError) {
         let words = arguments.words
@@ -62,6 +77,16 @@ enum ControlCommand: Equatable {
         let operands = Array(words.dropFirst())
         if name != "logs", arguments.follow || arguments.lines != nil {
             throw ControlError(.usage, "--follow and --lines belong to logs")
+        }
+        if name != "out", arguments.force {
+            throw ControlError(.usage, "--force belongs to out")
+        }
+        if name != "join", arguments.merge != nil {
+            throw ControlError(.usage, "--merge belongs to join")
+        }
+        if let command = try ClusterCommand(name, operands, arguments) {
+            self = .cluster(command)
+            return
         }
         switch name {
         case "status": self = .status
@@ -80,8 +105,7 @@ enum ControlCommand: Equatable {
             }
             self = .logs(
                 worker: operands.first ?? "", lineCount: count, follow: arguments.follow)
-        case "peers", "settings", "set", "repair", "scrub", "doctor", "users", "profile",
-            "drain", "join", "out", "keygen":
+        case "repair", "scrub", "doctor", "users", "profile", "drain", "keygen":
             throw ControlError(.usage, "\(name) is not available in this version")
         default:
             throw ControlError(

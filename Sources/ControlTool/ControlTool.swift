@@ -83,6 +83,12 @@ package enum ControlTool {
             while follow, let more = try client.nextLogLines() {
                 write(lines: more, json: json, isWhole: false)
             }
+        case .cluster(let command):
+            let status = try client.request(Empty(), .nodeStatus, answer: NodeStatus.self)
+            guard let port = status.facts["http_port"].flatMap(UInt16.init), port > 0 else {
+                throw ControlError(.failed, "the node does not say its HTTP port")
+            }
+            write(try command.run(GatewayClient(port: port), json: json))
         case .version: break
         }
     }

@@ -1,3 +1,5 @@
+internal import Model
+
 /// The numbers of clusterfctl, each with its reason.
 enum ControlLimits {
     /// A supervisor answers within a turn of its loop; a stuck one must not hang a script.
@@ -16,4 +18,11 @@ enum ControlLimits {
     static let readBytes = 64 << 10
     /// Directories that are looked at for nodes.
     static let nodesMax = 1024
+    /// The gateway waits for its store for 20 s, through a restart; then it says so.
+    static let gatewayMax: Duration = .seconds(30)
+    /// An answer of the gateway: 2000 nodes with all that is said of them are some 2 MiB.
+    static let answerBytesMax = 8 << 20
+    /// The same as JSON: 2000 nodes have some 30 values each.
+    static let answerLimits = JSONLimits(
+        byteCountMax: answerBytesMax, depthMax: 16, valueCountMax: 200_000)
 }

@@ -82,6 +82,22 @@ enum GatewayLimits {
     /// How often deadlines of store requests are looked at; they are in seconds.
     static let expiryMilliseconds: Int64 = 250
 
+    // MARK: The cluster's routes
+
+    /// A body that is JSON: what a person or a script asks for.
+    static let jsonBodyByteCountMax = 64 << 10
+    /// Partitions in one answer of `/api/under-replicated` when none are asked for, and the most:
+    /// ten pages of the store.
+    static let partitionLimitDefault = 100
+    static let partitionLimitMax = 500
+    /// Pages of the store that are counted for `/status`: beyond some hundred, what counts is that
+    /// there are many.
+    static let countedPagesMax = 4
+    /// How long such a count is told again at least: pages in browsers ask every second.
+    static let countAgeMin: Int64 = 2
+    /// The store looks at all of its partitions to answer: for no more than this part of the time.
+    static let countTimeShare: Int64 = 20
+
     // MARK: Peers
 
     /// Bytes for the store that it has not read, above which what peers send is dropped: two of the

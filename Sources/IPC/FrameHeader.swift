@@ -82,6 +82,10 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case list = 71
     case storeStatus = 72
     case claimUploads = 73
+    case clusterStatus = 74
+    case administer = 75
+    case settings = 76
+    case partitionHealth = 77
 
     // Other nodes, between gateway and store.
     case attachPeers = 80

@@ -54,6 +54,9 @@ package enum IPCLimits {
     /// Addresses of one node: machines have a handful, with IPv6 and containers a dozen.
     package static let addressCountMax = 16
 
+    /// Nodes in one answer about the cluster; the store ends it sooner where they say much.
+    package static let clusterNodesMax = 2000
+
     /// Nodes in one notice of addresses: with all addresses of each it stays below a frame.
     package static let bookCountMax = 512
 }

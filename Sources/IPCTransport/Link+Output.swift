@@ -70,7 +70,7 @@ extension Link {
     // MARK: Back-pressure
 
     /// Bytes that wait for the other side to read.
-    private var pendingByteCount: Int {
+    package var pendingByteCount: Int {
         connection.pendingByteCount + (descriptors?.heldByteCount ?? 0)
     }
 

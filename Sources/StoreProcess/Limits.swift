@@ -133,4 +133,54 @@ package enum StoreLimits {
 
     /// Such lives.
     static let syncErrorsMax = 2
+
+    // MARK: Peers
+
+    /// Contents in memory that no record names yet: as many as all requests of a gateway may bring
+    /// (1024 of 64 KiB), and the same again from peers.
+    static let shelfByteCountMax = 128 << 20
+
+    /// How long they stay after their last use: above what a request of a peer waits, and repeats.
+    static let shelfTime: Duration = .seconds(20)
+
+    /// The same of staging files: a version that was offered comes when all have it, which a slow
+    /// node may keep waiting.
+    static let shelfTimeStaged: Duration = .seconds(120)
+
+    /// Messages of peers that wait for contents; beyond, they are lost as in a network.
+    static let heldMessagesMax = 1024
+
+    /// Objects of which the loop remembers that they are stored.
+    static let knownObjectsMax = 16_384
+
+    /// Bytes that wait for a gateway to read before messages for peers are dropped.
+    static let carrierByteCountMax = 16 << 20
+
+    /// Requests of clients that came before the cluster's brain could begin.
+    static let earlyRequestsMax = 1024
+
+    /// How often the shelf is looked through.
+    static let shelfTick: Duration = .seconds(1)
+
+    /// Names of one page of a recursive deletion; its files go at the same time.
+    static let deletionPageCount = 128
+
+    /// How often a recursive deletion finds names in a directory that it has emptied before it leaves
+    /// it: somebody goes on writing there.
+    static let deletionRelistingsMax = 16
+
+    /// How long a new node looks for others before it founds a cluster of its own: discovery is
+    /// answered within milliseconds, and others may be starting at the same time.
+    static let foundingWait: Duration = .seconds(1)
+
+    /// A disk of which nobody knows the size counts as one of so many GiB in placement.
+    static let weightMin: UInt64 = 1
+
+    /// Operations whose answers are remembered, for those sent again: a gateway repeats what its link
+    /// left open, which its credit bounds (1024), for each of its loops.
+    static let answeredMax = 16_384
+
+    /// Partitions in one answer about their copies: with 255 holders of the longest names each, 1 MiB
+    /// holds some sixty; with three holders a page is a few KiB.
+    static let healthPageCount = 50
 }

@@ -21,8 +21,13 @@ final class LinkHandler {
         link.onNotice = { [unowned self] (type, payload) throws(DecodeError) in
             try noticed(type, payload)
         }
-        link.onClosed = { end in
-            store.assumeIsolated { $0.linkClosed(id) }
+        link.onClosed = { [unowned link] end in
+            // Handler, link and store live on one thread, which the actor's assumption checks.
+            nonisolated(unsafe) let link = link
+            store.assumeIsolated { store in
+                store.linkClosed(id)
+                unsafe store.carrierClosed(link)
+            }
             closed(end)
         }
     }
@@ -67,6 +72,8 @@ final class LinkHandler {
                 store.status { unsafe LinkHandler.answer(request, $0) }
             }
         case .beginUpload, .commitUpload: try receivedUpload(received, payload)
+        case .clusterStatus, .administer, .settings, .partitionHealth:
+            try receivedAdministration(received, payload)
         default:
             unsafe request.fail(RemoteError(.invalid, "the store does not know this request"))
         }
@@ -99,6 +106,29 @@ final class LinkHandler {
         }
     }
 
+    private func receivedAdministration(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        // As above.
+        nonisolated(unsafe) let request = received
+        switch received.type {
+        case .clusterStatus:
+            _ = try Empty(decoding: payload)
+            store.assumeIsolated { _ = unsafe request.answer($0.clusterStatus()) }
+        case .settings:
+            _ = try Empty(decoding: payload)
+            store.assumeIsolated { _ = unsafe request.answer($0.settings()) }
+        case .partitionHealth:
+            let message = try PartitionHealthRequest(decoding: payload)
+            store.assumeIsolated { _ = unsafe request.answer($0.partitionHealth(message)) }
+        default:
+            let message = try AdministerRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.administer(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        }
+    }
+
     private func noticed(_ type: MessageType, _ payload: RawSpan) throws(DecodeError) {
         let id = id
         switch type {
@@ -108,7 +138,24 @@ final class LinkHandler {
         case .claimUploads:
             let list = try OperationList(decoding: payload)
             store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
+        case .attachPeers, .peerFound, .peerReceived: try noticedPeers(type, payload)
         default: Log.debug("a notice that the store does not know", ["type": "\(type)"])
+        }
+    }
+
+    private func noticedPeers(_ type: MessageType, _ payload: RawSpan) throws(DecodeError) {
+        switch type {
+        case .attachPeers:
+            let message = try PeersAttached(decoding: payload)
+            // As above.
+            nonisolated(unsafe) let link = link
+            store.assumeIsolated { unsafe $0.peersAttached(link, message) }
+        case .peerFound:
+            let message = try PeerFound(decoding: payload)
+            store.assumeIsolated { $0.peerFound(message.node) }
+        default:
+            let part = try PeerPart(decoding: payload)
+            store.assumeIsolated { $0.peerReceived(part) }
         }
     }
 

@@ -128,6 +128,11 @@ final class MetadataReader {
         return Entry(kind: kind, modified: Timestamp(nanoseconds: entry.int(1)))
     }
 
+    /// When the disk was made.
+    func created() throws -> Timestamp {
+        Timestamp(nanoseconds: try stateNumber("created") ?? 0)
+    }
+
     /// When the directory at `path` was made; nil where none is. The root always is.
     func directoryModified(_ path: StorePath) throws -> Timestamp? {
         if path.isRoot { return Timestamp(nanoseconds: try stateNumber("created") ?? 0) }

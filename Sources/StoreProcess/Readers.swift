@@ -28,6 +28,8 @@ struct Finding: Sendable {
         case content(StoredRecord, [UInt8])
         case descriptor(StoredRecord, HandedDescriptor)
         case directory(modified: Timestamp)
+        /// Something newer than the record may be here: the brain has to say.
+        case unsettled
         case page(ListResponse)
         case sums(MetadataReader.Sums, freeByteCount: UInt64)
         /// For writing, and a second one of the store's own, for reading.
@@ -179,6 +181,7 @@ final class Answering {
         case nothing
         case directory(Timestamp)
         case file(StoredRecord, row: [UInt8]?)
+        case unsettled
     }
 
     private func lookUp(_ request: LookupRequest, _ finding: inout Finding) throws {
@@ -189,6 +192,9 @@ final class Answering {
             }
             finding.sequence = sequence
             switch found {
+            case .unsettled:
+                finding.answer = .success(.unsettled)
+                return
             case .nothing:
                 throw RemoteError(.notFound, "nothing is at \(request.path)")
             case .directory(let modified):
@@ -216,8 +222,9 @@ final class Answering {
     }
 
     private func find(_ path: StorePath, wantsContent: Bool) throws -> Found {
+        if try tables.queries.isUnsettled(file: path) { return .unsettled }
         guard let stored = try reader.record(at: path) else {
-            return try reader.directoryModified(path).map { .directory($0) } ?? .nothing
+            return path.isRoot ? .directory(try reader.created()) : .nothing
         }
         let row = wantsContent ? try reader.content(of: stored) : nil
         return .file(stored, row: row)
@@ -315,28 +322,18 @@ final class Answering {
             .staging(HandedDescriptor(writing), own: HandedDescriptor(own)))
     }
 
-    /// What the commit will check again: an upload without a chance ends before its body.
+    /// What the own disk can say: an upload without a chance ends before its body.
     private func checkUpload(_ request: BeginUploadRequest) throws {
         let path = request.path
         if try reader.isStaged(request.operation) {
             throw RemoteError(.invalid, "this upload was committed")
         }
-        let stored = try reader.record(at: path)
-        if stored == nil {
-            if try reader.directoryModified(path) != nil {
-                throw RemoteError(.isDirectory, "\(path) is a directory")
+        var above = path.parent
+        while let directory = above {
+            if try reader.record(at: directory) != nil {
+                throw RemoteError(.notDirectory, "\(directory) is a file")
             }
-            var above = path.parent
-            while let directory = above, try reader.entry(at: directory)?.kind != .directory {
-                if try reader.record(at: directory) != nil {
-                    throw RemoteError(.notDirectory, "\(directory) is a file")
-                }
-                above = directory.parent
-            }
-        }
-        let record = stored?.record
-        guard request.conditions.hold(digest: record?.digest, modified: record?.modified) else {
-            throw RemoteError(.preconditionFailed, "the file is another one by now")
+            above = directory.parent
         }
     }
 }

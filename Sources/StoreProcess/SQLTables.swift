@@ -271,6 +271,8 @@ final class SQLTables: ContentTables {
         case .file:
             try writing.contents.headChanged(
                 key.path, from: slot.storedRegister?.liveHead, to: slot.register?.liveHead)
+            // The record is not the last word then: caches ask again.
+            if slot.since != nil { writing.ledger.changes.append(Change(path: key.path)) }
         case .mark:
             if slot.storedRegister?.head?.value != slot.register?.head?.value {
                 try showDirectory(key.path, writing)

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import IPC
 internal import IPCTransport
 internal import Loop
@@ -15,11 +16,12 @@ final class Serving {
 
     /// Opens the directory and accepts links.
     init(
-        _ loop: EventLoop, _ path: BytePath, _ generation: UInt64,
+        _ loop: EventLoop, _ path: BytePath, _ configuration: NodeConfiguration,
+        _ generation: UInt64,
         _ listeners: (stream: DescriptorBox, descriptors: DescriptorBox)
     ) throws {
         self.loop = loop
-        let store = try Store(loop, path)
+        let store = try Store(loop, path, configuration: configuration)
         self.store = store
         guard let stream = listeners.stream.take(),
             let descriptors = listeners.descriptors.take()
@@ -31,7 +33,7 @@ final class Serving {
         server.onTrouble = { trouble in
             Log.notice("a connection came to nothing", ["why": "\(trouble)"])
         }
-        store.assumeIsolated { $0.beginClaims() }
+        store.assumeIsolated { $0.begin() }
     }
 
     func allow(_ peers: [PeersNotice.Peer]) { server.policy = .only(peers) }
@@ -76,6 +78,7 @@ final class Serving {
         // Handler, server and store live on one thread, which the actor's assumption checks.
         nonisolated(unsafe) let serving = self
         store.assumeIsolated { store in
+            store.sayRestarting()
             store.whenIdle {
                 for handler in unsafe serving.handlers.values { handler.finish() }
                 _ = Worker.start("store-drain") {

@@ -1,7 +1,10 @@
+internal import Cluster
 internal import IPC
 internal import Loop
 internal import Model
 internal import Posix
+internal import Replication
+internal import Transfer
 
 // Uploads: staging files that a gateway writes through a descriptor of its own.
 extension Store {
@@ -19,7 +22,15 @@ extension Store {
             return reply(
                 .failure(RemoteError(.unavailable, "too many uploads at once; try again later")))
         }
-        askToBegin(request, link, isWanted: isWanted, reply)
+        // An upload without a chance ends before its body; the commit looks again.
+        lookUp(LookupRequest(path: request.path, wantsContent: false)) { result in
+            do throws(RemoteError) {
+                try request.check(result.map(\.response))
+            } catch {
+                return reply(.failure(error))
+            }
+            self.askToBegin(request, link, isWanted: isWanted, reply)
+        }
     }
 
     /// - Parameter link: nil where the asker went meanwhile.
@@ -45,6 +56,7 @@ extension Store {
             committers[operation]?.append(reply)
             return
         }
+        if let answer = cluster.answered[operation] { return reply(.success(answer)) }
         guard beginning[operation] == nil else {
             // It would open for writing what this makes durable.
             return reply(.failure(RemoteError(.invalid, "this upload is being begun")))
@@ -52,7 +64,7 @@ extension Store {
         committers[operation] = [reply]
         guard var upload = uploads[operation] else {
             // Perhaps an earlier life, or an earlier link, committed it.
-            return submitUpload(.findUpload(operation, request.path), operation)
+            return findUpload(request)
         }
         upload.phase = .committing
         uploads[operation] = upload
@@ -87,7 +99,7 @@ extension Store {
         switch result {
         case .success(let file?):
             uploads[request.operation]?.file = file
-            submitUpload(.commitUpload(request, makeObjectID()), request.operation)
+            storeUpload(request)
         case .success(nil) where .now < deadline:
             do {
                 _ = try loop.schedule(after: StoreLimits.leaseRetryInterval) { [weak self] in
@@ -107,15 +119,57 @@ extension Store {
         }
     }
 
+    /// Its content is durable: the nodes that will hold it have it first, then its version is made.
+    private func storeUpload(_ request: WriteRequest) {
+        let object = makeObjectID()
+        cluster.shelf.put(
+            object, .staged(request.operation), byteCount: request.byteCount, now: loop.now,
+            isPinned: true)
+        let facts = ContentFacts(
+            object: object, byteCount: request.byteCount, digest: request.digest)
+        offer(facts, for: Partition(of: request.path)) { _ in
+            self.store(request, object) { result in
+                self.cluster.shelf.unpin(object, now: self.loop.now)
+                self.commitEnded(request.operation, result, object: object)
+            }
+        }
+    }
+
+    /// The result of an upload that is not known here any more.
+    private func findUpload(_ request: WriteRequest) {
+        askCluster(.get(request.path, .checked)) { answer in
+            guard case .file(let record) = answer, record.operation == request.operation else {
+                return self.commitEnded(
+                    request.operation,
+                    .failure(RemoteError(.unknownUpload, "no such upload is under way")))
+            }
+            let version = record.version
+            self.commitEnded(
+                request.operation,
+                .success(
+                    WriteResponse(
+                        // Whatever it knew was there before it.
+                        outcome: version.context.entries == [version.dot] ? .created : .replaced,
+                        dot: version.dot, time: version.time, copies: 1)))
+        }
+    }
+
     /// The commit came to an end: committed or refused. Refused, the gateway forgets the upload.
-    func commitEnded(_ operation: OperationID, _ result: Result<WriteResponse, RemoteError>) {
+    func commitEnded(
+        _ operation: OperationID, _ result: Result<WriteResponse, RemoteError>,
+        object: ObjectID? = nil
+    ) {
+        if case .success(let response) = result { cluster.answered.insert(operation, response) }
         if let upload = uploads[operation] {
             uploads[operation] = nil
-            if case .failure = result {
-                removeStaging(operation, upload.file)
-            } else {
-                // Gives back the lease. No write-behind runs since the commit began.
+            switch (result, object) {
+            case (.failure, nil): removeStaging(operation, upload.file)
+            case (.failure, let object?):
+                // A version that was refused may have been stored all the same.
                 upload.file?.close()
+                if cluster.shelf.take(object) { forget(object, operation) }
+            // Gives back the lease. No write-behind runs since the commit began.
+            case (.success, _): upload.file?.close()
             }
             setUploadTimer()
         }
@@ -139,10 +193,12 @@ extension Store {
 
     func linkClosed(_ link: Uploads.LinkID) { uploads.linkClosed(link, now: .now) }
 
-    /// The staging files that the start found wait to be claimed.
-    func beginClaims() {
+    /// The life begins: the staging files that the start found wait to be claimed, and the brain
+    /// starts.
+    func begin() {
         uploads.found(engine.foundUploads, now: .now)
         setUploadTimer()
+        performQueue()
     }
 
     func uploadTick() {
@@ -194,5 +250,23 @@ private func settleOnThread(
         return .success(isDone ? file : nil)
     } catch {
         return .failure(error)
+    }
+}
+
+extension BeginUploadRequest {
+    /// Whether the upload has a chance, by what is at its path.
+    fileprivate func check(_ found: Result<LookupResponse, RemoteError>) throws(RemoteError) {
+        var facts: IPC.FileFacts?
+        switch found {
+        case .success(.file(let known)), .success(.inline(let known, _)),
+            .success(.descriptor(let known)):
+            facts = known
+        case .success(.directory): throw RemoteError(.isDirectory, "\(path) is a directory")
+        case .failure(let error) where error.code == .notFound: break
+        case .failure(let error): throw error
+        }
+        guard conditions.hold(digest: facts?.digest, modified: facts?.modified) else {
+            throw .anotherFile
+        }
     }
 }

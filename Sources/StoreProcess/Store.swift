@@ -1,3 +1,4 @@
+internal import Cluster
 internal import IPC
 internal import Loop
 internal import Model
@@ -19,15 +20,18 @@ struct LookupReply {
 actor Store {
     typealias Reply<Value> = (Result<Value, RemoteError>) -> Void
 
+    /// What goes on with what the disk says.
+    typealias DiskReply = (Result<Finding.Answer, RemoteError>) -> Void
+
     /// What a request waits for.
     private enum Pending {
         case lookup(LookupRequest, Reply<LookupReply>)
-        case list(Reply<ListResponse>)
         case status(Reply<StoreStatus>)
         case beginUpload(
             BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<HandedDescriptor>)
-        case write(Reply<WriteResponse>)
-        case commitUpload(OperationID)
+        /// The brain, with the contents that went along.
+        case storage(StorageTicket, [ObjectID])
+        case disk(DiskReply)
     }
 
     nonisolated let loop: EventLoop
@@ -50,7 +54,14 @@ actor Store {
     /// Findings that saw a commit of which the loop does not know yet.
     private var early: [Finding] = []
     private var entropy = Entropy()
+    private var madeCount: UInt64 = 0
     private var uploadTimer: LoopTimer?
+    var cluster: ClusterSide
+    /// Recursive deletions under way.
+    var removals: [UInt64: (removal: TreeRemoval, done: Reply<WriteResponse>)] = [:]
+    var nextRemoval: UInt64 = 0
+    /// Requests of clients without an answer.
+    private(set) var clientCount = 0
     /// Requests answered in this life.
     private(set) var finishedCount: UInt64 = 0
     /// Called once nothing is open any more.
@@ -58,69 +69,72 @@ actor Store {
 
     /// Opens the node's directory. On the loop's thread.
     /// - Throws: `PermanentFailure` where no restart helps.
-    init(_ loop: EventLoop, _ path: BytePath, isKept: Bool = true) throws {
+    init(
+        _ loop: EventLoop, _ path: BytePath, isKept: Bool = true,
+        configuration: NodeConfiguration = .alone
+    ) throws {
         self.loop = loop
         let outlet = Outlet(loop)
         engine = try Engine(
             path, isKept: isKept,
             committed: { committed in outlet.toStore { $0.committed(committed) } },
             found: { finding in outlet.toStore { $0.found(finding) } })
+        var entropy = Entropy()
+        cluster = ClusterSide(
+            try configuration.completed(by: engine), engine.nodeDisk, now: loop.now,
+            seed: entropy.next())
         outlet.connect(self)
     }
 
-    /// Requests that are open here.
-    var openCount: Int { pending.count + committers.count }
+    /// Requests of clients that are open here.
+    var openCount: Int { clientCount + committers.count }
 
     // MARK: Requests
 
-    func lookUp(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
+    /// What the own disk knows of a path.
+    func lookUpHere(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
         if let entry = cache.lookUp(request.path) {
-            let facts = FileFacts(entry.stored.record)
-            if !request.wantsContent {
-                finishedCount += 1
-                return reply(.success(LookupReply(response: .file(facts))))
-            }
+            let facts = IPC.FileFacts(entry.stored.record)
+            if !request.wantsContent { return reply(.success(LookupReply(response: .file(facts)))) }
             if let content = entry.content {
-                finishedCount += 1
                 return reply(.success(LookupReply(response: .inline(facts, content))))
             }
         }
         ask(.lookup(request), .lookup(request, reply))
     }
 
-    func list(_ request: ListRequest, _ reply: @escaping Reply<ListResponse>) {
-        ask(.list(request), .list(reply))
+    func status(_ reply: @escaping Reply<StoreStatus>) {
+        requestBegan()
+        ask(.sums, .status(reply))
     }
 
-    func status(_ reply: @escaping Reply<StoreStatus>) { ask(.sums, .status(reply)) }
-
-    func put(_ request: PutRequest, _ reply: @escaping Reply<WriteResponse>) {
-        guard pending.count < StoreLimits.pendingCountMax else {
-            let error = RemoteError(
-                .unavailable, "the store has more to do than it can keep; try again later")
-            return reply(.failure(error))
-        }
-        submit(.put(request.write, content: request.content), .write(reply))
+    /// Asks a reading thread for the cluster's side of the store.
+    func askDisk(_ question: Question, _ reply: @escaping DiskReply) {
+        ask(question, .disk(reply))
     }
 
-    func delete(_ request: DeleteRequest, _ reply: @escaping Reply<WriteResponse>) {
-        submit(.delete(request), .write(reply))
+    func submitStorage(_ job: StorageJob, _ ticket: StorageTicket, _ objects: [ObjectID]) {
+        nextTicket += 1
+        pending[nextTicket] = .storage(ticket, objects)
+        engine.writer.submit(.storage(job), ticket: nextTicket)
     }
 
-    func makeDirectory(_ request: MakeDirectoryRequest, _ reply: @escaping Reply<WriteResponse>) {
-        submit(.makeDirectory(request), .write(reply))
+    func askStorage(_ request: StorageRequest, at now: Duration, _ ticket: StorageTicket) {
+        ask(.storage(request, at: now), .storage(ticket, []))
+    }
+
+    func requestBegan() { clientCount += 1 }
+
+    func requestFinished() {
+        clientCount -= 1
+        finishedCount += 1
+        checkIdle()
     }
 
     private func ask(_ question: Question, _ request: Pending) {
         nextTicket += 1
         pending[nextTicket] = request
         engine.readers.ask(question, ticket: nextTicket)
-    }
-
-    private func submit(_ mutation: Mutation, _ request: Pending) {
-        nextTicket += 1
-        pending[nextTicket] = request
-        engine.writer.submit(mutation, ticket: nextTicket)
     }
 
     /// Calls `body` as soon as nothing is open.
@@ -132,6 +146,8 @@ actor Store {
     private func checkIdle() {
         guard openCount == 0, let body = onIdle else { return }
         onIdle = nil
+        // What the brain begins from here on its next life begins again.
+        cluster.isStopped = true
         body()
     }
 
@@ -143,24 +159,16 @@ actor Store {
                 change.path, change.stored, change.content, sequence: committed.sequence)
         }
         applied = max(applied, committed.sequence)
-        for (ticket, result) in committed.results { written(ticket, result) }
+        for (ticket, answer) in committed.storage {
+            guard case .storage(let asked, let objects) = pending.removeValue(forKey: ticket) else {
+                preconditionFailure("an answer of the writer for another request")
+            }
+            storageDone(asked, answer, objects)
+        }
         if !early.isEmpty {
             let findings = early
             early = []
             for finding in findings { found(finding) }
-        }
-        checkIdle()
-    }
-
-    private func written(_ ticket: UInt64, _ result: Result<WriteResponse, RemoteError>) {
-        switch pending.removeValue(forKey: ticket) {
-        case .write(let reply):
-            finishedCount += 1
-            reply(result)
-        case .commitUpload(let operation):
-            commitEnded(operation, result)
-        case .lookup, .list, .status, .beginUpload, nil:
-            preconditionFailure("a result of the writer for another request")
         }
     }
 
@@ -169,13 +177,19 @@ actor Store {
         guard let request = pending.removeValue(forKey: finding.ticket) else {
             preconditionFailure("a finding without its request")
         }
-        finishedCount += 1
         switch (request, finding.answer) {
+        case (.lookup(let request, let reply), .success(.unsettled)):
+            lookUpByBrain(request, reply)
         case (.lookup(let request, let reply), let answer):
             reply(answer.map { found(request.path, $0, finding.sequence) })
-        case (.list(let reply), .success(.page(let page))): reply(.success(page))
         case (.status(let reply), .success(.sums(let sums, let free))):
             reply(.success(status(sums, freeByteCount: free)))
+            requestFinished()
+        case (.storage(let ticket, _), .success(.storage(let answer))):
+            storageDone(ticket, answer, [])
+        case (.storage(let ticket, _), .failure(let error)):
+            storageFailed(ticket, error)
+        case (.disk(let reply), let answer): reply(answer)
         case (.beginUpload(let request, let link, let isWanted, let reply), let answer):
             let left = (beginning[request.operation] ?? 1) - 1
             beginning[request.operation] = left > 0 ? left : nil
@@ -186,11 +200,11 @@ actor Store {
             case .failure(let error): reply(.failure(error))
             default: preconditionFailure("a finding for another request")
             }
-        case (.list(let reply), .failure(let error)): reply(.failure(error))
-        case (.status(let reply), .failure(let error)): reply(.failure(error))
+        case (.status(let reply), .failure(let error)):
+            reply(.failure(error))
+            requestFinished()
         default: preconditionFailure("a finding for another request")
         }
-        checkIdle()
     }
 
     private func found(
@@ -199,15 +213,16 @@ actor Store {
         switch answer {
         case .file(let stored):
             cache.found(path, stored, nil, sequence: sequence)
-            return LookupReply(response: .file(FileFacts(stored.record)))
+            return LookupReply(response: .file(IPC.FileFacts(stored.record)))
         case .content(let stored, let content):
             cache.found(path, stored, content, sequence: sequence)
-            return LookupReply(response: .inline(FileFacts(stored.record), content))
+            return LookupReply(response: .inline(IPC.FileFacts(stored.record), content))
         case .descriptor(let stored, let file):
-            return LookupReply(response: .descriptor(FileFacts(stored.record)), descriptor: file)
+            return LookupReply(
+                response: .descriptor(IPC.FileFacts(stored.record)), descriptor: file)
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
-        case .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile:
+        case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile:
             preconditionFailure("a finding for another request")
         }
     }
@@ -231,11 +246,12 @@ actor Store {
         ask(.beginUpload(request), .beginUpload(request, link, isWanted: isWanted, reply))
     }
 
-    func submitUpload(_ mutation: Mutation, _ operation: OperationID) {
-        submit(mutation, .commitUpload(operation))
+    /// Objects that are made together lie together.
+    func makeObjectID() -> ObjectID {
+        madeCount += 1
+        let shard = UInt8(truncatingIfNeeded: madeCount / StoreLimits.shardRunCount)
+        return ObjectID(shard: shard, using: &entropy)
     }
-
-    func makeObjectID() -> ObjectID { ObjectID(using: &entropy) }
 
     /// Lets the timer of the uploads run iff there are some.
     func setUploadTimer() {

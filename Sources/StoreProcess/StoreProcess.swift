@@ -104,9 +104,10 @@ package final class StoreProcess {
         request.answer(Empty())
         Log.setDebug(["1", "true"].contains(settings[ConfigurationKey.debug]))
         do {
-            let path = try Configuration.nodeDirectory(settings)
+            let path = try StoreSettings.nodeDirectory(settings)
             let start = ContinuousClock.now
-            let serving = try Serving(loop, path, generation, listeners)
+            let serving = try Serving(
+                loop, path, try StoreSettings.node(settings), generation, listeners)
             serving.allow(peers)
             self.serving = serving
             control.notify(ReadyNotice(generation: generation), type: .ready)
@@ -135,24 +136,5 @@ package final class StoreProcess {
     private func finish() {
         control.onClosed = { _ in ProcessEnd.now(ProcessEnd.orderly) }
         control.finish()
-    }
-}
-
-/// What the supervisor's settings say.
-private enum Configuration {
-    static func nodeDirectory(_ settings: Settings) throws -> BytePath {
-        guard let directory = settings[ConfigurationKey.nodeDirectory], directory.first == "/"
-        else { throw PermanentFailure("the supervisor named no absolute node directory") }
-        let major = settings[ConfigurationKey.storageMajor] ?? DataDirectory.storageMajor
-        guard major == DataDirectory.storageMajor else {
-            throw PermanentFailure("--storage-major \(major) is not known; rawfile is")
-        }
-        let minor = settings[ConfigurationKey.storageMinor] ?? ""
-        guard minor.isEmpty || minor == DataDirectory.storageMinor else {
-            throw PermanentFailure(
-                "--storage-minor \(minor) of rawfile is not known; \(DataDirectory.storageMinor) is"
-            )
-        }
-        return BytePath(directory)
     }
 }

@@ -17,6 +17,7 @@ final class TableQueries {
     private let directory: SQLStatement
     private let outbox: SQLStatement
     private let object: SQLStatement
+    private let unsettledFile: SQLStatement
 
     init(_ database: Database) throws {
         func make(_ sql: String) throws -> SQLStatement { try SQLStatement(database, sql) }
@@ -57,6 +58,11 @@ final class TableQueries {
             SELECT kind, path FROM entry_outbox WHERE (kind, path) > (?, ?)
             ORDER BY kind, path LIMIT ?
             """)
+        unsettledFile = try make(
+            """
+            SELECT 1 FROM registers
+            WHERE partition = ? AND kind = ? AND path = ? AND since IS NOT NULL
+            """)
         object = try make("SELECT refs, state, content FROM objects WHERE object = ?")
     }
 
@@ -77,6 +83,15 @@ final class TableQueries {
         return RegisterRow(
             register: try RowCoding.decode(register.bytes(0)),
             since: register.isNull(1) ? nil : register.int(1))
+    }
+
+    /// Whether something newer than the record of the file may be prepared or in a ballot here.
+    func isUnsettled(file path: StorePath) throws -> Bool {
+        unsettledFile.bind(1, Int64(Partition(of: path).number))
+        unsettledFile.bind(2, Int64(RegisterKind.file.rawValue))
+        unsettledFile.bind(3, path)
+        defer { unsettledFile.reset() }
+        return try unsettledFile.step()
     }
 
     /// The rows of `registers` of a partition, sorted by key.

@@ -155,6 +155,13 @@ struct FuzzRun {
         check(ListRequest.self, payload)
         check(ListResponse.self, payload)
         check(StoreStatus.self, payload)
+        check(ClusterStatus.self, payload)
+        check(AdministerRequest.self, payload)
+        check(ClusterSettingsList.self, payload)
+        check(PartitionHealthRequest.self, payload)
+        check(PartitionHealthResponse.self, payload)
+        // Text of clients: whatever it is, it is read or refused.
+        _ = try? JSONReader.read(payload)
         check(PeersAttached.self, payload)
         check(PeerFound.self, payload)
         check(PeerPart.self, payload)

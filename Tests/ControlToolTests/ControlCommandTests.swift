@@ -22,10 +22,25 @@ struct ControlCommandTests {
                 == .logs(worker: "store", lineCount: 5, follow: true))
     }
 
+    @Test func commandsOfTheClusterAreUnderstood() throws {
+        #expect(try command("peers", "--json") == .cluster(.peers))
+        #expect(try command("settings") == .cluster(.settings))
+        #expect(try command("set", "a", "") == .cluster(.set(key: "a", value: "")))
+        #expect(try command("leave") == .cluster(.leave))
+        #expect(try command("cancel-leave") == .cluster(.cancelLeave))
+        #expect(try command("out", "n2", "--force") == .cluster(.out(node: "n2")))
+        #expect(try command("join", "--merge", "0f") == .cluster(.merge(into: "0f")))
+    }
+
     @Test(arguments: [
         [], ["martian"], ["restart"], ["restart", "a", "b"], ["status", "x"],
         ["status", "--follow"], ["workers", "--lines", "3"], ["logs", "--lines", "5000"],
-        ["repair"], ["set", "a", "b"],
+        ["repair"], ["set"], ["set", "a"], ["set", "a", "b", "c"], ["peers", "x"],
+        ["settings", "x"], ["leave", "x"], ["cancel-leave", "x"], ["out", "n2"],
+        ["out", "--force"],
+        ["out", "../x", "--force"], ["out", "a", "b", "--force"], ["join"], ["join", "abc"],
+        ["join", "abc", "--merge", "def"], ["status", "--force"], ["leave", "--force"],
+        ["peers", "--merge", "abc"],
     ])
     func wrongUsageIsExitCode64(words: [String]) throws {
         let arguments = try ControlArguments.read(words)

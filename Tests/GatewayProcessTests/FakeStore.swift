@@ -201,7 +201,9 @@ final class Bench {
     let socket = Socket()
     private(set) var isClosed = false
 
-    init(_ values: [String: String] = [:], connects: Bool = true) throws {
+    init(
+        _ values: [String: String] = [:], connects: Bool = true, isFromLoopback: Bool = true
+    ) throws {
         var settings = [
             "node_id": "n1", "store_socket": "/s", "store_fds_socket": "/f", "event_loops": "1",
         ]
@@ -219,7 +221,7 @@ final class Bench {
         client.allowRemoteHalfClosure = true
         try client.pipeline.syncOperations.addHandler(socket)
         try client.pipeline.syncOperations.addHandler(
-            Connection(context: context, router: Router()))
+            Connection(context: context, router: Router(), isFromLoopback: isFromLoopback))
         client.connect(to: FakeStore.address, promise: nil)
         client.closeFuture.assumeIsolated().whenComplete { [self] _ in isClosed = true }
         store.pump()

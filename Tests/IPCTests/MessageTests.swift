@@ -81,7 +81,7 @@ import Testing
         let numbers = MessageType.allCases.map(\.rawValue)
         #expect(
             numbers == [1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36]
-                + Array(64...73) + Array(80...84))
+                + Array(64...77) + Array(80...84))
     }
 
     @Test func aLongErrorIsClippedNotRefused() throws {
@@ -146,6 +146,53 @@ import Testing
         let most = IPCLimits.frameByteCountMax - IPCLimits.headerByteCount
         #expect(Self.encode(book).count <= most)
         #expect(Self.encode(part).count <= most)
+    }
+
+    @Test func whatIsSaidOfTheClusterStaysWithinItsBounds() {
+        func refuses<M: Message>(_ type: M.Type, _ write: (inout ByteWriter) -> Void) {
+            var writer = ByteWriter()
+            write(&writer)
+            let bytes = writer.bytes
+            #expect(throws: DecodeError.self) { try Self.decode(M.self, bytes) }
+        }
+        func status(nodes: Int, state: UInt8, addresses: UInt16) -> (inout ByteWriter) -> Void {
+            { writer in
+                writer.writeText("")
+                writer.writeText("")
+                writer.write(UInt8(3))
+                writer.write(UInt32(nodes))
+                writer.writeText("n1")
+                writer.write(state)
+                for _ in 0..<6 { writer.write(false) }
+                writer.writeText("")
+                writer.write(UInt32(0))
+                writer.write(UInt64(0))
+                writer.writeText("")
+                writer.write(addresses)
+                for _ in 0..<addresses { writer.writeText("a:1") }
+                writer.write(UInt32(0))
+                writer.write(false)
+                writer.write(false)
+            }
+        }
+        refuses(ClusterStatus.self, status(nodes: 1, state: 6, addresses: 0))
+        refuses(
+            ClusterStatus.self,
+            status(nodes: 1, state: 0, addresses: UInt16(IPCLimits.addressCountMax + 1)))
+        refuses(
+            ClusterStatus.self,
+            status(nodes: IPCLimits.clusterNodesMax + 1, state: 0, addresses: 0))
+        refuses(AdministerRequest.self) { $0.write(UInt8(0)) }
+        refuses(AdministerRequest.self) { $0.write(UInt8(7)) }
+        refuses(AdministerRequest.self) { writer in
+            writer.write(UInt8(5))
+            writer.writeText("../n1")
+        }
+        refuses(ClusterSettingsList.self) { $0.write(UInt32(IPCLimits.listCountMax + 1)) }
+        refuses(PartitionHealthResponse.self) { writer in
+            writer.write(UInt8(3))
+            writer.write(UInt32(IPCLimits.listingPageCountMax + 1))
+        }
     }
 
     @Test func aPathOutsideTheRulesIsRefused() {

@@ -89,6 +89,56 @@ enum Samples {
         ]
     }
 
+    /// What is asked of the cluster as a whole.
+    static var cluster: [(String, any Message)] {
+        var own = ClusterStatus.Node(node: node("n1"), isOwn: true, state: .alive)
+        own.isMember = true
+        own.isStorage = true
+        own.isClockInDoubt = true
+        own.zone = "cellar"
+        own.weight = 7
+        own.capacityByteCount = 1 << 40
+        own.version = "0.1.0"
+        own.addresses = ["192.168.1.7:30001", "[fe80::1]:30001"]
+        var other = ClusterStatus.Node(node: node("n-2"), isOwn: false, state: .out)
+        other.isRestarting = true
+        other.isLeaving = true
+        let status = ClusterStatus(
+            cluster: "0a0b", clusterName: "default", replicationFactor: 3, nodes: [own, other],
+            layoutCount: 2, isSettled: true, isClockInDoubt: false)
+        let settings = ClusterSettingsList(entries: [
+            .init(
+                key: "grace_before_out", value: "60", standard: "600", type: "seconds",
+                range: "10..2592000", setAt: Timestamp(nanoseconds: 9), setBy: "n1"),
+            .init(
+                key: "write_policy", value: "available", standard: "available", type: "choice",
+                range: "available|majority", setAt: nil, setBy: ""),
+        ])
+        let health = PartitionHealthResponse(
+            replicationFactor: 3,
+            entries: [
+                .init(
+                    partition: Partition(number: 258), holders: [node("n1"), node("n-2")],
+                    missingCount: 1, itemCount: 12)
+            ], hasMore: true)
+        return [
+            ("cluster-status", status),
+            ("administer-factor", AdministerRequest.setReplicationFactor(5)),
+            ("administer-set", AdministerRequest.set(key: "write_policy", value: "majority")),
+            ("administer-leave", AdministerRequest.leave),
+            ("administer-cancel-leave", AdministerRequest.cancelLeave),
+            ("administer-out", AdministerRequest.takeOut(node("n-2"))),
+            ("administer-merge", AdministerRequest.merge(into: "0c0d")),
+            ("cluster-settings", settings),
+            (
+                "partition-health-request",
+                PartitionHealthRequest(
+                    after: Partition(number: 257), limit: 50, onlyUnderReplicated: true)
+            ),
+            ("partition-health", health),
+        ]
+    }
+
     /// Name, type and value of each.
     static var all: [(String, any Message)] {
         [
@@ -144,6 +194,6 @@ enum Samples {
                     ], hasMore: true)
             ),
             ("store-status", storeStatus),
-        ] + peers
+        ] + peers + cluster
     }
 }

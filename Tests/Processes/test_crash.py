@@ -137,6 +137,10 @@ class Workload:
         return states
 
 
+# A prepared version is due for settling after 2 s, and its entry follows in the next round.
+SETTLE_SECONDS = 15
+
+
 class Checker:
     """One node on a rebuilt disk: started, judged, waited for, stopped."""
 
@@ -160,16 +164,29 @@ class Checker:
             for path in self.directories:
                 if client.get(f"/api/files{path}/").status != 200:
                     self.note(f"{path}/: an acknowledged directory is gone")
-            listed = self._listed(client, "/")
             # A store that starts and serves must also take a write.
             if client.put("/api/files/.after", b"after the cut").status != 201:
                 self.note("no write is taken after the cut")
             elif client.delete("/api/files/.after").status != 204:
                 self.note("no delete is taken after the cut")
-        there = {path for path, checksum in found.items() if checksum is not ABSENT}
+            # What was cut off between a file and its directory's entry is settled a little later.
+            deadline = time.monotonic() + SETTLE_SECONDS
+            while True:
+                said = len(self.wrong)
+                listed, there = self._seen(client)
+                if (listed == there and len(self.wrong) == said) or time.monotonic() > deadline:
+                    break
+                # A directory may still be named whose last file is gone.
+                del self.wrong[said:]
+                time.sleep(0.1)
         if listed != there:
             self.note(f"listed but not readable, or the reverse: {listed ^ there}")
         self.found = found
+
+    def _seen(self, client):
+        """The files that are listed, and those of the workload that can be read."""
+        listed = self._listed(client, "/")
+        return listed, {path for path in self.states if client.get("/api/files" + path).status == 200}
 
     def _judge_path(self, client, path, known):
         answer = client.get("/api/files" + path)

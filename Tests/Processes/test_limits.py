@@ -104,7 +104,7 @@ class SyncError(NodeCase):
     def test_a_second_failure_leaves_the_store_read_only(self):
         # The first hits a write after the start, the second one of the next life.
         started = self.syncs_of_a_start()
-        node = self.failing_node(FAIL_SYNC_AT=",".join(str(started + more) for more in (6, *range(12, 400, 3))))
+        node = self.failing_node(FAIL_SYNC_AT=",".join(str(started + more) for more in (30, *range(42, 800, 3))))
         node.start()
         kept = {}
         with Client(node.port, timeout=60) as client:
@@ -123,9 +123,10 @@ class SyncError(NodeCase):
         node.stop()
 
     def test_the_store_ends_itself_and_recovers(self):
-        # How many syncs a start takes is learnt first; then one of the writes after it is hit.
+        # How many syncs a start takes is learnt first; then one of the writes after it is hit, behind those by
+        # which a new life of the node begins.
         started = self.syncs_of_a_start()
-        for later in (1, 2, 3):
+        for later in (15, 22, 29):
             with self.subTest(sync=f"{later} after the start"):
                 node = self.failing_node(FAIL_SYNC_AT=started + later)
                 node.start()

@@ -57,7 +57,10 @@ import Testing
             let request = Sample.assign(path, 3)
             try disk.begin()
             let outcome = try disk.execute(request, Sample.contents(of: request))
-            #expect(try disk.commit().count == 0)
+            // Something is prepared: the cache is not the last word any more.
+            let prepared = try disk.commit()
+            #expect(prepared.map(\.path) == [path])
+            #expect(prepared.first?.stored == nil)
             let version = try #require(outcome.madeVersion)
             try disk.begin()
             _ = try disk.execute(.commit(key, version, listed: true))

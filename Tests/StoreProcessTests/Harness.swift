@@ -76,7 +76,7 @@ final class TestStore: Sendable {
                 do {
                     let loop = try EventLoop()
                     let store = try Store(loop, directory.bytePath, isKept: isKept)
-                    loop.post { store.assumeIsolated { $0.beginClaims() } }
+                    loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }
                     loop.run()
                 } catch {
@@ -182,6 +182,16 @@ final class TestStore: Sendable {
     ) async throws -> ListResponse {
         let request = ListRequest(path: try .test(path), after: [UInt8](after.utf8), limit: limit)
         return try await ask { $0.list(request, $1) }
+    }
+
+    /// Whether the names become these: what is above a directory hears of it a little later.
+    func lists(_ path: String, _ names: [String]) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            if try await self.names(path) == names { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
     }
 
     func names(_ path: String) async throws -> [String] {

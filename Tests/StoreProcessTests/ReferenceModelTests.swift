@@ -146,8 +146,8 @@ import Testing
         let names = reference.names(directory)
         // In the order of their bytes.
         #expect(
-            try await store.names(directory)
-                == names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+            try await store.lists(
+                directory, names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }))
         for name in names {
             let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
             if let content = reference.files[path] {

@@ -26,6 +26,8 @@ final class Connection: ChannelInboundHandler {
     }
 
     let context: LoopContext
+    /// The client is on this machine.
+    let isFromLoopback: Bool
     private let router: any Routing
     private let onClose: () -> Void
     private(set) var channel: ChannelHandlerContext?
@@ -48,9 +50,13 @@ final class Connection: ChannelInboundHandler {
     /// The head of a request has begun to arrive, and its time runs.
     private var headIsTimed = false
 
-    init(context: LoopContext, router: any Routing, onClose: @escaping () -> Void = {}) {
+    init(
+        context: LoopContext, router: any Routing, isFromLoopback: Bool,
+        onClose: @escaping () -> Void = {}
+    ) {
         self.context = context
         self.router = router
+        self.isFromLoopback = isFromLoopback
         self.onClose = onClose
     }
 

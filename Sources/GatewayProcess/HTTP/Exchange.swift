@@ -36,6 +36,8 @@ protocol BodySource: AnyObject {
 final class Exchange {
     let head: RequestHead
     let context: LoopContext
+    /// The client is on this machine.
+    let isFromLoopback: Bool
     private var connection: Connection?
 
     // What the connection keeps of it.
@@ -53,6 +55,7 @@ final class Exchange {
         self.head = head
         self.context = context
         self.connection = connection
+        isFromLoopback = connection.isFromLoopback
         keepsAlive = head.keepsAlive
         awaitsContinue = head.expectsContinue
     }

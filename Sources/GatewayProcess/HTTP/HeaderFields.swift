@@ -21,6 +21,8 @@ enum FieldName: UInt8, CaseIterable {
     case createdAt
     case checksum
     case createDirectory
+    case origin
+    case secFetchSite
 
     /// In lower case.
     var text: StaticString {
@@ -45,6 +47,8 @@ enum FieldName: UInt8, CaseIterable {
         case .createdAt: "x-clusterf-created-at"
         case .checksum: "x-clusterf-checksum"
         case .createDirectory: "x-create-directory"
+        case .origin: "origin"
+        case .secFetchSite: "sec-fetch-site"
         }
     }
 

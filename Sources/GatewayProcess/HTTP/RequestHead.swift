@@ -5,6 +5,7 @@ enum Method: Sendable {
     case put
     case post
     case delete
+    case patch
     case options
     case other
 
@@ -14,9 +15,18 @@ enum Method: Sendable {
         case 3 where text.elementsEqual("PUT".utf8): self = .put
         case 4 where text.elementsEqual("HEAD".utf8): self = .head
         case 4 where text.elementsEqual("POST".utf8): self = .post
+        case 5 where text.elementsEqual("PATCH".utf8): self = .patch
         case 6 where text.elementsEqual("DELETE".utf8): self = .delete
         case 7 where text.elementsEqual("OPTIONS".utf8): self = .options
         default: self = .other
+        }
+    }
+
+    /// Whether it changes nothing (RFC 9110, section 9.2.1).
+    var isSafe: Bool {
+        switch self {
+        case .get, .head, .options: true
+        case .put, .post, .delete, .patch, .other: false
         }
     }
 }

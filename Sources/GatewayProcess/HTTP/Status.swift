@@ -2,11 +2,13 @@
 enum Status: Int, Sendable {
     case ok = 200
     case created = 201
+    case accepted = 202
     case noContent = 204
     case partialContent = 206
     case notModified = 304
     case permanentRedirect = 308
     case badRequest = 400
+    case forbidden = 403
     case notFound = 404
     case methodNotAllowed = 405
     case requestTimeout = 408
@@ -31,11 +33,13 @@ enum Status: Int, Sendable {
         switch self {
         case .ok: "200 OK\r\n"
         case .created: "201 Created\r\n"
+        case .accepted: "202 Accepted\r\n"
         case .noContent: "204 No Content\r\n"
         case .partialContent: "206 Partial Content\r\n"
         case .notModified: "304 Not Modified\r\n"
         case .permanentRedirect: "308 Permanent Redirect\r\n"
         case .badRequest: "400 Bad Request\r\n"
+        case .forbidden: "403 Forbidden\r\n"
         case .notFound: "404 Not Found\r\n"
         case .methodNotAllowed: "405 Method Not Allowed\r\n"
         case .requestTimeout: "408 Request Timeout\r\n"

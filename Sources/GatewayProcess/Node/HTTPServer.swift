@@ -64,7 +64,10 @@ final class HTTPServer {
         guard counts.add(address) else {
             return try channel.pipeline.syncOperations.addHandler(RefusalHandler())
         }
-        let connection = Connection(context: context, router: Router()) {
+        let connection = Connection(
+            context: context, router: Router(),
+            isFromLoopback: RequestOrigin.isLoopback(address)
+        ) {
             counts.remove(address)
         }
         try channel.pipeline.syncOperations.addHandler(connection)

@@ -8,6 +8,7 @@ final class LoopContext {
     let settings: GatewaySettings
     let link: StoreLink
     let background: any BackgroundWork
+    let partitionCounts: PartitionCounts
     private var dates = DateCache()
     private var generator: SplitMix64
 
@@ -27,6 +28,7 @@ final class LoopContext {
         self.settings = settings
         self.link = link
         self.background = background
+        partitionCounts = PartitionCounts(loop: eventLoop, link: link)
         self.generator = generator
     }
 

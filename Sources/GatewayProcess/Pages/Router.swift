@@ -27,6 +27,7 @@ final class Router: Routing {
             guard Router.allow("GET, HEAD, OPTIONS", exchange, [.get, .head]) else { return }
             return try fileRoutes(exchange, rest).metadata()
         }
+        if let route = ClusterRoutes.route(path) { return try route.answer(exchange) }
         if path.elementsEqual("*".utf8) { return Router.options(FileRoutes.allowed, exchange) }
         guard let page = Router.page(path) else {
             throw Problem(
@@ -70,13 +71,14 @@ final class Router: Routing {
     }
 
     private func files(_ exchange: Exchange, _ rest: ArraySlice<UInt8>) throws(Problem) {
+        if !exchange.head.method.isSafe { try RequestOrigin.checkIsSame(exchange.head.fields) }
         switch exchange.head.method {
         case .get, .head: try fileRoutes(exchange, rest).get()
         case .put: try fileRoutes(exchange, rest).put()
         case .delete: try fileRoutes(exchange, rest).delete()
         case .post: try fileRoutes(exchange, rest).post()
         case .options: Router.options(FileRoutes.allowed, exchange)
-        case .other: Router.refuseMethod(FileRoutes.allowed, exchange)
+        case .patch, .other: Router.refuseMethod(FileRoutes.allowed, exchange)
         }
     }
 
@@ -93,11 +95,11 @@ final class Router: Routing {
         return false
     }
 
-    private static func options(_ allowed: StaticString, _ exchange: Exchange) {
+    static func options(_ allowed: StaticString, _ exchange: Exchange) {
         exchange.respondWithoutBody(.noContent) { head in head.field("Allow", allowed) }
     }
 
-    private static func refuseMethod(_ allowed: StaticString, _ exchange: Exchange) {
+    static func refuseMethod(_ allowed: StaticString, _ exchange: Exchange) {
         let problem = Problem(
             .methodNotAllowed, "method_not_allowed", "This address does not know the method.",
             hint: "It knows \(allowed).")

@@ -25,15 +25,18 @@ enum StatusPage {
 
     /// All that is known of the node. Answers without the store too, and says so.
     static func answer(_ exchange: Exchange) {
-        exchange.context.link.call(.status, seconds: GatewayLimits.probeWaitSeconds) { reply in
-            let context = exchange.context
-            let status: StoreStatus? = if case .status(let status) = reply { status } else { nil }
-            let facts = NodeFacts(
-                settings: context.settings, node: context.node, store: status,
-                now: WallClock.now())
-            exchange.respond(.ok, type: "application/json", body: facts.json()) { head in
-                head.field("Cache-Control", "no-store")
-            }
+        ClusterFacts.ask(exchange.context) { facts in
+            exchange.respond(json: NodeFacts(exchange.context, facts).json())
+        }
+    }
+
+    /// `/api/partition-stats`.
+    static func answerPartitions(_ exchange: Exchange) {
+        ClusterFacts.ask(exchange.context) { facts in
+            if let problem = facts.problem { return exchange.fail(problem) }
+            var json = JSONWriter()
+            NodeFacts(exchange.context, facts).writePartitions(&json)
+            exchange.respond(json: json.bytes)
         }
     }
 }
@@ -42,23 +45,25 @@ enum StatusPage {
 struct NodeFacts {
     var settings: GatewaySettings
     var node: NodeStatus?
-    /// Nil while the store does not answer.
+    /// Nil while the store does not answer; so the next two.
     var store: StoreStatus?
+    var cluster: ClusterStatus?
+    var count: PartitionCounts.Count?
     var now: Timestamp
+
+    init(_ context: LoopContext, _ facts: ClusterFacts) {
+        settings = context.settings
+        node = context.node
+        store = facts.store
+        cluster = facts.cluster
+        count = facts.count
+        now = WallClock.now()
+    }
 
     func json() -> [UInt8] {
         var json = JSONWriter(capacity: 2048)
         json.object { json in
-            json.member("node_id", settings.nodeID)
-            json.member("version", fact("version") ?? Program.version)
-            json.member("data_dir", fact(ConfigurationKey.dataDirectory) ?? "")
-            json.member("http_port", number(ConfigurationKey.httpPort))
-            json.member("peer_port", number("peer_port"))
-            json.member("discovery_port", number("discovery_port"))
-            json.member("uptime_seconds", uptimeSeconds)
-            json.member("replication_factor", 1)
-            json.member("partition_stats") { writePartitions(&$0) }
-            json.member("peers", 0)
+            writeCore(&json)
             json.member("workers") { writeWorkers(&$0) }
             json.member("storage") { writeStorage(&$0) }
             json.member("warnings") { json in
@@ -66,6 +71,24 @@ struct NodeFacts {
             }
         }
         return json.bytes
+    }
+
+    /// The members that `/api/cluster-stats` has too.
+    func writeCore(_ json: inout JSONWriter) {
+        json.member("node_id", settings.nodeID)
+        json.member("version", fact("version") ?? Program.version)
+        json.member("data_dir", fact(ConfigurationKey.dataDirectory) ?? "")
+        json.member("http_port", number(ConfigurationKey.httpPort))
+        json.member("peer_port", number(ConfigurationKey.peerPort))
+        json.member("discovery_port", number(ConfigurationKey.discoveryPort))
+        json.member("uptime_seconds", uptimeSeconds)
+        json.member("replication_factor") { writeReplicationFactor(&$0) }
+        json.member("partition_stats") { writePartitions(&$0) }
+        json.member("peers", cluster?.alivePeerCount ?? 0)
+    }
+
+    private func writeReplicationFactor(_ json: inout JSONWriter) {
+        if let cluster { json.value(cluster.replicationFactor) } else { json.null() }
     }
 
     private func fact(_ name: String) -> String? { node?.facts[name] ?? settings.facts[name] }
@@ -85,21 +108,27 @@ struct NodeFacts {
         if let store {
             all += store.warnings
             if store.isReadOnly { all.append("the store is read-only") }
+            if cluster?.isClockInDoubt == true {
+                all.append("the node's clock differs from those of the others")
+            }
         } else {
             all.append("the store does not answer")
         }
         return all
     }
 
-    private func writePartitions(_ json: inout JSONWriter) {
+    func writePartitions(_ json: inout JSONWriter) {
+        let missing = count?.underReplicated ?? 0
         json.object { json in
             json.member("local_partitions", store?.partitionCount ?? 0)
             json.member("total_partitions", Partition.count)
-            json.member("under_replicated", 0)
-            json.member("pending_sync", 0)
+            json.member("under_replicated", missing)
+            json.member("under_replicated_is_minimum", count?.isMinimum ?? false)
+            // Something is left to be moved, compared or listed: at least what lacks copies.
+            json.member("pending_sync", cluster?.isSettled ?? true ? 0 : max(1, missing))
             json.member("total_files", store?.fileCount ?? 0)
             json.member("total_bytes", store?.contentByteCount ?? 0)
-            json.member("replication_factor", 1)
+            json.member("replication_factor") { writeReplicationFactor(&$0) }
             json.member("partition_count_limit", Partition.count)
         }
     }
@@ -131,4 +160,9 @@ struct NodeFacts {
             json.member("bytes_free", store?.freeByteCount ?? 0)
         }
     }
+}
+
+extension ClusterStatus {
+    /// Other nodes that live.
+    var alivePeerCount: Int { nodes.count { !$0.isOwn && $0.state == .alive } }
 }

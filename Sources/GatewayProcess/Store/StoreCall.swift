@@ -12,12 +12,17 @@ enum StoreRequest {
     case makeDirectory(MakeDirectoryRequest)
     case list(ListRequest)
     case status
+    case clusterStatus
+    case settings
+    case administer(AdministerRequest)
+    case partitionHealth(PartitionHealthRequest)
 
     /// Whether an answer that never came leaves the client unsure of what happened.
     var isWrite: Bool {
         switch self {
-        case .put, .commitUpload, .delete, .makeDirectory: true
-        case .lookup, .beginUpload, .list, .status: false
+        case .put, .commitUpload, .delete, .makeDirectory, .administer: true
+        case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth:
+            false
         }
     }
 
@@ -40,6 +45,14 @@ enum StoreRequest {
             session.open(message, type: .list, deadline: deadline)
         case .status:
             session.open(Empty(), type: .storeStatus, deadline: deadline)
+        case .clusterStatus:
+            session.open(Empty(), type: .clusterStatus, deadline: deadline)
+        case .settings:
+            session.open(Empty(), type: .settings, deadline: deadline)
+        case .administer(let message):
+            session.open(message, type: .administer, deadline: deadline)
+        case .partitionHealth(let message):
+            session.open(message, type: .partitionHealth, deadline: deadline)
         }
     }
 
@@ -59,6 +72,12 @@ enum StoreRequest {
             return .written(try WriteResponse(decoding: payload))
         case .list: return .listed(try ListResponse(decoding: payload))
         case .status: return .status(try StoreStatus(decoding: payload))
+        case .clusterStatus: return .cluster(try ClusterStatus(decoding: payload))
+        case .settings: return .settings(try ClusterSettingsList(decoding: payload))
+        case .partitionHealth: return .health(try PartitionHealthResponse(decoding: payload))
+        case .administer:
+            _ = try Empty(decoding: payload)
+            return .done
         }
     }
 }
@@ -72,6 +91,10 @@ enum StoreReply {
     case written(WriteResponse)
     case listed(ListResponse)
     case status(StoreStatus)
+    case cluster(ClusterStatus)
+    case settings(ClusterSettingsList)
+    case health(PartitionHealthResponse)
+    case done
     case failed(RemoteError)
 }
 

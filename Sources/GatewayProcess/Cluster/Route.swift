@@ -1,0 +1,85 @@
+internal import IPC
+
+/// What an address does at each method: GET reads, one other method changes something of the whole
+/// cluster.
+struct Route {
+    typealias Action = (Exchange) throws(Problem) -> Void
+
+    /// For the field Allow.
+    let allowed: StaticString
+    var get: Action?
+    var change: (method: Method, action: Action)?
+
+    func answer(_ exchange: Exchange) throws(Problem) {
+        let method = exchange.head.method
+        switch method {
+        case .options: return Router.options(allowed, exchange)
+        case .get, .head:
+            guard let get else { break }
+            return try get(exchange)
+        case .put, .post, .patch, .delete, .other:
+            guard let change, change.method == method else { break }
+            try RequestOrigin.checkMayAdminister(exchange)
+            return try change.action(exchange)
+        }
+        Router.refuseMethod(allowed, exchange)
+    }
+}
+
+/// The addresses that speak of the cluster as a whole.
+enum ClusterRoutes {
+    static func route(_ path: [UInt8]) -> Route? {
+        guard path.starts(with: "/api/".utf8) else { return nil }
+        switch String(decoding: path, as: UTF8.self) {
+        case "/api/cluster-stats": return reading(ClusterPage.answer)
+        case "/api/partition-stats": return reading(StatusPage.answerPartitions)
+        case "/api/under-replicated": return reading(UnderReplicated.answer)
+        case "/api/replication-factor":
+            return putting(ReplicationFactor.get, ReplicationFactor.put)
+        case "/api/partition-sync-interval":
+            return putting(PartitionSync.getInterval, PartitionSync.putInterval)
+        case "/api/partition-sync-pause":
+            return putting(PartitionSync.getPause, PartitionSync.putPause)
+        case "/api/settings":
+            return Route(
+                allowed: "GET, HEAD, PATCH, OPTIONS", get: ClusterSettings.get,
+                change: (.patch, ClusterSettings.patch))
+        case "/api/cluster/leave": return posting(ClusterOrders.leave)
+        case "/api/cluster/cancel-leave": return posting(ClusterOrders.cancelLeave)
+        case "/api/cluster/out": return posting(ClusterOrders.out)
+        case "/api/cluster/join": return posting(ClusterOrders.join)
+        default: return nil
+        }
+    }
+
+    private static func reading(_ get: @escaping Route.Action) -> Route {
+        Route(allowed: "GET, HEAD, OPTIONS", get: get)
+    }
+
+    private static func putting(
+        _ get: @escaping Route.Action, _ put: @escaping Route.Action
+    ) -> Route {
+        Route(allowed: "GET, HEAD, PUT, OPTIONS", get: get, change: (.put, put))
+    }
+
+    private static func posting(_ post: @escaping Route.Action) -> Route {
+        Route(allowed: "POST, OPTIONS", change: (.post, post))
+    }
+}
+
+extension Exchange {
+    /// Answers with JSON that no cache may keep.
+    func respond(_ status: Status = .ok, json: [UInt8]) {
+        respond(status, type: "application/json", body: json) { head in
+            head.field("Cache-Control", "no-store")
+        }
+    }
+
+    /// Asks the store for a change; `done` follows where it was made, else the problem is answered.
+    func administer(_ request: AdministerRequest, done: @escaping () -> Void) {
+        context.link.call(.administer(request)) { [self] reply in
+            guard case .done = reply else { return fail(StoreFailure.problem(reply)) }
+            done()
+        }
+    }
+}

@@ -1,0 +1,54 @@
+internal import IPC
+internal import Model
+
+/// `/api/cluster-stats`: the core of `/status`, and all nodes that this one knows of, itself among
+/// them.
+enum ClusterPage {
+    static func answer(_ exchange: Exchange) {
+        ClusterFacts.ask(exchange.context) { facts in
+            guard let cluster = facts.cluster else {
+                return exchange.fail(
+                    facts.problem
+                        ?? Problem(.unavailable, "unavailable", "The store does not answer."))
+            }
+            exchange.respond(json: json(NodeFacts(exchange.context, facts), cluster))
+        }
+    }
+
+    static func json(_ facts: NodeFacts, _ status: ClusterStatus) -> [UInt8] {
+        var json = JSONWriter(capacity: 4096)
+        json.object { json in
+            facts.writeCore(&json)
+            json.member("timestamp") { $0.value(utf8: RFC3339.format(facts.now)) }
+            json.member("cluster_id", status.cluster)
+            json.member("cluster_name", status.clusterName)
+            json.member("layouts_in_use", status.layoutCount)
+            json.member("settled", status.isSettled)
+            json.member("clock_in_doubt", status.isClockInDoubt)
+            json.member("peer_list") { json in
+                json.array(status.nodes) { write($1, &$0) }
+            }
+        }
+        return json.bytes
+    }
+
+    private static func write(_ node: ClusterStatus.Node, _ json: inout JSONWriter) {
+        json.object { json in
+            json.member("node_id", node.node.name)
+            json.member("state", node.state.name)
+            json.member("is_self", node.isOwn)
+            json.member("is_storage", node.isStorage)
+            json.member("is_member", node.isMember)
+            json.member("restarting", node.isRestarting)
+            json.member("leaving", node.isLeaving)
+            json.member("clock_in_doubt", node.isClockInDoubt)
+            json.member("zone", node.zone)
+            json.member("weight", node.weight)
+            json.member("capacity", node.capacityByteCount)
+            json.member("version", node.version)
+            json.member("addresses") { json in
+                json.array(node.addresses) { $0.value($1) }
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import Cluster
+internal import IPC
+internal import Loop
+internal import Model
+internal import Posix
+internal import Replication
+internal import Transfer
+
+/// The cluster's side of the store: the brain, and what moves its messages and contents. Touched on
+/// the loop alone.
+///
+/// ```
+///   clients ─┐                                ┌─▶ writer, readers ─▶ stored
+///   peers ───┼─▶ event ─▶ ClusterNode ─▶ queue ─▶ carriers (messages to peers)
+///   timer ───┘                                └─▶ answers to clients
+/// ```
+struct ClusterSide {
+    typealias Answer = (ClientAnswer) -> Void
+
+    /// The cluster's.
+    let name: String
+    var node: ClusterNode
+    var generator: SplitMix64
+    /// Directives that are to be done, in order; and whether they are being done.
+    var queue: [NodeDirective] = []
+    var isPerforming = false
+    var wake: LoopTimer?
+    var wakeAt: Duration?
+
+    var clients: [ClientTicket: Answer] = [:]
+    var nextTicket: UInt64 = 0
+    /// Requests that came before this life was durable.
+    var early: [(request: ClientRequest, answer: Answer)] = []
+
+    var answered = AnsweredOperations()
+
+    var carriers = Carriers()
+    var assembler = PartAssembler()
+    var nextMessage: UInt64 = 0
+
+    var shelf = ContentShelf()
+    var gate = MessageGate()
+    var known = KnownObjects()
+    var pulls = Pulls()
+    var offers = Offers()
+    /// Files that are being written by pulls.
+    var pulled: [ObjectID: FileLane] = [:]
+    /// Who offered what is being pulled, and waits for a word.
+    var offerers: [ObjectID: Set<NodeID>] = [:]
+    /// Who waits for the end of an offer of this node's.
+    var offered: [ObjectID: ([NodeID]) -> Void] = [:]
+    /// Who waits for a staging file to be opened.
+    var opening: [UInt64: (HandedDescriptor?) -> Void] = [:]
+    var nextOpening: UInt64 = 0
+    /// Requests of clients that wait for a content to be pulled.
+    var readers: [ObjectID: [(Bool) -> Void]] = [:]
+    /// Pieces that are being read for others.
+    var servedCount = 0
+    var shelfTimer: LoopTimer?
+    /// Bytes of peers that were no message.
+    var malformedCount: UInt64 = 0
+
+    /// Nothing is said or asked any more.
+    var isStopped = false
+
+    init(_ configuration: NodeConfiguration, _ disk: NodeDisk, now: Duration, seed: UInt64) {
+        name = configuration.clusterName
+        generator = SplitMix64(seed: seed)
+        let now = Now(
+            monotonic: now,
+            wallMilliseconds: UInt64(max(0, WallClock.now.nanoseconds / 1_000_000)))
+        node = ClusterNode(
+            configuration, disk: disk, now: now, using: &generator, into: &queue)
+    }
+
+    /// Hands an event to the brain, whose directives join the queue.
+    mutating func handle(
+        _ event: (inout ClusterNode, Now, inout SplitMix64, inout [NodeDirective]) -> Void,
+        _ now: Now
+    ) {
+        event(&node, now, &generator, &queue)
+    }
+}
+
+extension NodeConfiguration {
+    /// A node that looks for nobody.
+    static var alone: NodeConfiguration {
+        guard let node = NodeID("node") else { preconditionFailure("a name") }
+        return NodeConfiguration(node: node)
+    }
+
+    /// With what the disk says, where nobody else did: its size, which is also its weight among the
+    /// others' (in GiB).
+    func completed(by engine: Engine) throws -> NodeConfiguration {
+        var configuration = self
+        if capacityBytes == 0 {
+            configuration.capacityBytes = try Directory.space(of: engine.directory.root).total
+        }
+        let weight = max(StoreLimits.weightMin, configuration.capacityBytes >> 30)
+        configuration.weight = UInt32(clamping: weight)
+        return configuration
+    }
+}
+
+/// Objects of which it is known that their content is stored here: a bounded memory of answers of the
+/// database, oldest out first.
+struct KnownObjects {
+    private var objects: Set<ObjectID> = []
+    private var order: [ObjectID] = []
+    private var start = 0
+
+    func contains(_ object: ObjectID) -> Bool { objects.contains(object) }
+
+    mutating func insert(_ object: ObjectID) {
+        guard objects.insert(object).inserted else { return }
+        if objects.count <= StoreLimits.knownObjectsMax {
+            order.append(object)
+            return
+        }
+        objects.remove(order[start])
+        order[start] = object
+        start = (start + 1) % order.count
+    }
+
+    /// It is not, or not for certain.
+    mutating func remove(_ object: ObjectID) {
+        guard objects.remove(object) != nil else { return }
+        guard let index = order.firstIndex(of: object) else { return }
+        order.remove(at: index)
+        if index < start { start -= 1 }
+        if start >= order.count { start = 0 }
+    }
+}

@@ -1,0 +1,213 @@
+internal import Cluster
+internal import IPC
+internal import Loop
+internal import Model
+internal import Replication
+
+/// A recursive deletion under way: from the leaves up, so that at each moment what is left can be
+/// listed. It removes what it finds; what is written below meanwhile may stay, and with it the
+/// directories above it. Sent again after a death it removes what is left.
+struct TreeRemoval {
+    /// Directories from the top to the one that is being emptied.
+    var stack: [StorePath]
+    let request: DeleteRequest
+    /// Names of the page that are being removed.
+    var open = 0
+    var hasFailed: RemoteError?
+    /// How often each directory of the stack was listed again though it should have been empty.
+    var relistings = 0
+    /// The last deletion.
+    var last: WriteResponse?
+
+    init(_ request: DeleteRequest) {
+        self.request = request
+        stack = [request.path]
+    }
+
+    /// The operation by which a path below goes: the same whenever the request is sent again.
+    func operation(for path: StorePath) -> OperationID {
+        if path == request.path { return request.operation }
+        let name = Fingerprint(of: path.bytes, seed: request.operation.bits.low)
+        let bits = request.operation.bits
+        // The first 48 bits are the time.
+        return OperationID(
+            bits: Bits128(
+                high: bits.high & ~0xFFFF | name.high & 0xFFFF, low: name.low))
+    }
+}
+
+extension Store {
+    func delete(_ request: DeleteRequest, _ reply: @escaping Reply<WriteResponse>) {
+        guard let done = counted(request.operation, reply) else { return }
+        if request.directoryOnly { return checkDirectory(request, done) }
+        condition(request.conditions, at: request.path) { condition in
+            switch condition {
+            case .failure(let error): done(.failure(error))
+            case .success(let condition):
+                let file = ClientRequest.delete(request.path, condition, request.operation)
+                self.askCluster(file) { answer in
+                    self.fileDeleted(request, answer, done)
+                }
+            }
+        }
+    }
+
+    private func fileDeleted(
+        _ request: DeleteRequest, _ answer: ClientAnswer, _ done: @escaping Reply<WriteResponse>
+    ) {
+        switch answer {
+        case .written: done(deleted(answer, at: request.path))
+        // A directory has no content that a condition could be met by.
+        case .notFound, .isDirectory, .conditionFailed: deleteDirectory(request, answer, done)
+        default: done(.failure(failure(answer, at: request.path)))
+        }
+    }
+
+    /// The client wrote a slash at the end: no file is meant.
+    private func checkDirectory(
+        _ request: DeleteRequest, _ done: @escaping Reply<WriteResponse>
+    ) {
+        askCluster(.get(request.path, .checked)) { answer in
+            guard case .file = answer else {
+                return self.deleteDirectory(request, .notFound, done)
+            }
+            done(.failure(RemoteError(.notDirectory, "\(request.path) is a file")))
+
+        }
+    }
+
+    /// - Parameter answer: what was said of a file at the path.
+    private func deleteDirectory(
+        _ request: DeleteRequest, _ answer: ClientAnswer, _ done: @escaping Reply<WriteResponse>
+    ) {
+        let path = request.path
+        askCluster(.list(path, after: nil, limit: 1)) { listing in
+            guard case .listing = listing else {
+                return done(.failure(self.failure(answer, at: path)))
+            }
+            guard request.conditions.hold(digest: nil, modified: nil) else {
+                return done(.failure(.anotherFile))
+            }
+            if request.recursive { return self.remove(TreeRemoval(request), done) }
+            guard !path.isRoot else {
+                return done(.failure(RemoteError(.invalid, "the root always exists")))
+            }
+            self.askCluster(.removeDirectory(path, request.operation)) { answer in
+                done(self.deleted(answer, at: path))
+            }
+
+        }
+    }
+
+    private func deleted(
+        _ answer: ClientAnswer, at path: StorePath
+    ) -> Result<WriteResponse, RemoteError> {
+        writeResult(answer, at: path).map { response in
+            var response = response
+            response.outcome = .deleted
+            return response
+        }
+    }
+
+    // MARK: Trees
+
+    private func remove(_ removal: TreeRemoval, _ done: @escaping Reply<WriteResponse>) {
+        nextRemoval += 1
+        removals[nextRemoval] = (removal, done)
+        step(nextRemoval)
+    }
+
+    private func step(_ id: UInt64) {
+        guard let (removal, _) = removals[id], let directory = removal.stack.last else { return }
+        let request = ClientRequest.list(
+            directory, after: nil, limit: StoreLimits.deletionPageCount)
+        askCluster(request) { answer in
+            switch answer {
+            case .listing(let entries, _) where !entries.isEmpty:
+                self.remove(entries, of: directory, id)
+            case .listing, .notFound: self.removeEmpty(directory, id)
+            default: self.endRemoval(id, self.failure(answer, at: directory))
+            }
+
+        }
+    }
+
+    private func remove(_ entries: [ListedEntry], of directory: StorePath, _ id: UInt64) {
+        var directories: [StorePath] = []
+        var files: [StorePath] = []
+        for entry in entries {
+            guard let path = try? directory.appending(entry.name) else { continue }
+            if entry.isDirectory { directories.append(path) } else { files.append(path) }
+        }
+        if files.isEmpty {
+            guard let next = directories.first else {
+                return endRemoval(id, RemoteError(.internalError, "a name that is none"))
+            }
+            removals[id]?.removal.stack.append(next)
+            return step(id)
+        }
+        removals[id]?.removal.open = files.count
+        for file in files {
+            guard let operation = removals[id]?.removal.operation(for: file) else { return }
+            askCluster(.delete(file, .none, operation)) { answer in
+                self.removed(file, answer, id)
+            }
+        }
+    }
+
+    private func removed(_ path: StorePath, _ answer: ClientAnswer, _ id: UInt64) {
+        guard var removal = removals[id]?.removal else { return }
+        switch answer {
+        case .written, .notFound, .isDirectory:
+            if case .success(let response) = deleted(answer, at: path) { removal.last = response }
+        default: removal.hasFailed = removal.hasFailed ?? failure(answer, at: path)
+        }
+        removal.open -= 1
+        removals[id]?.removal = removal
+        guard removal.open == 0 else { return }
+        if let error = removal.hasFailed { return endRemoval(id, error) }
+        step(id)
+    }
+
+    private func removeEmpty(_ directory: StorePath, _ id: UInt64) {
+        guard let removal = removals[id]?.removal else { return }
+        if directory.isRoot { return removedEmpty(directory, .done, id) }
+        let operation = removal.operation(for: directory)
+        askCluster(.removeDirectory(directory, operation)) { answer in
+            self.removedEmpty(directory, answer, id)
+        }
+    }
+
+    private func removedEmpty(_ directory: StorePath, _ answer: ClientAnswer, _ id: UInt64) {
+        guard var removal = removals[id]?.removal else { return }
+        switch answer {
+        case .written:
+            if case .success(let response) = deleted(answer, at: directory) {
+                removal.last = response
+            }
+        // It was there by what was in it alone, or others were faster.
+        case .notFound, .done: break
+        case .directoryNotEmpty where removal.relistings < StoreLimits.deletionRelistingsMax:
+            removal.relistings += 1
+            removals[id]?.removal = removal
+            return step(id)
+        // Somebody goes on writing there.
+        case .directoryNotEmpty: break
+        default: return endRemoval(id, failure(answer, at: directory))
+        }
+        removal.stack.removeLast()
+        removals[id]?.removal = removal
+        if removal.stack.isEmpty { endRemoval(id, nil) } else { step(id) }
+    }
+
+    private func endRemoval(_ id: UInt64, _ error: RemoteError?) {
+        guard let (removal, done) = removals.removeValue(forKey: id) else { return }
+        if let error { return done(.failure(error)) }
+        // A tree in which there was nothing but names of directories.
+        let zero = Dot(disk: cluster.node.diskID, sequence: 0)
+        done(
+            .success(
+                removal.last
+                    ?? WriteResponse(outcome: .deleted, dot: zero, time: .zero, copies: 1)))
+    }
+}

@@ -1,0 +1,127 @@
+import Model
+import Testing
+
+@testable import ControlTool
+
+struct GatewayAnswerTests {
+    private func parse(_ text: String) throws -> GatewayAnswer {
+        try GatewayAnswer(parsing: [UInt8](text.utf8))
+    }
+
+    @Test func statusAndBodyAreRead() throws {
+        let answer = try parse(
+            "HTTP/1.1 200 OK\r\nServer: clusterf\r\ncontent-LENGTH:  8\r\n\r\n{\"a\":1}\n")
+        #expect(answer.status == 200)
+        #expect(try answer.json() == .object([.init("a", .number("1"))]))
+        // What follows the body is not part of it.
+        let more = try parse("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}x")
+        #expect(more.body == [UInt8]("{}".utf8))
+        let closed = try parse("HTTP/1.1 200 OK\r\n\r\n[]")
+        #expect(closed.body == [UInt8]("[]".utf8))
+    }
+
+    @Test(arguments: [
+        "", "HTTP/1.1 200 OK\r\n", "\r\n\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ])
+    func whatIsNoWholeAnswerIsAnError(text: String) {
+        let error = #expect(throws: ControlError.self) { try self.parse(text) }
+        #expect(error?.code == .failed)
+    }
+
+    @Test func whatTheNodeSaysOfAProblemIsTheError() throws {
+        let body = #"{"error":{"code":"bad_value","message":"No.","hint":"Try 3."}}"#
+        let answer = try parse(
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        let error = #expect(throws: ControlError.self) { try answer.json() }
+        #expect(error == ControlError(.failed, "No.", hint: "Try 3."))
+        let bare = #expect(throws: ControlError.self) {
+            try self.parse("HTTP/1.1 500 Oh\r\n\r\n{}").json()
+        }
+        #expect(bare?.message == "the node answered 500")
+        #expect(throws: ControlError.self) { try self.parse("HTTP/1.1 200 OK\r\n\r\n<p>").json() }
+    }
+}
+
+struct ClusterCommandTests {
+    private func asked(_ command: ClusterCommand) -> [String] {
+        let (method, path, body) = command.request
+        return [method, path, body.map { String(decoding: $0, as: UTF8.self) } ?? "-"]
+    }
+
+    @Test func eachCommandIsOneRequest() {
+        #expect(asked(.peers) == ["GET", "/api/cluster-stats", "-"])
+        #expect(asked(.settings) == ["GET", "/api/settings", "-"])
+        #expect(
+            asked(.set(key: "a\"b", value: "5"))
+                == ["PATCH", "/api/settings", #"{"a\"b":"5"}"#])
+        #expect(asked(.set(key: "a", value: "")) == ["PATCH", "/api/settings", #"{"a":null}"#])
+        #expect(asked(.leave) == ["POST", "/api/cluster/leave", "{}"])
+        #expect(asked(.cancelLeave) == ["POST", "/api/cluster/cancel-leave", "{}"])
+        #expect(
+            asked(.out(node: "n2"))
+                == ["POST", "/api/cluster/out", #"{"node":"n2","force":true}"#])
+        #expect(
+            asked(.merge(into: "0f")) == ["POST", "/api/cluster/join", #"{"merge":"0f"}"#])
+    }
+
+    private func read(_ text: String) throws -> JSONValue {
+        try JSONReader.read([UInt8](text.utf8))
+    }
+
+    @Test func peersAreATable() throws {
+        let stats = try read(
+            """
+            {"peer_list":[
+            {"node_id":"n1","state":"alive","is_self":true,"is_storage":true,"leaving":true,
+            "zone":"","version":"0.1.0","addresses":[]},
+            {"node_id":"node-2","state":"dead","is_self":false,"is_storage":true,"zone":"\\u001b[2J",
+            "version":"0.1.0","addresses":["10.0.0.2:1","[::1]:2"]}]}
+            """)
+        #expect(
+            ClusterReport.peers(stats).split(separator: "\n") == [
+                "NODE       STATE           ZONE  VERSION  ADDRESSES",
+                "n1 (this)  alive, leaving  -     0.1.0    -",
+                "node-2     dead            ?[2J  0.1.0    10.0.0.2:1, [::1]:2",
+            ])
+    }
+
+    @Test func settingsAreATable() throws {
+        let list = try read(
+            """
+            {"settings":[
+            {"key":"a","value":5,"default":600,"type":"seconds","range":"1..9",
+            "set_at":"2026-01-01T00:00:00Z","set_by":"n1"},
+            {"key":"paused","value":false,"default":false,"type":"boolean","range":"true|false",
+            "set_at":null,"set_by":null}]}
+            """)
+        #expect(
+            ClusterReport.settings(list).split(separator: "\n") == [
+                "SETTING  VALUE  DEFAULT  RANGE       SET",
+                "a        5      600      1..9        2026-01-01T00:00:00Z on n1",
+                "paused   false  false    true|false  -",
+            ])
+    }
+
+    @Test(arguments: [
+        "null", "[]", "{}", #"{"a":[1,2.50,-0,1e9],"b":{"c":"\"é\\n"},"d":true}"#,
+    ])
+    func whatWasReadIsWrittenAgain(text: String) throws {
+        let value = try read(text)
+        #expect(value.json == text)
+        #expect(try read(value.json) == value)
+    }
+
+    /// Nobody listens on port 1 of this machine.
+    @Test func aGatewayThatIsNotThereIsAnError() {
+        let error = #expect(throws: ControlError.self) {
+            try GatewayClient(port: 1).ask("GET", "/api/settings")
+        }
+        #expect(error?.code == .failed)
+        #expect(error?.message.contains("port 1") == true)
+    }
+}
