@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import Peering
 import Posix
+import Testing
 
 @testable import GatewayProcess
 
@@ -185,9 +186,11 @@ final class RawPeer {
         guard address?.withSocketAddress({ connect(socket, $0, $1) }) == 0 else {
             throw PosixError(errno, "connect")
         }
-        var limit = timeval(tv_sec: 0, tv_usec: 20_000)
         let length = socklen_t(MemoryLayout<timeval>.size)
+        var limit = timeval(tv_sec: 0, tv_usec: 20_000)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, length)
+        // Long, as a frame of which the kernel took a part would make nonsense of the next.
+        limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, length)
     }
 
@@ -198,18 +201,19 @@ final class RawPeer {
         isClosed = true
     }
 
-    /// - Returns: how many bytes the kernel took within the time limit.
-    @discardableResult
-    func send(_ bytes: [UInt8]) -> Int {
+    /// Sends all of it, or what the other side takes before it closes.
+    func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
                 Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            if count <= 0 { break }
+            guard count > 0 else {
+                if errno == EAGAIN { Issue.record("nothing was taken for a minute") }
+                return
+            }
             sent += count
         }
-        return sent
     }
 
     /// Reads what is there. - Returns: whether the other side closed.
