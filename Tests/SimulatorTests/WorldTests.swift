@@ -1,4 +1,5 @@
 import Model
+import Replication
 import Testing
 
 @testable import Simulator
@@ -48,6 +49,29 @@ import Testing
         let result = Simulation.run(options, omitting: omissions)
         #expect(result.statistics.faultCount == 0)
         #expect(result.history.records.allSatisfy { $0.client == 3 || $0.client < 0 })
+    }
+
+    @Test func onlyWhatNamesContentsWaitsForThem() {
+        var world = World(Support.options())
+        var contents = NamedContents()
+        contents.want(Support.stored(Support.version(1), by: 1).content)
+        #expect(world.lateDelay(of: contents) == nil)
+        world.lateness[0] = 1000
+        #expect(world.lateDelay(of: contents) != nil)
+        #expect(world.lateDelay(of: NamedContents()) == nil)
+    }
+
+    @Test func contentsThatComeLateBreakNothing() {
+        let options = Support.options(seconds: 90, faults: .loss)
+        let faults = FaultSchedule.make(options, from: 0)
+        var omissions = Omissions()
+        let others = faults.filter { !$0.description.contains("late contents") }
+        omissions.faults = Set(others.map(\.number))
+        #expect(omissions.faults.count < faults.count)
+        let result = Simulation.run(options, omitting: omissions)
+        #expect(result.statistics.faultCount == faults.count - omissions.faults.count)
+        #expect(result.violations.map(\.explanation) == [])
+        #expect(result.isComplete)
     }
 
     @Test func operationsDoNotDependOnEachOther() {

@@ -6,6 +6,9 @@ struct Fault: Sendable {
         /// The link between two hosts goes and comes with this period.
         case flap(Int, Int, period: Nanoseconds)
         case weather(Network.Weather)
+        /// So many of what names contents waits until these have come, and is overtaken by what was
+        /// said after it: messages, and requests of a node to its own disk.
+        case lateContents(perMille: Int)
         case slow(Int, period: Nanoseconds, awake: Nanoseconds)
         /// Killed, and started again at the fault's end.
         case kill([Int])
@@ -41,6 +44,7 @@ struct Fault: Sendable {
         case .cut(_, let forth, let back): forth && back ? "partition" : "one-way partition"
         case .flap: "flapping link"
         case .weather: "bad network"
+        case .lateContents: "late contents"
         case .slow: "slow node"
         case .kill(let hosts): hosts.count > 1 ? "power cut" : "kill"
         case .restart: "planned restart"
@@ -89,6 +93,7 @@ extension Fault: CustomStringConvertible {
             return " loss \(weather.lossPerMille)‰, twice \(weather.duplicationPerMille)‰,"
                 + " breaks \(weather.breaksPerMillion) in a million,"
                 + " stalls \(weather.stallsPerMille)‰, jitter \(weather.jitter.secondsText) s"
+        case .lateContents(let perMille): return " \(perMille)‰"
         case .slow(let host, let period, let awake):
             return "\(name(host)) runs \(awake.secondsText) s of \(period.secondsText) s"
         case .kill(let hosts):

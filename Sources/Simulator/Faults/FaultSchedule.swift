@@ -60,6 +60,8 @@ enum FaultSchedule {
                 })
         }
         if kinds.contains(.disks) { sources.append(corruption(count)) }
+        // The last, so that the faults of others are those of a time when it was not there.
+        if kinds.contains(.loss) { sources.append(lateContents()) }
         return sources
     }
 
@@ -68,6 +70,15 @@ enum FaultSchedule {
             let host = generator.draw(below: count)
             let length = generator.draw(.seconds(1) ... .seconds(30))
             return (length, .corrupt(host, choice: generator.next()))
+        }
+    }
+
+    private static func lateContents() -> Source {
+        Source(interval: .seconds(60)) { generator, _ in
+            let perMille = Int(generator.draw(10...500))
+            return (
+                generator.draw(.seconds(1) ... .seconds(60)), .lateContents(perMille: perMille)
+            )
         }
     }
 

@@ -9,6 +9,8 @@ struct Event {
         case synced(host: Int32, life: UInt32)
         /// A storage request that only reads is answered: its slot.
         case answered(Int32)
+        /// The contents that a storage request names have come to the disk: its slot.
+        case contentsCame(Int32)
         case start(host: Int32)
         case faultBegins(Int32)
         case faultEnds(Int32)

@@ -41,6 +41,9 @@ extension World {
         case .weather(let weather):
             network.add(weather, number: number)
             disturb(number, .all)
+        case .lateContents(let perMille):
+            lateness[number] = perMille
+            disturb(number, .all)
         case .slow(let host, let period, let awake):
             hosts[host].slowness = .init(number: number, since: now, period: period, awake: awake)
             disturb(number, .host(host))
@@ -124,6 +127,7 @@ extension World {
         switch fault.action {
         case .cut, .flap: network.removeCut(number)
         case .weather: network.removeWeather(number)
+        case .lateContents: lateness[number] = nil
         case .slow(let host, _, _):
             if hosts[host].slowness?.number == number { hosts[host].slowness = nil }
         case .kill(let victims):

@@ -208,7 +208,8 @@ extension World {
                 if let time { queue.schedule(.message(envelopes.add(envelope)), at: time) }
             }
         } else if let time = network.stream(from: from, to: to, now: now, using: &generator) {
-            queue.schedule(.message(envelopes.add(envelope)), at: time)
+            let late = lateness.isEmpty ? nil : lateDelay(of: message.namedContents)
+            queue.schedule(.message(envelopes.add(envelope)), at: time + (late ?? 0))
         }
     }
 

@@ -2,9 +2,41 @@ import Cluster
 import Model
 import Replication
 
+/// A request of a node to its own disk, which waits for contents.
+struct LateRequest {
+    let host: Int
+    let life: UInt32
+    let ticket: StorageTicket
+    let request: StorageRequest
+}
+
 // Disks: what is written at once, and durable with the next sync.
 extension World {
     mutating func store(_ request: StorageRequest, _ ticket: StorageTicket, _ host: Int) {
+        if case .replica(let replica) = request, let delay = lateDelay(of: replica.neededContents) {
+            let late = LateRequest(
+                host: host, life: hosts[host].life, ticket: ticket, request: request)
+            return queue.schedule(.contentsCame(lateRequests.add(late)), at: now + delay)
+        }
+        execute(request, ticket, host)
+    }
+
+    /// How long something waits for the contents that it names; nil where these are there.
+    mutating func lateDelay(of contents: NamedContents) -> Nanoseconds? {
+        guard let perMille = lateness.values.max(), !contents.isEmpty,
+            generator.chance(perMille: perMille)
+        else { return nil }
+        return generator.draw(.milliseconds(1) ... .seconds(4))
+    }
+
+    mutating func contentsCame(_ late: LateRequest) {
+        guard hosts[late.host].life == late.life, hosts[late.host].state == .up else { return }
+        execute(late.request, late.ticket, late.host)
+    }
+
+    private mutating func execute(
+        _ request: StorageRequest, _ ticket: StorageTicket, _ host: Int
+    ) {
         let at = Duration.nanoseconds(now + hosts[host].monotonicOffset)
         noteCopies(request, host)
         // What only reads is answered with what is durable.

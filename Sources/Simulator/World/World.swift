@@ -64,6 +64,9 @@ struct World {
     var generators: [SplitMix64] = []
     var envelopes = Slots<Envelope>()
     var reads = Slots<ReadAnswer>()
+    var lateRequests = Slots<LateRequest>()
+    /// Of what names contents, how many in a thousand wait for them: by the faults that say so.
+    var lateness: [Int: Int] = [:]
     var directives: [NodeDirective] = []
 
     var disks: [DiskFact] = []
@@ -269,6 +272,7 @@ struct World {
         case .message(let slot): envelopes.peek(slot).map { Int($0.to) }
         case .wake(let host), .synced(let host, _): Int(host)
         case .answered(let slot): reads.peek(slot)?.host
+        case .contentsCame(let slot): lateRequests.peek(slot)?.host
         case .start, .faultBegins, .faultEnds, .clientActs, .look: nil
         }
     }
@@ -286,6 +290,9 @@ struct World {
         case .answered(let slot):
             trace.add(now, event.sequence << 8 | 4)
             readAnswered(reads.take(slot))
+        case .contentsCame(let slot):
+            trace.add(now, event.sequence << 8 | 9)
+            contentsCame(lateRequests.take(slot))
         case .start(let host):
             trace.add(now, event.sequence << 8 | 5)
             start(Int(host))
