@@ -17,13 +17,15 @@ setup:
 build: setup
 	@scripts/build.sh
 
-# The units are checked with systemd's own tool.
+# The units are checked with systemd's own tool; the process tests make networks of their own.
+test_tools := systemd-analyze=systemd ip=iproute2 nft=nftables
+
 test:
-	@scripts/setup.sh systemd-analyze=systemd
+	@scripts/setup.sh $(test_tools)
 	@scripts/test.sh
 
 check-long:
-	@scripts/setup.sh systemd-analyze=systemd
+	@scripts/setup.sh $(test_tools)
 	@scripts/test.sh --long
 
 bench: build

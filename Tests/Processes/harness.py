@@ -187,12 +187,14 @@ class Node:
     # Life.
 
     def command(self):
-        # Nodes of different tests must not find each other; a test that wants it says so.
-        quiet = [] if "--discovery-address" in self.args else ["--discovery-address", "off"]
         return [
             self.executable, "--http-port", str(self.port), "--data-dir", self.data_dir,
-            "--node-id", self.node_id, *quiet, *self.args,
+            "--node-id", self.node_id, *self.quiet(), *self.args,
         ]
+
+    def quiet(self):
+        """Nodes of different tests must not find each other; a test that wants it says so."""
+        return [] if "--discovery-address" in self.args else ["--discovery-address", "off"]
 
     def spawn(self):
         """Starts the supervisor and returns at once."""
@@ -220,7 +222,7 @@ class Node:
 
     def is_ready(self):
         try:
-            with Client(self.port, timeout=2) as client:
+            with self.client(timeout=2) as client:
                 return client.get("/readyz").status == 200
         except OSError:
             return False

@@ -25,6 +25,7 @@ SUITES = [
     ("test_supervisor_control", 2, 3),
     ("test_start", 3, 5),
     ("test_peers", 3, 5),
+    ("test_network", 2, 3),
     ("test_cluster", 5, 10),
     ("test_cluster_routes", 3, 5),
     ("test_install", 2, 2),
