@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
 
-.PHONY: run build test check-long bench sim install clean setup
+.PHONY: run build test check-long bench sim chaos install clean setup
 
 run: build
 	@scripts/run.sh $(ARGS)
@@ -34,6 +34,11 @@ bench: build
 # The simulator alone: it builds in a minute, without the network and the database.
 sim: setup
 	@scripts/sim.sh $(ARGS)
+
+# Real nodes, faults and a check of what clients were told; wants root for its networks.
+chaos: build
+	@scripts/setup.sh ip=iproute2 nft=nftables
+	@scripts/chaos.sh $(ARGS)
 
 install: build
 	@scripts/install.sh "$(DESTDIR)$(PREFIX)" "$(PREFIX)"

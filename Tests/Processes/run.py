@@ -37,6 +37,7 @@ SUITES = [
     ("test_limits", 4, 8),
     ("test_control", 3, 5),
     ("test_kills", 5, 20),
+    ("test_chaos", 5, 20),
     ("test_crash", 6, 60),
 ]
 
