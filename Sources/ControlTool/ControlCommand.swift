@@ -20,6 +20,8 @@ struct ControlArguments: ParsableCommand {
               cancel-leave      the node stays after all
               out NODE --force  takes a dead node out of the layout at once
               join --merge CLUSTER  makes this cluster a part of another one
+              demo COUNT NAME…  waits for COUNT living nodes, and puts a file /demo/NAME.txt for each
+                                name unless it is there; what --sim-nodes does
               version           the versions of this program and of the node
 
             Exit codes: 0 done, 1 the node could not, 3 no node runs, 64 wrong usage.
@@ -66,6 +68,7 @@ enum ControlCommand: Equatable {
     case stop
     case logs(worker: String, lineCount: UInt32, follow: Bool)
     case version
+    case demo(DemoCommand)
     /// Asks the gateway, not the supervisor.
     case cluster(ClusterCommand)
 
@@ -86,6 +89,10 @@ enum ControlCommand: Equatable {
         }
         if let command = try ClusterCommand(name, operands, arguments) {
             self = .cluster(command)
+            return
+        }
+        if name == "demo" {
+            self = .demo(try DemoCommand(operands))
             return
         }
         switch name {

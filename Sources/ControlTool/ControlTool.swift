@@ -83,14 +83,22 @@ package enum ControlTool {
             while follow, let more = try client.nextLogLines() {
                 write(lines: more, json: json, isWhole: false)
             }
+        case .demo(let command):
+            write(try command.run(try gateway(of: &client)))
         case .cluster(let command):
-            let status = try client.request(Empty(), .nodeStatus, answer: NodeStatus.self)
-            guard let port = status.facts["http_port"].flatMap(UInt16.init), port > 0 else {
-                throw ControlError(.failed, "the node does not say its HTTP port")
-            }
-            write(try command.run(GatewayClient(port: port), json: json))
+            write(try command.run(try gateway(of: &client), json: json))
         case .version: break
         }
+    }
+
+    private static func gateway(
+        of client: inout ControlClient
+    ) throws(ControlError) -> GatewayClient {
+        let status = try client.request(Empty(), .nodeStatus, answer: NodeStatus.self)
+        guard let port = status.facts["http_port"].flatMap(UInt16.init), port > 0 else {
+            throw ControlError(.failed, "the node does not say its HTTP port")
+        }
+        return GatewayClient(port: port)
     }
 
     /// The node has stopped when its lock is free.

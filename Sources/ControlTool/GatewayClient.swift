@@ -12,15 +12,26 @@ struct GatewayClient {
     func ask(
         _ method: String, _ path: String, body: [UInt8]? = nil
     ) throws(ControlError) -> JSONValue {
+        let fields = body == nil ? [] : ["Content-Type: application/json"]
+        return try answer(method, path, fields: fields, body: body).json()
+    }
+
+    /// The whole answer, whatever its status.
+    ///
+    /// - Parameter fields: header fields as lines.
+    func answer(
+        _ method: String, _ path: String, fields: [String] = [], body: [UInt8]? = nil
+    ) throws(ControlError) -> GatewayAnswer {
         let deadline = Monotonic.now + ControlLimits.gatewayMax
         let socket = try connect(until: deadline)
-        var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost:\(port)\r\nConnection: close\r\n"
-        if let body {
-            head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
-        }
-        try send([UInt8]("\(head)\r\n".utf8) + (body ?? []), to: socket, until: deadline)
-        let bytes = try receive(from: socket, until: deadline)
-        return try GatewayAnswer(parsing: bytes).json()
+        var lines = [
+            "\(method) \(path) HTTP/1.1", "Host: localhost:\(port)", "Connection: close",
+        ]
+        lines += fields
+        if let body { lines.append("Content-Length: \(body.count)") }
+        let head = lines.map { $0 + "\r\n" }.joined() + "\r\n"
+        try send([UInt8](head.utf8) + (body ?? []), to: socket, until: deadline)
+        return try GatewayAnswer(parsing: try receive(from: socket, until: deadline))
     }
 
     // MARK: The socket

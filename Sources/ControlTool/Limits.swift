@@ -20,6 +20,13 @@ enum ControlLimits {
     static let nodesMax = 1024
     /// The gateway waits for its store for 20 s, through a restart; then it says so.
     static let gatewayMax: Duration = .seconds(30)
+    /// How long new nodes may take to be one cluster that takes files: some seconds, on a machine that
+    /// does ten other things.
+    static let demoMax: Duration = .seconds(60)
+    /// So much more for each of many nodes that share a machine.
+    static let demoShare: Duration = .seconds(1)
+    /// How often it is looked whether they are.
+    static let demoPollMilliseconds: Int32 = 100
     /// An answer of the gateway: 2000 nodes with all that is said of them are some 2 MiB.
     static let answerBytesMax = 8 << 20
     /// The same as JSON: 2000 nodes have some 30 values each.

@@ -8,6 +8,9 @@ package enum PosixLimits {
     /// bound on the numbers read from the environment.
     package static let listenDescriptorsMax = 128
 
+    /// Bytes of one notification: what a service manager reads at once, too.
+    package static let notificationBytesMax = 4096
+
     /// Connections that wait in a listener's backlog: a restarting worker must refuse none, and a
     /// connect takes far less than the second of a restart.
     package static let listenBacklog: Int32 = 4096

@@ -65,6 +65,20 @@ package enum SupervisionLimits {
     /// Quick stop (SIGINT: a person waits at the terminal): below 2 s for two workers.
     package static let quickStopDrainMax: Duration = .milliseconds(400)
 
+    /// Nodes of --sim-nodes that start at one time: each start is some 50 ms of three processes, so
+    /// that a few keep every core busy and none waits long for its turn.
+    package static let nodesStartingMax = 8
+    /// An orderly stop of a whole node: the 10 s that it promises, and some for its end.
+    package static let nodeStopMax: Duration = .seconds(15)
+    /// The same of a quick stop (2 s).
+    package static let nodeQuickStopMax: Duration = .seconds(5)
+    /// From the second signal to SIGKILL: a node ends its workers and sees them gone.
+    package static let nodeKillGrace: Duration = .seconds(2)
+    /// Nodes that stop at one time share the machine: so much more for each.
+    package static let nodeStopShare: Duration = .milliseconds(100)
+    /// How a node ended that never came to be: EX_UNAVAILABLE of sysexits.h.
+    package static let notSpawnedCode: Int32 = 69
+
     /// The exit code of a worker that says: trying again is useless.
     package static let permanentFailureCode: Int32 = 125
 }

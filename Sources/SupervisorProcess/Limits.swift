@@ -20,6 +20,18 @@ enum SupervisorLimits {
     /// Connections that wait while a gateway restarts: the kernel's somaxconn is 4096 too.
     static let listenBacklog: Int32 = 4096
 
+    /// Nodes of --sim-nodes: with a socket, a pipe and a process each they stay below the 1024
+    /// descriptors that a process commonly has; a machine runs out of memory before.
+    static let simNodesMax = 256
+    /// HTTP of the first of them.
+    static let basePortDefault: UInt16 = 30_000
+
+    /// What one of them said is not shown again from another so soon: a cluster's news reach all
+    /// nodes within seconds.
+    static let repetitionTime: Duration = .seconds(10)
+    /// Texts that are remembered for that.
+    static let repetitionsKept = 256
+
     /// Random characters of a node id: 36^5 are 60 million for one host name.
     static let nodeIDRandomCount = 5
     /// Bytes of the host name in it; the whole stays below `NodeID.byteCountMax`.

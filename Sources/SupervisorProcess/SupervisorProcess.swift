@@ -19,8 +19,12 @@ package enum SupervisorProcess {
     package static func run(_ arguments: [String]) -> Int32 {
         do throws(StartError) {
             guard let parsed = try parse(arguments) else { return 0 }
-            return try run(
-                try Configuration.read(parsed, environment: Environment.value(of:)))
+            let given = try Configuration.merged(parsed, environment: Environment.value(of:))
+            if given[.simNodes] != nil {
+                return try LocalClusterStart.run(
+                    try LocalClusterOptions(given), try nodePrograms())
+            }
+            return try run(try Configuration(given))
         } catch {
             StandardError().write("clusterf-supervisor: \(error.description)")
             return error.code.rawValue
@@ -45,10 +49,15 @@ package enum SupervisorProcess {
         }
     }
 
-    private static func run(_ configuration: Configuration) throws(StartError) -> Int32 {
-        let programs = try Programs(
+    /// The programs of one node.
+    private static func nodePrograms() throws(StartError) -> Programs {
+        try Programs(
             names: [Programs.exec, "clusterf-store", "clusterf-gateway"],
             environment: Environment.value(of:))
+    }
+
+    private static func run(_ configuration: Configuration) throws(StartError) -> Int32 {
+        let programs = try nodePrograms()
         var generator = SystemRandomNumberGenerator()
         let node = try NodeDirectory.open(
             base: configuration.dataDirectory, wanted: configuration.nodeID,

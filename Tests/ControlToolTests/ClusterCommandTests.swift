@@ -125,3 +125,25 @@ struct ClusterCommandTests {
         #expect(error?.message.contains("port 1") == true)
     }
 }
+
+struct DemoCommandTests {
+    @Test func howManyAndWhomIsRead() throws {
+        let command = try DemoCommand(["3", "sim-1", "sim-2"])
+        #expect(command.count == 3)
+        #expect(command.names == ["sim-1", "sim-2"])
+        #expect(try DemoCommand(["1"]).names.isEmpty)
+        for words in [[], ["0"], ["-1"], ["x"], ["2", "../up"], ["2", "a b"]] {
+            let error = #expect(throws: ControlError.self) { try DemoCommand(words) }
+            #expect(error?.code == .usage)
+        }
+    }
+
+    @Test func whoIsAliveCounts() throws {
+        let text = """
+            {"peer_list":[{"state":"alive"},{"state":"suspect"},{"state":"alive"},{"state":5},{}]}
+            """
+        let stats = try JSONReader.read([UInt8](text.utf8), limits: ControlLimits.answerLimits)
+        #expect(DemoCommand.aliveCount(stats) == 2)
+        #expect(DemoCommand.aliveCount(.null) == 0)
+    }
+}

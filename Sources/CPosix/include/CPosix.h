@@ -48,6 +48,16 @@ int cposix_socketpair(int stream, int ends[2]);
 // Accepts one connection. -EAGAIN where none waits.
 int cposix_accept(int listener);
 
+// MARK: Notifications (sd_notify(3))
+
+// A SOCK_DGRAM socket at an abstract address that the kernel chose; what comes tells its sender.
+// The address, with '@' for its first byte and a NUL at the end, into `name` of `capacity` bytes.
+int cposix_notify_listen(char *name, size_t capacity);
+
+// Receives one datagram of at most `capacity` bytes, and the process that sent it as the kernel
+// says (0 where it does not). Never blocks (-EAGAIN). One cut short is -EMSGSIZE.
+ssize_t cposix_notify_receive(int socket, void *bytes, size_t capacity, pid_t *sender);
+
 // MARK: Flags and locks
 
 // Sets or clears O_NONBLOCK.

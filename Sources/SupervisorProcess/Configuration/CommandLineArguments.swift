@@ -80,6 +80,19 @@ struct CommandLineArguments: ParsableCommand {
     @Option(name: .customLong("storage-minor"), help: "On-disk version. (default: the newest)")
     var storageMinor: String?
 
+    @Option(
+        name: .customLong("sim-nodes"),
+        help: """
+            So many nodes on this machine, with a demo file each; data in a temporary directory \
+            unless --data-dir is given.
+            """)
+    var simNodes: String?
+
+    @Option(
+        name: .customLong("base-port"),
+        help: "HTTP port of the first of --sim-nodes, the others follow. (default: 30000)")
+    var basePort: String?
+
     @Flag(name: .customLong("no-desktop"), help: "Do not open the dashboard in a browser.")
     var noDesktop = false
 
@@ -122,7 +135,7 @@ struct CommandLineArguments: ParsableCommand {
             (.debug, debug ? "true" : nil), (.peerPort, peerPort),
             (.discoveryPort, discoveryPort), (.discoveryAddress, discoveryAddress),
             (.clusterName, clusterName), (.zone, zone), (.capacity, capacity),
-            (.noStore, noStore ? "true" : nil),
+            (.noStore, noStore ? "true" : nil), (.simNodes, simNodes), (.basePort, basePort),
         ]
         var given = GivenOptions()
         for case (let name, let text?) in texts {

@@ -23,6 +23,11 @@ struct Configuration: Equatable {
 
     /// - Parameter given: the merged sources.
     init(_ given: GivenOptions) throws(StartError) {
+        if let place = given[.basePort]?.place {
+            throw StartError(
+                .usage, "\(place) belongs to --sim-nodes",
+                hint: "one node's port is --http-port")
+        }
         nodeID = try Configuration.nodeID(given[.nodeID])
         dataDirectory = given[.dataDirectory]?.text ?? "./data"
         if dataDirectory.isEmpty || dataDirectory.utf8.contains(0) {
@@ -138,13 +143,22 @@ extension Configuration {
     static func read(
         _ arguments: CommandLineArguments, environment: (String) -> String?
     ) throws(StartError) -> Configuration {
+        try Configuration(try merged(arguments, environment: environment))
+    }
+
+    /// What the command line, the environment and the file say, not checked yet.
+    static func merged(
+        _ arguments: CommandLineArguments, environment: (String) -> String?
+    ) throws(StartError) -> GivenOptions {
         var file = GivenOptions()
-        if let path = arguments.config ?? environment("CLUSTERF_CONFIG") {
+        if let path = arguments.config ?? environment(configVariable) {
             file = try ConfigurationFile.parse(try contents(of: path), place: path)
         }
-        return try Configuration(
-            arguments.given.over(try fromEnvironment(environment)).over(file))
+        return arguments.given.over(try fromEnvironment(environment)).over(file)
     }
+
+    /// The variable that names the configuration file.
+    static let configVariable = "CLUSTERF_CONFIG"
 
     static func fromEnvironment(
         _ environment: (String) -> String?

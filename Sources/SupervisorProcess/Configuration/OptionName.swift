@@ -16,6 +16,8 @@ enum OptionName: String, CaseIterable {
     case webdav
     case storageMajor = "storage-major"
     case storageMinor = "storage-minor"
+    case simNodes = "sim-nodes"
+    case basePort = "base-port"
     case noDesktop = "no-desktop"
     case debug
     case maxBodyBytes = "max-body-bytes"
@@ -37,9 +39,9 @@ enum OptionName: String, CaseIterable {
         case .nodeID, .dataDirectory, .webdav, .storageMajor, .discoveryAddress, .clusterName,
             .zone, .capacity:
             .text
-        case .httpPort, .peerPort, .discoveryPort, .storageMinor, .maxBodyBytes, .maxConnections,
-            .maxConnectionsPerAddress,
-            .idleTimeout, .headerTimeout:
+        case .httpPort, .peerPort, .discoveryPort, .storageMinor, .simNodes, .basePort,
+            .maxBodyBytes, .maxConnections, .maxConnectionsPerAddress, .idleTimeout,
+            .headerTimeout:
             .number
         case .noDesktop, .debug, .noStore: .flag
         case .bind, .join: .list
@@ -57,7 +59,7 @@ enum OptionName: String, CaseIterable {
     static let later: Set<String> = [
         "cluster-key-file", "import-dir", "export-dir", "cluster-dir", "exclude-dirs",
         "encryption-key", "encryption-key-file", "tls-cert",
-        "tls-key", "sim-nodes", "base-port", "profiling",
+        "tls-key", "profiling",
     ]
 }
 

@@ -161,7 +161,7 @@ extension NodeDirectory {
     /// Makes the base directory where it is missing.
     ///
     /// - Returns: its absolute path.
-    private static func makeBase(_ path: String) throws(StartError) -> String {
+    static func makeBase(_ path: String) throws(StartError) -> String {
         var parent = path.hasPrefix("/") ? "/" : ""
         do throws(PosixError) {
             for part in path.split(separator: "/") {

@@ -28,8 +28,7 @@ final class Supervisor {
     private var isHandling = false
     private var timer: LoopTimer?
     private var watchdog: LoopTimer?
-    private var signals: [SignalWatch] = []
-    private var stopSignals = 0
+    private var stopSignals: StopSignals?
     private var summaries: [WorkerSummary] = []
     private var peers: [Role: [PeersNotice.Peer]] = [:]
     private var nodeState = NodeLife.State.dormant
@@ -68,17 +67,7 @@ final class Supervisor {
 
     /// Watches the signals; from here on SIGTERM is an order, not an end.
     func watchSignals() throws(PosixError) {
-        signals = [
-            try loop.watchSignal(SIGTERM) { [unowned self] in stopSignalled(.orderly, "SIGTERM") },
-            try loop.watchSignal(SIGINT) { [unowned self] in stopSignalled(.quick, "SIGINT") },
-        ]
-        // A closed terminal stops the node in order, but nohup is honoured.
-        if !SignalDisposition.isIgnored(SIGHUP) {
-            signals.append(
-                try loop.watchSignal(SIGHUP) { [unowned self] in
-                    stopSignalled(.orderly, "SIGHUP")
-                })
-        }
+        stopSignals = try StopSignals(loop, log) { [unowned self] style in stop(style) }
     }
 
     /// Starts the workers. Then `loop.run()` until the node has stopped.
@@ -108,13 +97,6 @@ final class Supervisor {
     func stop(_ style: NodeLife.StopStyle) {
         perform(life.stopRequested(style, now: loop.now, using: &generator))
         handleEvents()
-    }
-
-    private func stopSignalled(_ style: NodeLife.StopStyle, _ name: String) {
-        stopSignals += 1
-        let again = stopSignals > 1
-        log.say(.notice, again ? "\(name) again: ending at once" : "\(name): stopping")
-        stop(again ? .kill : style)
     }
 
     private func handleEvents() {
@@ -382,15 +364,6 @@ private enum SupervisorSignal {
         case .abort: SIGABRT
         case .kill: SIGKILL
         }
-    }
-}
-
-/// What a signal did before this program said anything about it.
-private enum SignalDisposition {
-    /// Leaves the signal ignored; who wants it otherwise sets its handler afterwards.
-    static func isIgnored(_ number: Int32) -> Bool {
-        let before = signal(number, SIG_IGN)
-        return unsafe unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 }
 
