@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from client import Client
+from client import Client, pattern
 from harness import BIN, NodeCase, START_SECONDS, descendants, eventually
 
 LONG = os.environ.get("CLUSTERF_LONG") == "yes"
@@ -168,6 +168,57 @@ class Together(LocalClusterCase):
         eventually(10, lambda: any("sim-3 was stopped" in line for line in cluster.log), "a word of it")
         self.assertEqual(self.request(cluster, 1, "get", "/readyz").status, 200)
         cluster.stop(STOP_TOGETHER_SECONDS)
+
+
+class Many(LocalClusterCase):
+    """With --long a hundred nodes, on a machine that is small for them: slow, and right."""
+
+    def test_many_nodes_are_one_cluster_that_serves_files(self):
+        count = 100 if LONG else 5
+        victim = count // 2
+        cluster = self.local(count, start=False)
+        began = time.monotonic()
+        cluster.spawn()
+        self.wait_line(cluster, "ready ", 180)
+        ready = time.monotonic() - began
+        self.wait_line(cluster, "cluster ", 240)
+        print(f"      {count} nodes: ready {ready:.1f} s, one cluster {time.monotonic() - began:.1f} s")
+        numbers = range(1, count + 1)
+
+        def is_whole():
+            return all(list(self.states(cluster, number).values()).count("alive") == count for number in numbers)
+        eventually(240, is_whole, "everybody is alive to everybody", interval=1)
+        everything = sum(self.shared(process.pid) for process in cluster.processes())
+        print(f"      {count} nodes: {everything >> 20} MiB")
+        self.assertLess(everything / count, 30 << 20)
+        chance = random.Random(100)
+        for number in numbers:
+            path = f"/api/files/many/{number}"
+            data = pattern(5000 + number, number)
+            put = self.request(cluster, chance.choice(numbers), "put", path, data)
+            self.assertEqual(put.status, 201, put)
+            got = self.request(cluster, chance.choice(numbers), "get", path)
+            self.assertEqual((got.status, got.body), (200, data))
+            demo = self.request(cluster, chance.choice(numbers), "get", f"/api/files/demo/sim-{number}.txt")
+            self.assertEqual(demo.status, 200, demo)
+        os.kill(self.supervisor_pid(cluster, victim), signal.SIGKILL)
+        began = time.monotonic()
+        name = f"sim-{victim}"
+        eventually(90, lambda: self.states(cluster, 1)[name] in ("dead", "out"), "its death is known")
+        print(f"      {count} nodes: a death is known after {time.monotonic() - began:.1f} s")
+        for number in numbers:
+            reader = chance.choice([other for other in numbers if other != victim])
+            got = self.request(cluster, reader, "get", f"/api/files/many/{number}")
+            self.assertEqual((got.status, got.body), (200, pattern(5000 + number, number)))
+        cluster.stop(60)
+
+    def shared(self, pid):
+        """What a process takes, with its share of what several have."""
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
 
 
 class Refusals(LocalClusterCase):
