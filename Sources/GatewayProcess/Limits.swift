@@ -131,4 +131,31 @@ enum GatewayLimits {
     static let drainIdleSeconds: Int64 = 3
     /// What clients are told to wait at a 503.
     static let retryAfterSeconds = 1
+
+    // MARK: Contents of other nodes
+
+    /// Connections of one loop over which contents are fetched: as many as another gateway serves at
+    /// a time. Beyond, who asks is told to ask again.
+    static let bulkConnectionsMax = 64
+    /// Connections to one node that are kept for the next fetch, and for how long.
+    static let bulkIdleMax = 2
+    static let bulkIdleSeconds: Int64 = 20
+    /// A connect within a network of people takes milliseconds.
+    static let bulkConnectSeconds: Int64 = 3
+    /// A node that sends nothing for so long is left for the next one: below what a client waits.
+    static let bulkSilenceSeconds: Int64 = 5
+    /// How long the store may take to open a content for a peer.
+    static let bulkOpenSeconds: Int64 = 4
+    /// A peer that takes nothing for so long is gone; and one that asks for nothing.
+    static let bulkStallSeconds: Int64 = 30
+    static let bulkUnusedSeconds: Int64 = 60
+    /// The store hears how far a fetch is after so many bytes, or so much time: often enough that it
+    /// does not take the node for silent, and that the digest is taken while more comes.
+    static let bulkToldByteCount: UInt64 = 4 << 20
+    static let bulkToldMilliseconds: Int64 = 500
+    /// What is held of a content that passes through to a client: enough to keep both sides busy.
+    static let remoteHeldByteCountMax = 1 << 20
+    /// How often all who have a content are tried for a client, and the wait before each further round.
+    static let remoteRoundsMax = 3
+    static let remoteDelayMilliseconds: Int64 = 200
 }

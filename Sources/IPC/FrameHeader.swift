@@ -93,4 +93,11 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case peerReceived = 82
     case peerSend = 83
     case peerBook = 84
+
+    // Contents of other nodes, between gateway and store.
+    case fetchContent = 88
+    case stopFetch = 89
+    case fetchProgress = 90
+    case openFetch = 91
+    case openContent = 92
 }

@@ -54,6 +54,9 @@ package enum IPCLimits {
     /// Addresses of one node: machines have a handful, with IPv6 and containers a dozen.
     package static let addressCountMax = 16
 
+    /// Nodes that a gateway may stream a content from, in turn: as many copies as anybody keeps.
+    package static let sourceCountMax = 16
+
     /// Nodes in one answer about the cluster; the store ends it sooner where they say much.
     package static let clusterNodesMax = 2000
 

@@ -115,6 +115,8 @@ package enum LookupResponse: Message {
     /// The content is behind the descriptor sent with this answer, open for reading, at offset 0.
     case descriptor(FileFacts)
     case directory(modified: Timestamp)
+    /// The content is elsewhere: at one of these nodes, asked in this order.
+    case remote(FileFacts, ObjectID, [NodeID])
 
     package func encode(into writer: inout ByteWriter) {
         switch self {
@@ -131,7 +133,26 @@ package enum LookupResponse: Message {
         case .directory(let modified):
             writer.write(UInt8(3))
             writer.write(modified.nanoseconds)
+        case .remote(let facts, let object, let nodes):
+            precondition(nodes.count <= IPCLimits.sourceCountMax, "too many sources")
+            writer.write(UInt8(4))
+            facts.encode(into: &writer)
+            writer.write(object)
+            writer.write(UInt16(nodes.count))
+            for node in nodes { node.encode(into: &writer) }
         }
+    }
+
+    private static func remote(
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> LookupResponse {
+        let facts = try FileFacts(from: &reader)
+        let object: ObjectID = try reader.readIdentifier()
+        let count = Int(try reader.readUInt16())
+        guard count <= IPCLimits.sourceCountMax else { throw .invalid("count") }
+        var nodes: [NodeID] = []
+        for _ in 0..<count { nodes.append(try NodeID(from: &reader)) }
+        return .remote(facts, object, nodes)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -142,6 +163,7 @@ package enum LookupResponse: Message {
             self = .inline(facts, try reader.readRun(max: IPCLimits.inlineContentByteCountMax))
         case 2: self = .descriptor(try FileFacts(from: &reader))
         case 3: self = .directory(modified: Timestamp(nanoseconds: try reader.readInt64()))
+        case 4: self = try LookupResponse.remote(from: &reader)
         default: throw .invalid("lookup")
         }
     }

@@ -31,6 +31,9 @@ package enum PeeringLimits {
     /// connections for ever; with half of that few are closed while they are of use, and a node
     /// of 1,000 MiB of memory and 1,024 descriptors still runs.
     package static let linksMax = 512
+    /// Connections that fetch contents from this gateway at a time: each may hold a window of a file in
+    /// memory. Who is refused asks again, here or elsewhere.
+    package static let bulkConnectionsMax = 64
     /// Connections in all, with those that are about to close.
     package static let connectionsMax = 1_024
     /// A link that carried nothing for this long is closed: gossip with everybody in a cluster of a

@@ -19,6 +19,9 @@ package enum PeerDirective: Equatable, Sendable {
     case write(ConnectionID, [UInt8])
     /// Closes after what was written; no event of the connection follows.
     case close(ConnectionID)
+    /// The connection is welcomed, and carries contents from here on: the driver's affair, until
+    /// `bulkEnded`.
+    case bulk(ConnectionID, NodeID)
     /// To the store.
     case deliver(PeerPart)
     /// To the store: the node is within reach.

@@ -1,5 +1,5 @@
 package import IPC
-internal import Model
+package import Model
 
 /// All that a gateway does with other nodes' gateways: it finds them, keeps connections with them, and
 /// carries the messages of the stores, whose bytes it does not read.
@@ -300,6 +300,21 @@ package struct PeerExchange: Sendable {
     package mutating func closed(_ id: ConnectionID, _ reason: String, now: Duration) {
         links.closed(id, reason, &context, now: now)
         takeSeedResults(now: now)
+    }
+
+    /// A connection for contents is closed.
+    package mutating func bulkEnded(_ id: ConnectionID) { links.bulk.remove(id) }
+
+    // MARK: What connections for contents are dialed with
+
+    /// The hello of a connection that fetches contents.
+    package var bulkHello: PeerHello {
+        PeerHello(identity: context.own, kind: .bulk, linksSeen: 0)
+    }
+
+    /// Where a node may be reached, the most promising first.
+    package func addresses(of node: NodeID) -> [PeerAddress] {
+        context.book.candidates(of: node).map(\.address).filter { context.admits($0) }
     }
 
     // MARK: Leaving

@@ -13,6 +13,12 @@ package enum PeerFrameType: UInt16, Sendable, CaseIterable {
     case alive = 5
     /// No new message on this connection: finish the one under way, and close.
     case leave = 6
+    /// On a bulk connection: bytes of a content, please.
+    case fetch = 7
+    /// The answer: so many bytes follow the frame, as they are.
+    case content = 8
+    /// The answer where there is no such content, or not now.
+    case unavailable = 9
 }
 
 package enum PeerFrame {

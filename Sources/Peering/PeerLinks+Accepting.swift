@@ -83,6 +83,7 @@ extension PeerLinks {
             if let refusal = objection(to: hello, context) {
                 return refuse(id, refusal, &context, now: now)
             }
+            if hello.kind == .bulk { return welcomeBulk(id, hello, &context, now: now) }
             welcome(id, hello, &context, now: now)
         }
     }
@@ -99,10 +100,11 @@ extension PeerLinks {
     private func objection(to hello: PeerHello, _ context: PeerContext) -> PeerRefusal? {
         let own = context.own.node
         let node = hello.identity.node
-        if hello.kind == .bulk {
-            return PeerRefusal(.kind, by: own, "node \(own) serves no bulk connections")
-        }
         if isDraining { return PeerRefusal(.leaving, by: own, "node \(own)'s gateway leaves") }
+        if hello.kind == .bulk {
+            return bulk.count < PeeringLimits.bulkConnectionsMax
+                ? nil : PeerRefusal(.busy, by: own, "node \(own) serves enough contents already")
+        }
         guard let peer = peers[node] else {
             return peers.count < PeeringLimits.nodesMax
                 ? nil : PeerRefusal(.busy, by: own, "node \(own) knows too many nodes")
@@ -141,6 +143,17 @@ extension PeerLinks {
             context.book.heard(node, at: address, from: .contact, now: now)
         }
         becomeCurrent(id, node, life, number, &context, now: now)
+    }
+
+    /// The connection carries contents: none of a link's rules is for it.
+    private mutating func welcomeBulk(
+        _ id: ConnectionID, _ hello: PeerHello, _ context: inout PeerContext, now: Duration
+    ) {
+        let welcome = PeerHandshake.welcome(hello, by: context.own, number: 0)
+        write(id, PeerFrame.bytes(.welcome, welcome), &context, now: now)
+        connections[id] = nil
+        bulk.insert(id)
+        context.directives.append(.bulk(id, hello.identity.node))
     }
 
     /// The connection is the link of the two gateways from here on.

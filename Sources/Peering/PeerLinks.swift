@@ -9,6 +9,8 @@ internal import Model
 struct PeerLinks: Sendable {
     var connections: [ConnectionID: PeerConnection] = [:]
     var peers: [NodeID: PeerState] = [:]
+    /// Connections that carry contents: the driver's.
+    var bulk: Set<ConnectionID> = []
     /// Bytes in all queues.
     var queuedByteCount = 0
     /// What became of dialed seeds since it was last taken.

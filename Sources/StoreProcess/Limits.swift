@@ -120,6 +120,10 @@ package enum StoreLimits {
     /// asks; descriptors on their way through a socket take microseconds.
     static let leaseWait: Duration = .seconds(2)
 
+    /// What is read at a time of a file whose digest is taken: a page cache is read at its full speed
+    /// with it.
+    static let hashedByteCount = 1 << 20
+
     /// Between two tries for the lease.
     static let leaseRetryInterval: Duration = .milliseconds(5)
 

@@ -72,6 +72,7 @@ final class LinkHandler {
                 store.status { unsafe LinkHandler.answer(request, $0) }
             }
         case .beginUpload, .commitUpload: try receivedUpload(received, payload)
+        case .openFetch, .openContent: try receivedContents(received, payload)
         case .clusterStatus, .administer, .settings, .partitionHealth:
             try receivedAdministration(received, payload)
         default:
@@ -102,6 +103,36 @@ final class LinkHandler {
             let message = try WriteRequest(decoding: payload)
             store.assumeIsolated { store in
                 store.commitUpload(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        }
+    }
+
+    private func receivedContents(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        // As above.
+        nonisolated(unsafe) let request = received
+        if received.type == .openFetch {
+            let message = try FetchNumber(decoding: payload)
+            store.assumeIsolated { store in
+                store.openFetch(message.number) { result in
+                    switch result {
+                    case .success(let file):
+                        unsafe request.answer(Empty(), descriptor: file.box())
+                    case .failure(let error): unsafe request.fail(error)
+                    }
+                }
+            }
+        } else {
+            let message = try OpenContentRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.openContent(message) { result in
+                    switch result {
+                    case .success((let response, let file)):
+                        unsafe request.answer(response, descriptor: file?.box())
+                    case .failure(let error): unsafe request.fail(error)
+                    }
+                }
             }
         }
     }
@@ -138,7 +169,8 @@ final class LinkHandler {
         case .claimUploads:
             let list = try OperationList(decoding: payload)
             store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
-        case .attachPeers, .peerFound, .peerReceived: try noticedPeers(type, payload)
+        case .attachPeers, .peerFound, .peerReceived, .fetchProgress:
+            try noticedPeers(type, payload)
         default: Log.debug("a notice that the store does not know", ["type": "\(type)"])
         }
     }
@@ -153,6 +185,9 @@ final class LinkHandler {
         case .peerFound:
             let message = try PeerFound(decoding: payload)
             store.assumeIsolated { $0.peerFound(message.node) }
+        case .fetchProgress:
+            let message = try FetchProgress(decoding: payload)
+            store.assumeIsolated { $0.fetchProgressed(message) }
         default:
             let part = try PeerPart(decoding: payload)
             store.assumeIsolated { $0.peerReceived(part) }

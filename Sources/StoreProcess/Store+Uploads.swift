@@ -35,10 +35,11 @@ extension Store {
 
     /// - Parameter link: nil where the asker went meanwhile.
     func uploadBegan(
-        _ operation: OperationID, _ link: Uploads.LinkID?, own: HandedDescriptor
+        _ request: BeginUploadRequest, _ link: Uploads.LinkID?, own: HandedDescriptor
     ) {
-        var upload = uploads[operation] ?? Uploads.Upload()
+        var upload = uploads[request.operation] ?? Uploads.Upload()
         upload.file = own
+        upload.path = request.path
         if let link {
             upload.owner = link
             upload.deadline = nil
@@ -46,7 +47,7 @@ extension Store {
             // It may still be claimed, by the gateway's next link.
             upload.deadline = .now + StoreLimits.claimDelay
         }
-        uploads[operation] = upload
+        uploads[request.operation] = upload
         setUploadTimer()
     }
 
@@ -121,10 +122,7 @@ extension Store {
 
     /// Its content is durable: the nodes that will hold it have it first, then its version is made.
     private func storeUpload(_ request: WriteRequest) {
-        let object = makeObjectID()
-        cluster.shelf.put(
-            object, .staged(request.operation), byteCount: request.byteCount, now: loop.now,
-            isPinned: true)
+        let object = shelve(request.operation)
         let facts = ContentFacts(
             object: object, byteCount: request.byteCount, digest: request.digest)
         offer(facts, for: Partition(of: request.path)) { _ in
@@ -163,7 +161,7 @@ extension Store {
         if let upload = uploads[operation] {
             uploads[operation] = nil
             switch (result, object) {
-            case (.failure, nil): removeStaging(operation, upload.file)
+            case (.failure, nil): giveUp(operation, upload)
             case (.failure, let object?):
                 // A version that was refused may have been stored all the same.
                 upload.file?.close()
@@ -182,7 +180,7 @@ extension Store {
             // One that is being committed is no longer the client's to abort.
             guard let upload = uploads[operation], upload.phase == .open else { continue }
             uploads[operation] = nil
-            removeStaging(operation, upload.file)
+            giveUp(operation, upload)
         }
         setUploadTimer()
     }
@@ -204,7 +202,7 @@ extension Store {
     func uploadTick() {
         for (operation, upload) in uploads.expire(now: .now) {
             Log.info("an upload that nobody claimed is removed", ["operation": operation.hex])
-            removeStaging(operation, upload.file)
+            giveUp(operation, upload)
         }
         for (operation, upload) in uploads.all where upload.phase == .open {
             guard let file = upload.file, !upload.isWritingBehind else { continue }
@@ -214,10 +212,16 @@ extension Store {
                 self?.assumeIsolated { store in
                     store.uploads[operation]?.isWritingBehind = false
                     store.uploads[operation]?.writtenBehind = offset
+                    store.tellGrowth(of: operation, to: UInt64(clamping: offset))
                 }
             }
         }
         setUploadTimer()
+    }
+
+    private func giveUp(_ operation: OperationID, _ upload: Uploads.Upload) {
+        growthEnded(upload)
+        removeStaging(operation, upload.file)
     }
 
     private func removeStaging(_ operation: OperationID, _ file: HandedDescriptor?) {
@@ -259,7 +263,7 @@ extension BeginUploadRequest {
         var facts: IPC.FileFacts?
         switch found {
         case .success(.file(let known)), .success(.inline(let known, _)),
-            .success(.descriptor(let known)):
+            .success(.descriptor(let known)), .success(.remote(let known, _, _)):
             facts = known
         case .success(.directory): throw RemoteError(.isDirectory, "\(path) is a directory")
         case .failure(let error) where error.code == .notFound: break

@@ -195,7 +195,7 @@ actor Store {
             beginning[request.operation] = left > 0 ? left : nil
             switch answer {
             case .success(.staging(let file, let own)):
-                uploadBegan(request.operation, isWanted() ? link : nil, own: own)
+                uploadBegan(request, isWanted() ? link : nil, own: own)
                 reply(.success(file))
             case .failure(let error): reply(.failure(error))
             default: preconditionFailure("a finding for another request")

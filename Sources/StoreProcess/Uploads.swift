@@ -30,6 +30,12 @@ struct Uploads {
         /// Bytes that were told to go to the disk.
         var writtenBehind: Int64 = 0
         var isWritingBehind = false
+        /// Whose content it will be; nil for one that an earlier life began.
+        var path: StorePath?
+        /// What its content is called, once others were told of it.
+        var object: ObjectID?
+        /// Bytes that others were told of.
+        var toldByteCount: UInt64 = 0
     }
 
     private(set) var all: [OperationID: Upload] = [:]

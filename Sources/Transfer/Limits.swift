@@ -21,15 +21,8 @@ package enum TransferLimits {
     /// Nearly all messages are one part, which is kept nowhere.
     package static let unfinishedByteCountMax = 128 << 20
 
-    /// Bytes asked for at a time. Large enough that the question costs nothing beside them, and small
-    /// enough that others' messages wait for some milliseconds only.
-    package static let pieceByteCount = 256 << 10
-
-    /// Pieces of one content that are asked for or wait to be written: enough for a gigabit a second
-    /// over 8 ms of round trip.
-    package static let windowPieceCount = 4
-
-    /// Contents that are pulled at a time; each holds a window in memory.
+    /// Contents that are pulled at a time: enough to keep a network and a disk busy, and few enough that
+    /// each is soon whole. Each large one is a connection, and a window of the gateway's.
     package static let pullsMax = 16
 
     /// Contents that wait for their turn. Beyond, a message that names more is treated as lost, and
@@ -46,11 +39,29 @@ package enum TransferLimits {
     /// After a node said that it is busy.
     package static let busyDelay = Duration.milliseconds(200)
 
-    /// Pieces that are being read for others at a time; more are told that this node is busy. As many
-    /// windows as nodes that may pull from one at a time.
+    /// Small contents that are being read for others at a time; more are told that this node is busy.
     package static let servedMax = 64
 
     /// How long a node that was offered a content may go without asking for a piece or answering:
     /// above `silenceMax`, in which it finds that it has to ask again.
     package static let offerSilenceMax = Duration.seconds(8)
+
+    /// How often a node that pulls what it was offered says that it still does: well below
+    /// `offerSilenceMax`.
+    package static let pullingInterval = Duration.seconds(2)
+
+    /// How long what came of a growing content is kept without news: a client that pauses for longer
+    /// costs a second transfer.
+    package static let growingIdleMax = Duration.seconds(60)
+
+    /// By how much an upload has to grow before others are told: each time costs a message and a round
+    /// trip on the connections for contents, some per mille of the time that the bytes take.
+    package static let growthStep: UInt64 = 8 << 20
+
+    /// How long what came of a content is kept after nobody could give the rest: cuts of a network and
+    /// restarts of machines are shorter.
+    package static let partTime = Duration.seconds(600)
+
+    /// Contents of which a part is kept; of more, the new ones begin from the start.
+    package static let partsMax = 64
 }

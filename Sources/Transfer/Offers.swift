@@ -40,7 +40,7 @@ package struct Offers: Sendable {
         for node in nodes { directives.append(.offer(facts, to: node)) }
     }
 
-    /// The node asked for a piece.
+    /// The node asked for it, or said that it pulls it.
     package mutating func asked(_ object: ObjectID, by node: NodeID, now: Duration) {
         guard offers[object]?.open[node] != nil else { return }
         offers[object]?.open[node] = now + TransferLimits.offerSilenceMax

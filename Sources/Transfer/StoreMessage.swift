@@ -32,10 +32,10 @@ package struct AttachedContent: Hashable, Sendable {
 package enum StoreMessage: Hashable, Sendable {
     /// The bytes of a message between brains, with small contents that it names.
     case message([UInt8], contents: [AttachedContent])
-    /// So many bytes of a content, please.
-    case ask(ObjectID, offset: UInt64, byteCount: UInt32)
-    /// Bytes of a content from `offset` on.
-    case piece(ObjectID, offset: UInt64, bytes: [UInt8])
+    /// A small content, please, of so many bytes.
+    case ask(ObjectID, byteCount: UInt32)
+    /// A small content, whole.
+    case piece(ObjectID, bytes: [UInt8])
     /// The answer to `ask` where there is no such content.
     case lacks(ObjectID)
     /// The same where it has to be asked again later.
@@ -46,6 +46,13 @@ package enum StoreMessage: Hashable, Sendable {
     case holds(ObjectID)
     /// The same where it will not be here: no room, or it could not be had.
     case declines(ObjectID)
+    /// A content that is offered here is being fetched: not silent, only slow.
+    case pulling(ObjectID)
+    /// A client uploads a content that the receiver is about to hold, and so many bytes of it are
+    /// here. Its offer follows when it is whole.
+    case grows(ObjectID, byteCount: UInt64)
+    /// The upload of one that grew was given up.
+    case gone(ObjectID)
 
     /// Of the format.
     package static let version: UInt8 = 1
@@ -64,15 +71,11 @@ package enum StoreMessage: Hashable, Sendable {
                 writer.write(content.object)
                 writer.writeRun(content.bytes)
             }
-        case .ask(let object, let offset, let byteCount):
-            writer.write(UInt8(2))
-            writer.write(object)
-            writer.write(offset)
+        case .ask(let object, let byteCount):
+            StoreMessage.write(2, object, &writer)
             writer.write(byteCount)
-        case .piece(let object, let offset, let bytes):
-            writer.write(UInt8(3))
-            writer.write(object)
-            writer.write(offset)
+        case .piece(let object, let bytes):
+            StoreMessage.write(3, object, &writer)
             writer.writeRun(bytes)
         case .lacks(let object): StoreMessage.write(4, object, &writer)
         case .busy(let object): StoreMessage.write(5, object, &writer)
@@ -82,6 +85,11 @@ package enum StoreMessage: Hashable, Sendable {
             writer.write(facts.digest)
         case .holds(let object): StoreMessage.write(7, object, &writer)
         case .declines(let object): StoreMessage.write(8, object, &writer)
+        case .pulling(let object): StoreMessage.write(9, object, &writer)
+        case .grows(let object, let byteCount):
+            StoreMessage.write(10, object, &writer)
+            writer.write(byteCount)
+        case .gone(let object): StoreMessage.write(11, object, &writer)
         }
         return writer.bytes
     }
@@ -103,26 +111,30 @@ package enum StoreMessage: Hashable, Sendable {
         case 1: self = try StoreMessage.message(from: &reader)
         case 2:
             let object: ObjectID = try reader.readIdentifier()
-            let offset = try StoreMessage.offset(from: &reader)
             let byteCount = try reader.readUInt32()
-            guard (1...UInt32(TransferLimits.pieceByteCount)).contains(byteCount) else {
+            guard (1...UInt32(TransferLimits.attachedByteCountMax)).contains(byteCount) else {
                 throw .invalid("count")
             }
-            self = .ask(object, offset: offset, byteCount: byteCount)
+            self = .ask(object, byteCount: byteCount)
         case 3:
             self = .piece(
-                try reader.readIdentifier(), offset: try StoreMessage.offset(from: &reader),
-                bytes: try reader.readRun(max: TransferLimits.pieceByteCount))
+                try reader.readIdentifier(),
+                bytes: try reader.readRun(max: TransferLimits.attachedByteCountMax))
         case 4: self = .lacks(try reader.readIdentifier())
         case 5: self = .busy(try reader.readIdentifier())
         case 6:
             self = .offer(
                 ContentFacts(
                     object: try reader.readIdentifier(),
-                    byteCount: try StoreMessage.offset(from: &reader),
+                    byteCount: try StoreMessage.length(from: &reader),
                     digest: try reader.readDigest()))
         case 7: self = .holds(try reader.readIdentifier())
         case 8: self = .declines(try reader.readIdentifier())
+        case 9: self = .pulling(try reader.readIdentifier())
+        case 10:
+            self = .grows(
+                try reader.readIdentifier(), byteCount: try StoreMessage.length(from: &reader))
+        case 11: self = .gone(try reader.readIdentifier())
         default: throw .unknown("kind")
         }
         try reader.finish()
@@ -144,10 +156,10 @@ package enum StoreMessage: Hashable, Sendable {
         return .message(bytes, contents: contents)
     }
 
-    /// Files end below 2^62 bytes: what is added to an offset does not overflow.
-    private static func offset(from reader: inout ByteReader) throws(DecodeError) -> UInt64 {
-        let offset = try reader.readUInt64()
-        guard offset <= UInt64.max >> 2 else { throw .invalid("offset") }
-        return offset
+    /// Files end below 2^62 bytes: what is added to a length does not overflow.
+    private static func length(from reader: inout ByteReader) throws(DecodeError) -> UInt64 {
+        let length = try reader.readUInt64()
+        guard length <= UInt64.max >> 2 else { throw .invalid("length") }
+        return length
     }
 }

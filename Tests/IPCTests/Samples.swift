@@ -89,6 +89,26 @@ enum Samples {
         ]
     }
 
+    /// What moves contents between nodes.
+    static var contents: [(String, any Message)] {
+        let object = ObjectID(bits: Bits128(high: 7, low: 8))
+        return [
+            (
+                "fetch-content",
+                FetchContent(number: 5, node: node("n2"), object: object, offset: 6, end: 1 << 40)
+            ),
+            ("fetch-number", FetchNumber(5)),
+            ("fetch-progress", FetchProgress(number: 5, end: 9, state: .unwritable)),
+            ("open-content", OpenContentRequest(object: object, node: node("n2"))),
+            ("open-content-inline", OpenContentResponse.inline([1, 2])),
+            ("open-content-descriptor", OpenContentResponse.descriptor(byteCount: 1 << 33)),
+            (
+                "lookup-remote",
+                LookupResponse.remote(facts, object, [node("n2"), node("n3")])
+            ),
+        ]
+    }
+
     /// What is asked of the cluster as a whole.
     static var cluster: [(String, any Message)] {
         var own = ClusterStatus.Node(node: node("n1"), isOwn: true, state: .alive)
@@ -194,6 +214,6 @@ enum Samples {
                     ], hasMore: true)
             ),
             ("store-status", storeStatus),
-        ] + peers + cluster
+        ] + peers + contents + cluster
     }
 }

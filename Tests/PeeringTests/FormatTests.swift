@@ -25,7 +25,7 @@ import Testing
     @Test func everyFixtureHasItsFormat() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
         #expect(Set(files) == Set(Samples.bytes.map { "v1-\($0.0).hex" }))
-        #expect(PeerFrameType.allCases.map(\.rawValue) == Array(1...6))
+        #expect(PeerFrameType.allCases.map(\.rawValue) == Array(1...9))
     }
 
     @Test func datagramsSurviveTheWireAndNoPrefixIsOne() throws {

@@ -71,6 +71,13 @@ enum Samples {
             ("part", .part, LinkPart(message: 8, part: 1, isLast: true, bytes: [9, 8])),
             ("alive", .alive, Empty()),
             ("leave", .leave, Empty()),
+            (
+                "fetch", .fetch,
+                BulkFetch(
+                    object: ObjectID(bits: Bits128(high: 1, low: 2)), offset: 3, byteCount: 1 << 40)
+            ),
+            ("content", .content, BulkContent(byteCount: 1 << 33)),
+            ("unavailable", .unavailable, BulkUnavailable(.busy)),
         ]
     }
 

@@ -288,6 +288,7 @@ final class World {
             push(.closed(other), at: at)
         case .deliver(let part): gateway.delivered.append(part)
         case .found(let node): gateway.found.append(node)
+        case .bulk: break
         case .resolve(let seed): resolve(gateway, seed)
         case .say(let notice): gateway.said.append(notice.text)
         }

@@ -29,6 +29,7 @@ SUITES = [
     ("test_cluster", 5, 10),
     ("test_cluster_routes", 3, 5),
     ("test_sim_nodes", 4, 12),
+    ("test_contents", 4, 6),
     ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),

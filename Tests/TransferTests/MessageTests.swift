@@ -10,8 +10,9 @@ import Testing
     private static let samples: [StoreMessage] = [
         .message([1, 2, 3], contents: []),
         .message([], contents: [AttachedContent(object: object, bytes: [4, 5])]),
-        .ask(object, offset: 1 << 40, byteCount: 7), .piece(object, offset: 9, bytes: [1]),
-        .lacks(object), .busy(object), .holds(object), .declines(object),
+        .ask(object, byteCount: 7), .piece(object, bytes: [1]),
+        .lacks(object), .busy(object), .holds(object), .declines(object), .pulling(object),
+        .grows(object, byteCount: 1 << 40), .gone(object),
     ]
 
     @Test func everyMessageSurvivesItsBytes() throws {
@@ -45,7 +46,7 @@ import Testing
     }
 
     @Test func tooMuchIsNotAskedFor() throws {
-        var bytes = StoreMessage.ask(Self.object, offset: 0, byteCount: 1).encode()
+        var bytes = StoreMessage.ask(Self.object, byteCount: 1).encode()
         bytes.replaceSubrange((bytes.count - 4)..., with: [0x7F, 0xFF, 0xFF, 0xFF])
         #expect(throws: DecodeError.invalid("count")) {
             try StoreMessage(decoding: bytes.span.bytes)

@@ -19,18 +19,27 @@ import Testing
             digest: Digest.of(number))
     }
 
-    private let piece = UInt64(TransferLimits.pieceByteCount)
+    private let large: UInt64 = 10 << 20
+
+    /// The one fetch among these.
+    private func fetch(_ directives: [Pulls.Directive]) throws -> Pulls.Fetch {
+        let fetches = directives.compactMap { directive -> Pulls.Fetch? in
+            if case .fetch(let fetch) = directive { fetch } else { nil }
+        }
+        #expect(fetches.count == 1)
+        return try #require(fetches.first)
+    }
 
     @Test func aSmallContentIsOneQuestion() {
         var pulls = Pulls()
         var out: [Pulls.Directive] = []
         let small = facts(1000)
         pulls.want(small, from: [Self.a], now: .zero, into: &out)
-        #expect(out == [.ask(Self.a, small.object, offset: 0, byteCount: 1000)])
+        #expect(out == [.ask(Self.a, small.object, byteCount: 1000)])
         out = []
         let bytes = [UInt8](repeating: 7, count: 1000)
         pulls.pieceReceived(
-            small.object, offset: 0, bytes: bytes, from: Self.a, now: .zero, into: &out)
+            small.object, bytes: bytes, from: Self.a, now: .zero, into: &out)
         #expect(out == [.check(small, bytes)])
         out = []
         pulls.finished(small.object, isGood: true, now: .zero, into: &out)
@@ -43,56 +52,164 @@ import Testing
         var out: [Pulls.Directive] = []
         let empty = facts(0)
         pulls.want(empty, from: [Self.a], now: .zero, into: &out)
-        #expect(out == [.ask(Self.a, empty.object, offset: 0, byteCount: 1)])
+        #expect(out == [.ask(Self.a, empty.object, byteCount: 1)])
         out = []
         pulls.pieceReceived(
-            empty.object, offset: 0, bytes: [], from: Self.a, now: .zero, into: &out)
+            empty.object, bytes: [], from: Self.a, now: .zero, into: &out)
         #expect(out == [.check(empty, [])])
     }
 
-    @Test func aLargeContentHasAWindowInMemory() {
+    @Test func aLargeContentIsFetchedWhole() throws {
         var pulls = Pulls()
         var out: [Pulls.Directive] = []
-        let large = facts(piece * 100)
-        pulls.want(large, from: [Self.a], now: .zero, into: &out)
-        #expect(out.count == TransferLimits.windowPieceCount)
+        let content = facts(large)
+        pulls.want(content, from: [Self.a], now: .zero, into: &out)
+        let fetch = try fetch(out)
+        #expect((fetch.node, fetch.offset, fetch.end) == (Self.a, 0, large))
+        #expect(pulls.object(ofFetch: fetch.number) == content.object)
         out = []
-        let bytes = [UInt8](repeating: 1, count: Int(piece))
-        // What came and is not written counts: a slow disk slows the network down.
-        pulls.pieceReceived(
-            large.object, offset: 0, bytes: bytes, from: Self.a, now: .zero, into: &out)
-        #expect(out == [.write(large.object, offset: 0, bytes)])
+        pulls.progressed(fetch.number, upTo: large, now: .zero)
+        pulls.fetchEnded(fetch.number, .complete, now: .zero, into: &out)
+        #expect(out == [.finish(content)])
         out = []
-        pulls.written(large.object, upTo: piece, into: &out)
-        #expect(
-            out == [
-                .ask(
-                    Self.a, large.object,
-                    offset: piece * UInt64(TransferLimits.windowPieceCount),
-                    byteCount: UInt32(piece))
-            ])
+        pulls.finished(content.object, isGood: true, now: .zero, into: &out)
+        #expect(out == [.done(content.object, .staged)])
+        #expect(pulls.activeCount == 0)
+        #expect(pulls.object(ofFetch: fetch.number) == nil)
     }
 
-    @Test func aSilentSourceIsLeftWhereItStopped() {
+    @Test func aSilentSourceIsLeftWhereItStopped() throws {
         var pulls = Pulls()
         var out: [Pulls.Directive] = []
-        let large = facts(piece * 10)
-        pulls.want(large, from: [Self.a, Self.b], now: .zero, into: &out)
-        let bytes = [UInt8](repeating: 1, count: Int(piece))
-        pulls.pieceReceived(
-            large.object, offset: 0, bytes: bytes, from: Self.a, now: .seconds(1), into: &out)
-        pulls.written(large.object, upTo: piece, into: &out)
+        let content = facts(large)
+        pulls.want(content, from: [Self.a, Self.b], now: .zero, into: &out)
+        let first = try fetch(out)
+        pulls.progressed(first.number, upTo: 1000, now: .seconds(1))
         out = []
         pulls.timePassed(now: .seconds(1) + TransferLimits.silenceMax, into: &out)
-        #expect(out.first == .ask(Self.b, large.object, offset: piece, byteCount: UInt32(piece)))
-        // The first one's late answer is as good, and nothing is written twice.
+        #expect(out.first == .stop(fetch: first.number))
+        let second = try fetch(out)
+        #expect((second.node, second.offset) == (Self.b, 1000))
+        // What the first one still says is no news.
+        pulls.progressed(first.number, upTo: 5000, now: .seconds(5))
         out = []
-        for source in [Self.a, Self.b] {
-            pulls.pieceReceived(
-                large.object, offset: piece, bytes: bytes, from: source, now: .seconds(5),
-                into: &out)
+        pulls.fetchEnded(first.number, .complete, now: .seconds(5), into: &out)
+        #expect(out.isEmpty)
+    }
+
+    @Test func aContentThatIsLackedIsAskedForElsewhere() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        pulls.want(facts(large), from: [Self.a, Self.b], now: .zero, into: &out)
+        let first = try fetch(out)
+        out = []
+        pulls.fetchEnded(first.number, .broken, now: .zero, into: &out)
+        #expect(try fetch(out).node == Self.b)
+        // Who gives less than there should be is no better.
+        let second = try fetch(out)
+        pulls.progressed(second.number, upTo: 10, now: .zero)
+        out = []
+        pulls.fetchEnded(second.number, .complete, now: .zero, into: &out)
+        let third = try fetch(out)
+        #expect((third.node, third.offset) == (Self.a, 10))
+    }
+
+    @Test func whatCameBeforeACutIsKept() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let content = facts(large)
+        pulls.want(content, from: [Self.a], now: .zero, into: &out)
+        pulls.progressed(try fetch(out).number, upTo: 4_000_000, now: .zero)
+        var now = Duration.zero
+        for _ in 0..<20 where pulls.activeCount > 0 {
+            now = try #require(pulls.nextDeadline)
+            pulls.timePassed(now: now, into: &out)
         }
-        #expect(out.count { if case .write = $0 { true } else { false } } == 1)
+        #expect(out.last == .done(content.object, .nobody))
+        #expect(!out.contains(.discard(content.object)))
+        #expect(pulls.partCount == 1)
+        out = []
+        pulls.want(content, from: [Self.b], now: now, into: &out)
+        let next = try fetch(out)
+        #expect((next.node, next.offset) == (Self.b, 4_000_000))
+        #expect(pulls.partCount == 0)
+    }
+
+    @Test func whatNobodyWantsAnyMoreGoesInTheEnd() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let content = facts(large)
+        pulls.want(content, from: [Self.a], now: .zero, into: &out)
+        pulls.progressed(try fetch(out).number, upTo: 1, now: .zero)
+        for _ in 0..<20 {
+            guard let deadline = pulls.nextDeadline else { break }
+            pulls.timePassed(now: deadline, into: &out)
+        }
+        #expect(out.last == .discard(content.object))
+        #expect(pulls.partCount == 0)
+        #expect(pulls.nextDeadline == nil)
+    }
+
+    @Test func anUploadIsFetchedWhileItGrows() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let content = facts(large)
+        pulls.grows(content.object, upTo: 1000, at: Self.a, now: .zero, into: &out)
+        let first = try fetch(out)
+        #expect((first.offset, first.end) == (0, 1000))
+        // More is known before the first is there.
+        pulls.grows(content.object, upTo: 5000, at: Self.a, now: .zero, into: &out)
+        pulls.progressed(first.number, upTo: 1000, now: .zero)
+        out = []
+        pulls.fetchEnded(first.number, .complete, now: .zero, into: &out)
+        let second = try fetch(out)
+        #expect((second.offset, second.end) == (1000, 5000))
+        pulls.progressed(second.number, upTo: 5000, now: .zero)
+        out = []
+        pulls.fetchEnded(second.number, .complete, now: .zero, into: &out)
+        #expect(out.isEmpty)
+        // Its end: what is missing is fetched, and the whole is checked.
+        pulls.want(content, from: [Self.a], now: .zero, into: &out)
+        let last = try fetch(out)
+        #expect((last.offset, last.end) == (5000, large))
+        pulls.progressed(last.number, upTo: large, now: .zero)
+        out = []
+        pulls.fetchEnded(last.number, .complete, now: .zero, into: &out)
+        #expect(out == [.finish(content)])
+    }
+
+    @Test func anUploadThatWasGivenUpIsThrownAway() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let object = facts(large).object
+        pulls.grows(object, upTo: 1000, at: Self.a, now: .zero, into: &out)
+        let fetch = try fetch(out)
+        out = []
+        pulls.gone(object, now: .zero, into: &out)
+        #expect(out == [.stop(fetch: fetch.number), .discard(object)])
+        #expect(pulls.activeCount == 0)
+        // Without the word it goes when it was idle for long.
+        pulls.grows(object, upTo: 1000, at: Self.a, now: .zero, into: &out)
+        let again = try self.fetch(Array(out.suffix(1)))
+        pulls.progressed(again.number, upTo: 1000, now: .zero)
+        pulls.fetchEnded(again.number, .complete, now: .zero, into: &out)
+        out = []
+        pulls.timePassed(now: TransferLimits.growingIdleMax, into: &out)
+        #expect(out == [.discard(object)])
+    }
+
+    @Test func aGatewayThatGoesCostsNothingThatCame() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        pulls.want(facts(large), from: [Self.a], now: .zero, into: &out)
+        let first = try fetch(out)
+        pulls.progressed(first.number, upTo: 77, now: .zero)
+        out = []
+        pulls.interrupted(now: .zero, into: &out)
+        #expect(out == [.stop(fetch: first.number)])
+        out = []
+        pulls.timePassed(now: TransferLimits.busyDelay, into: &out)
+        #expect(try fetch(out).offset == 77)
     }
 
     @Test func wrongBytesAreThrownAwayAndOthersAsked() {
@@ -101,13 +218,13 @@ import Testing
         let small = facts(3)
         pulls.want(small, from: [Self.a, Self.b], now: .zero, into: &out)
         pulls.pieceReceived(
-            small.object, offset: 0, bytes: [9, 9, 9], from: Self.a, now: .zero, into: &out)
+            small.object, bytes: [9, 9, 9], from: Self.a, now: .zero, into: &out)
         out = []
         pulls.finished(small.object, isGood: false, now: .zero, into: &out)
-        #expect(out == [.ask(Self.b, small.object, offset: 0, byteCount: 3)])
+        #expect(out == [.ask(Self.b, small.object, byteCount: 3)])
         out = []
         pulls.pieceReceived(
-            small.object, offset: 0, bytes: [8, 8, 8], from: Self.b, now: .zero, into: &out)
+            small.object, bytes: [8, 8, 8], from: Self.b, now: .zero, into: &out)
         pulls.finished(small.object, isGood: false, now: .zero, into: &out)
         #expect(out.last == .done(small.object, .nobody))
     }
@@ -138,7 +255,7 @@ import Testing
         pulls.timePassed(now: .milliseconds(100), into: &out)
         #expect(out.isEmpty)
         pulls.timePassed(now: TransferLimits.busyDelay, into: &out)
-        #expect(out == [.ask(Self.a, small.object, offset: 0, byteCount: 3)])
+        #expect(out == [.ask(Self.a, small.object, byteCount: 3)])
     }
 
     @Test func onlySoManyArePulledAtATime() {
@@ -155,13 +272,12 @@ import Testing
             out = []
             for directive in directives {
                 switch directive {
-                case .ask(let node, let object, let offset, _):
-                    pulls.pieceReceived(
-                        object, offset: offset, bytes: [1], from: node, now: .zero, into: &out)
+                case .ask(let node, let object, _):
+                    pulls.pieceReceived(object, bytes: [1], from: node, now: .zero, into: &out)
                 case .check(let facts, _):
                     pulls.finished(facts.object, isGood: true, now: .zero, into: &out)
                 case .done(let object, .small): done.insert(object)
-                case .done, .write, .finish, .discard: Issue.record("\(directive)")
+                case .done, .fetch, .stop, .finish, .discard: Issue.record("\(directive)")
                 }
             }
             #expect(pulls.activeCount <= TransferLimits.pullsMax)
@@ -169,14 +285,15 @@ import Testing
         #expect(done.count == 100)
     }
 
-    @Test func aFullDiskEndsThePull() {
+    @Test func aFullDiskEndsThePull() throws {
         var pulls = Pulls()
         var out: [Pulls.Directive] = []
-        let large = facts(piece * 4)
-        pulls.want(large, from: [Self.a], now: .zero, into: &out)
+        let content = facts(large)
+        pulls.want(content, from: [Self.a], now: .zero, into: &out)
+        let fetch = try fetch(out)
         out = []
-        pulls.writeFailed(large.object, now: .zero, into: &out)
-        #expect(out == [.discard(large.object), .done(large.object, .refused)])
+        pulls.fetchEnded(fetch.number, .unwritable, now: .zero, into: &out)
+        #expect(out == [.discard(content.object), .done(content.object, .refused)])
     }
 
     /// A network that loses and repeats, sources that come and go, some of which lie: the bytes are
@@ -241,28 +358,36 @@ private struct RandomPull {
     private mutating func perform(_ directive: Pulls.Directive, _ queue: inout [Pulls.Directive]) {
         now += .milliseconds(1)
         switch directive {
-        case .ask(let node, let object, let offset, let count):
-            // One in twenty is lost with its connection.
-            guard !away.contains(node), Int.random(in: 0..<20, using: &generator) != 0 else {
-                return
-            }
-            let end = min(content.count, Int(offset) + Int(count))
-            var bytes = Array(content[Int(offset)..<end])
-            if liars.contains(node) { bytes[0] &+= 1 }
-            for _ in 0...Int.random(in: 0...1, using: &generator) {
-                pulls.pieceReceived(
-                    object, offset: offset, bytes: bytes, from: node, now: now, into: &queue)
-            }
-        case .write(let object, let offset, let bytes):
-            precondition(Int(offset) == file.count, "in order")
-            file += bytes
-            pulls.written(object, upTo: UInt64(file.count), into: &queue)
+        case .ask: preconditionFailure("it is large")
+        case .fetch(let fetch): give(fetch, &queue)
+        case .stop: break
         case .finish(let facts):
             pulls.finished(facts.object, isGood: file == content, now: now, into: &queue)
         case .discard: file = []
         case .done(_, let outcome): self.outcome = outcome
         case .check: preconditionFailure("it is large")
         }
+    }
+
+    /// Some of it, or all, or nothing.
+    private mutating func give(_ fetch: Pulls.Fetch, _ queue: inout [Pulls.Directive]) {
+        // One in twenty is lost with its connection, or with the gateway.
+        guard !away.contains(fetch.node), Int.random(in: 0..<20, using: &generator) != 0 else {
+            if Bool.random(using: &generator) {
+                pulls.fetchEnded(fetch.number, .broken, now: now, into: &queue)
+            }
+            return
+        }
+        precondition(Int(fetch.offset) == file.count, "in order")
+        let isCutShort = Int.random(in: 0..<4, using: &generator) == 0
+        let count = Int(fetch.end - fetch.offset)
+        let given = isCutShort ? Int.random(in: 0...count, using: &generator) : count
+        var bytes = Array(content[Int(fetch.offset)..<Int(fetch.offset) + given])
+        if liars.contains(fetch.node), !bytes.isEmpty { bytes[0] &+= 1 }
+        file += bytes
+        pulls.progressed(fetch.number, upTo: UInt64(file.count), now: now)
+        pulls.fetchEnded(
+            fetch.number, isCutShort ? .broken : .complete, now: now, into: &queue)
     }
 }
 

@@ -10,6 +10,16 @@ struct FileAnswer {
         case none
         case inline([UInt8])
         case file(SharedDescriptor)
+        /// At one of these nodes.
+        case remote(ObjectID, [NodeID])
+
+        /// Whether its bytes come from a file, here or elsewhere.
+        var isFile: Bool {
+            switch self {
+            case .file, .remote: true
+            case .none, .inline: false
+            }
+        }
     }
 
     let exchange: Exchange
@@ -69,13 +79,11 @@ struct FileAnswer {
                 head.field("Content-Type", facts.contentType)
                 writeFields(&head)
             }
-        case .none:
-            stream(.ok, byteCount: facts.byteCount, [], nil) { head in
-                head.field("Content-Type", facts.contentType)
-            }
-        case .file(let file):
-            let all: [FileSource.Segment] = facts.byteCount > 0 ? [.file(0..<facts.byteCount)] : []
-            stream(.ok, byteCount: facts.byteCount, all, file) { head in
+        case .none, .file, .remote:
+            let isWhole = content.isFile && facts.byteCount > 0
+            stream(
+                .ok, byteCount: facts.byteCount, isWhole ? [.file(0..<facts.byteCount)] : []
+            ) { head in
                 head.field("Content-Type", facts.contentType)
             }
         }
@@ -94,10 +102,9 @@ struct FileAnswer {
                 describe(&head)
                 writeFields(&head)
             }
-        case .file(let file):
+        case .file, .remote:
             stream(
-                .partialContent, byteCount: UInt64(part.count), [.file(part)], file,
-                fields: describe)
+                .partialContent, byteCount: UInt64(part.count), [.file(part)], fields: describe)
         case .none: sendWhole()
         }
     }
@@ -120,13 +127,12 @@ struct FileAnswer {
             case .inline(let bytes):
                 let slice = bytes[Int(part.lowerBound)..<Int(part.upperBound)]
                 segments.append(.bytes(ByteBuffer(bytes: slice)))
-            case .file: segments.append(.file(part))
+            case .file, .remote: segments.append(.file(part))
             case .none: break
             }
         }
         add("\r\n--\(boundary)--\r\n")
-        let file: SharedDescriptor? = if case .file(let file) = content { file } else { nil }
-        stream(.partialContent, byteCount: byteCount, segments, file) { head in
+        stream(.partialContent, byteCount: byteCount, segments) { head in
             head.field("Content-Type", "multipart/byteranges; boundary=\(boundary)")
         }
     }
@@ -137,18 +143,42 @@ struct FileAnswer {
 
     private func stream(
         _ status: Status, byteCount: UInt64, _ segments: [FileSource.Segment],
-        _ file: SharedDescriptor?, fields: (inout HeadWriter) -> Void
+        fields: @escaping (inout HeadWriter) -> Void
     ) {
-        let source: any BodySource =
-            if let file {
-                FileSource(file, segments: segments, exchange: exchange)
-            } else {
-                BytesSource(segments)
+        let exchange = exchange
+        let context = exchange.context
+        func begin(_ source: any BodySource) {
+            exchange.stream(status, byteCount: byteCount, from: source) { head in
+                fields(&head)
+                writeFields(&head)
             }
-        exchange.stream(status, byteCount: byteCount, from: source) { head in
-            fields(&head)
-            writeFields(&head)
         }
+        switch content {
+        case .none, .inline: begin(BytesSource(segments))
+        case .file(let file):
+            begin(
+                FileSource(
+                    file, segments: segments, loop: context.eventLoop,
+                    background: context.background
+                ) { exchange.resumeSource() })
+        case .remote(let object, let nodes):
+            guard let dialer = context.dialer, !nodes.isEmpty else { return failRemote() }
+            let source = RemoteSource(
+                object, at: nodes, segments: segments, dialer: dialer, loop: context.eventLoop
+            ) { exchange.resumeSource() }
+            source.open { isOpen in
+                if isOpen { return begin(source) }
+                source.closed()
+                failRemote()
+            }
+        }
+    }
+
+    private func failRemote() {
+        exchange.fail(
+            Problem(
+                .unavailable, "unavailable", "No node that has the file's content answers.",
+                hint: "Start the nodes that hold it, or try again."))
     }
 
     // MARK: Fields

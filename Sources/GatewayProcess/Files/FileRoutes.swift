@@ -40,6 +40,7 @@ struct FileRoutes {
                 return exchange.fail(StoreFailure.problem(reply))
             }
             answer(facts, .file(SharedDescriptor(descriptor)))
+        case .remote(let facts, let object, let nodes): answer(facts, .remote(object, nodes))
         }
     }
 
@@ -166,7 +167,8 @@ struct FileRoutes {
             let holder = exchange.context.settings.nodeID
             var json = JSONWriter()
             switch response {
-            case .file(let facts), .inline(let facts, _), .descriptor(let facts):
+            case .file(let facts), .inline(let facts, _), .descriptor(let facts),
+                .remote(let facts, _, _):
                 if isDirectory {
                     return exchange.fail(
                         Problem(.notFound, "not_found", "There is no such directory."))

@@ -21,7 +21,9 @@ final class FileSource: BodySource {
 
     private let file: SharedDescriptor
     private let handle: NIOFileHandle
-    private let exchange: Exchange
+    private let loop: any EventLoop
+    private let background: any BackgroundWork
+    private let resume: () -> Void
     private var segments: ArraySlice<Segment>
     private var regionByteCount = 1 << 20
     private var lastRegion: NIODeadline?
@@ -29,10 +31,16 @@ final class FileSource: BodySource {
     private var warmUntil: UInt64 = 0
     private var hasFailed = false
 
-    init(_ file: SharedDescriptor, segments: [Segment], exchange: Exchange) {
+    /// - Parameter resume: called when `next` has something again.
+    init(
+        _ file: SharedDescriptor, segments: [Segment], loop: any EventLoop,
+        background: any BackgroundWork, resume: @escaping () -> Void
+    ) {
         self.file = file
         handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: file.descriptor.rawValue)
-        self.exchange = exchange
+        self.loop = loop
+        self.background = background
+        self.resume = resume
         self.segments = segments[...]
     }
 
@@ -55,7 +63,7 @@ final class FileSource: BodySource {
             } else {
                 segments.removeFirst()
             }
-            lastRegion = exchange.context.eventLoop.now
+            lastRegion = loop.now
             return .file(
                 FileRegion(
                     fileHandle: handle, readerIndex: Int(range.lowerBound), endIndex: Int(end)))
@@ -65,7 +73,7 @@ final class FileSource: BodySource {
     /// A client that took its region at once gets a larger one, a slow one a smaller.
     private func adaptRegion() {
         guard let lastRegion else { return }
-        let taken = exchange.context.eventLoop.now - lastRegion
+        let taken = loop.now - lastRegion
         if taken < .milliseconds(50) {
             regionByteCount = min(regionByteCount * 2, GatewayLimits.regionByteCountMax)
         } else if taken > .seconds(1) {
@@ -89,7 +97,7 @@ final class FileSource: BodySource {
 
     private func warm(_ range: Range<UInt64>) {
         let file = file
-        exchange.context.background.run {
+        background.run {
             var offset = Int64(range.lowerBound)
             while offset < Int64(range.upperBound) {
                 let count = min(
@@ -104,7 +112,7 @@ final class FileSource: BodySource {
                 hasFailed = true
             }
             warmUntil = range.upperBound
-            exchange.resumeSource()
+            resume()
         }
     }
 

@@ -60,7 +60,7 @@ final class Gateway: ControlDelegate {
             .whenComplete { [self] result in
                 switch result {
                 case .success(let contexts):
-                    startPeers(settings, pool, seed: source.next()) { [self] in
+                    startPeers(settings, pool, contexts, seed: source.next()) { [self] in
                         listen(contexts, loops, settings, ready)
                     }
                 case .failure(let error): controlEnded("the loops did not start: \(error)")
@@ -86,7 +86,8 @@ final class Gateway: ControlDelegate {
 
     /// The peers' loop, beside those that serve clients.
     private func startPeers(
-        _ settings: GatewaySettings, _ pool: NIOThreadPool, seed: UInt64,
+        _ settings: GatewaySettings, _ pool: NIOThreadPool,
+        _ contexts: [NIOLoopBound<LoopContext>], seed: UInt64,
         then next: @escaping () -> Void
     ) {
         guard let peerSettings = settings.peers else { return next() }
@@ -100,6 +101,12 @@ final class Gateway: ControlDelegate {
                     loop: loop, settings: peerSettings, generation: generation, seed: seed,
                     pool: pool, connector: PeerSocketConnector(path: path), sockets: sockets)
                 let bound = NIOLoopBound(service, eventLoop: loop)
+                let link = StoreLink(
+                    loop: loop, generation: generation,
+                    connector: SocketConnector(loop: loop, settings: settings),
+                    generator: SplitMix64(seed: seed &+ 1))
+                link.start()
+                service.carryContents(link, PoolWork(pool: pool, loop: loop))
                 return service.start(sockets).map { bound }
             } catch {
                 return loop.makeFailedFuture(error)
@@ -109,6 +116,12 @@ final class Gateway: ControlDelegate {
             switch result {
             case .success(let service):
                 peers = service
+                for bound in contexts {
+                    bound.eventLoop.execute {
+                        bound.value.dialer = BulkDialer(
+                            loop: bound.eventLoop, directory: PeerDirectory(service))
+                    }
+                }
                 next()
             case .failure(let error):
                 failPermanently("a socket for peers cannot be used: \(error)")

@@ -9,6 +9,8 @@ final class LoopContext {
     let link: StoreLink
     let background: any BackgroundWork
     let partitionCounts: PartitionCounts
+    /// Fetches contents of other nodes; nil where there are none.
+    var dialer: BulkDialer?
     private var dates = DateCache()
     private var generator: SplitMix64
 

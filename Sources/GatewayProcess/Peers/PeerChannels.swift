@@ -4,7 +4,7 @@ internal import Peering
 internal import Posix
 
 /// One TCP connection with another gateway: its bytes in and out.
-final class PeerChannel: ChannelInboundHandler {
+final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -64,6 +64,20 @@ final class PeerChannel: ChannelInboundHandler {
         }
         let buffer = context.channel.allocator.buffer(bytes: bytes)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    /// Gives the connection to another handler: it carries contents from here on.
+    func give(to handler: BulkServer) {
+        guard let context, !isClosing else { return }
+        isClosing = true
+        do {
+            let pipeline = context.pipeline.syncOperations
+            try pipeline.addHandler(handler, position: .after(self))
+            pipeline.removeHandler(self, promise: nil)
+        } catch {
+            Log.write(.warning, "a connection for contents", ["error": "\(error)"])
+            context.close(promise: nil)
+        }
     }
 
     /// Closes when what was written is out, or after a while.

@@ -29,6 +29,8 @@ final class PeerService: PeerStoreDelegate {
     private var exchange: PeerExchange
     private var link: PeerStoreLink?
     private var channels: [ConnectionID: PeerChannel] = [:]
+    /// Contents in both directions; nil in a test that has none.
+    private var contents: ContentService?
     private var listeners: [any Channel] = []
     private var readers: [any Channel] = []
     /// What the store was told last, and when it was compared.
@@ -210,7 +212,7 @@ final class PeerService: PeerStoreDelegate {
     }
 
     /// Why a connect failed, for people.
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         if let error = error as? IOError {
             return PosixError(error.errnoCode, "connect").description
         }
@@ -281,6 +283,47 @@ final class PeerService: PeerStoreDelegate {
         perform()
     }
 
+    // MARK: Contents
+
+    /// Contents are moved from here on, with a link to the store of their own.
+    func carryContents(_ link: StoreLink, _ background: any BackgroundWork) {
+        let directory = PeerDirectory(NIOLoopBound(self, eventLoop: loop))
+        let dialer = BulkDialer(loop: loop, directory: directory)
+        let fetches = ContentFetches(
+            loop: loop, link: link, dialer: dialer, background: background
+        ) { [weak self] progress in
+            self?.link?.report(progress)
+        }
+        contents = ContentService(
+            loop: loop, link: link, background: background, fetches: fetches, dialer: dialer
+        ) { [weak self] id in
+            self?.exchange.bulkEnded(id)
+        }
+    }
+
+    func bulkTarget(of node: NodeID) -> BulkTarget {
+        BulkTarget(
+            addresses: exchange.addresses(of: node),
+            hello: PeerFrame.bytes(.hello, exchange.bulkHello))
+    }
+
+    func fetchWanted(_ order: FetchContent) { contents?.fetches.begin(order) }
+
+    func fetchStopped(_ number: UInt64) { contents?.fetches.stop(number) }
+
+    func storeLost() { contents?.fetches.stopAll() }
+
+    private func carryContents(_ id: ConnectionID, _ node: NodeID) {
+        guard let channel = channels.removeValue(forKey: id) else {
+            return exchange.bulkEnded(id)
+        }
+        guard let server = contents?.server(id, node) else {
+            exchange.bulkEnded(id)
+            return channel.closeAfterWrites()
+        }
+        channel.give(to: server)
+    }
+
     // MARK: Directives
 
     /// Does what the core wants done. What that causes at once is done in the same turn.
@@ -304,6 +347,7 @@ final class PeerService: PeerStoreDelegate {
         case .dial(let id, let address): dial(id, address)
         case .write(let id, let bytes): channels[id]?.write(bytes)
         case .close(let id): channels.removeValue(forKey: id)?.closeAfterWrites()
+        case .bulk(let id, let node): carryContents(id, node)
         case .deliver(let part): link?.deliver(part)
         case .found(let node): link?.found(node)
         case .resolve(let seed): resolve(seed)
@@ -402,6 +446,7 @@ final class PeerService: PeerStoreDelegate {
         tick?.cancel()
         tick = nil
         link?.stop()
+        contents?.end()
         for channel in channels.values { channel.closeAfterWrites() }
         channels = [:]
         whenDrained?()

@@ -28,6 +28,10 @@ protocol PeerStoreDelegate: AnyObject {
     func storeAttached()
     func sendRequested(_ part: PeerPart)
     func bookTold(_ book: PeerBook)
+    func fetchWanted(_ order: FetchContent)
+    func fetchStopped(_ number: UInt64)
+    /// What the store wanted it does not want any more: it is gone.
+    func storeLost()
 }
 
 /// The link that carries what peers say, beside those of the serving loops.
@@ -124,6 +128,12 @@ final class PeerStoreLink {
         scheduleFlush()
     }
 
+    func report(_ progress: FetchProgress) {
+        guard state == .established else { return }
+        session.notify(progress, type: .fetchProgress)
+        scheduleFlush()
+    }
+
     private func hasRoom(for byteCount: Int) -> Bool {
         unwritten + session.output.count + byteCount <= GatewayLimits.peerUpwardByteCountMax
     }
@@ -173,6 +183,7 @@ final class PeerStoreLink {
     fileprivate func closed(_ handler: PeerStoreHandler) {
         guard handler === self.handler else { return }
         self.handler = nil
+        if state == .established { delegate.storeLost() }
         state = .apart
         unwritten = 0
         cutOff = []
@@ -256,6 +267,8 @@ final class PeerStoreLink {
             switch type {
             case .peerSend: delegate.sendRequested(try PeerPart(decoding: payload))
             case .peerBook: delegate.bookTold(try PeerBook(decoding: payload))
+            case .fetchContent: delegate.fetchWanted(try FetchContent(decoding: payload))
+            case .stopFetch: delegate.fetchStopped(try FetchNumber(decoding: payload).number)
             default: break
             }
         } catch {

@@ -16,12 +16,15 @@ enum StoreRequest {
     case settings
     case administer(AdministerRequest)
     case partitionHealth(PartitionHealthRequest)
+    case openFetch(FetchNumber)
+    case openContent(OpenContentRequest)
 
     /// Whether an answer that never came leaves the client unsure of what happened.
     var isWrite: Bool {
         switch self {
         case .put, .commitUpload, .delete, .makeDirectory, .administer: true
-        case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth:
+        case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
+            .openFetch, .openContent:
             false
         }
     }
@@ -53,6 +56,10 @@ enum StoreRequest {
             session.open(message, type: .administer, deadline: deadline)
         case .partitionHealth(let message):
             session.open(message, type: .partitionHealth, deadline: deadline)
+        case .openFetch(let message):
+            session.open(message, type: .openFetch, deadline: deadline)
+        case .openContent(let message):
+            session.open(message, type: .openContent, deadline: deadline)
         }
     }
 
@@ -64,7 +71,11 @@ enum StoreRequest {
             let response = try LookupResponse(decoding: payload)
             if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
             return .found(response, descriptor)
-        case .beginUpload:
+        case .openContent:
+            let response = try OpenContentResponse(decoding: payload)
+            if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
+            return .content(response, descriptor)
+        case .beginUpload, .openFetch:
             _ = try Empty(decoding: payload)
             guard let descriptor else { throw .invalid("descriptor") }
             return .staging(descriptor)
@@ -86,6 +97,8 @@ enum StoreRequest {
 enum StoreReply {
     /// The descriptor comes with `LookupResponse.descriptor`.
     case found(LookupResponse, DescriptorBox?)
+    /// The descriptor comes with `OpenContentResponse.descriptor`.
+    case content(OpenContentResponse, DescriptorBox?)
     /// A staging file, open for writing.
     case staging(DescriptorBox)
     case written(WriteResponse)

@@ -47,14 +47,13 @@ struct ClusterSide {
     var pulled: [ObjectID: FileLane] = [:]
     /// Who offered what is being pulled, and waits for a word.
     var offerers: [ObjectID: Set<NodeID>] = [:]
+    /// When they were told last that it still is.
+    var saidPulling: [ObjectID: Duration] = [:]
     /// Who waits for the end of an offer of this node's.
     var offered: [ObjectID: ([NodeID]) -> Void] = [:]
-    /// Who waits for a staging file to be opened.
-    var opening: [UInt64: (HandedDescriptor?) -> Void] = [:]
-    var nextOpening: UInt64 = 0
     /// Requests of clients that wait for a content to be pulled.
     var readers: [ObjectID: [(Bool) -> Void]] = [:]
-    /// Pieces that are being read for others.
+    /// Small contents that are being read for others.
     var servedCount = 0
     var shelfTimer: LoopTimer?
     /// Bytes of peers that were no message.

@@ -21,14 +21,24 @@ enum ContentCheck {
     }
 }
 
-/// A staging file that a pull writes, in order, on the threads for files: one write at a time.
+/// A staging file that gateways write while a content is fetched.
 ///
 /// The digest is taken as the bytes come, so that the end of a large file is a sync and no reading.
 final class PulledFile: Sendable {
+    /// What became of it.
+    enum End: UInt64 {
+        case bad = 0
+        /// What it has to be, durable, and nobody can write to it.
+        case good = 1
+        /// A gateway has it open for writing.
+        case isBeingWritten = 2
+    }
+
     private struct State: ~Copyable {
+        /// Open for reading.
         var file: Descriptor?
         var hasher = SHA256()
-        var written: UInt64 = 0
+        var hashed: UInt64 = 0
     }
 
     let operation: OperationID
@@ -40,45 +50,73 @@ final class PulledFile: Sendable {
 
     static func operation(of object: ObjectID) -> OperationID { OperationID(bits: object.bits) }
 
-    /// Appends; on a thread for files.
-    /// - Returns: up to where the file goes now; nil where the disk is full or failed.
-    func append(_ bytes: [UInt8], at offset: UInt64, _ directory: DataDirectory) -> UInt64? {
+    /// A descriptor for a gateway; on a thread for files.
+    /// - Returns: nil where the disk is full or failed.
+    func openForWriting(_ directory: DataDirectory) -> HandedDescriptor? {
         state.withLock { state in
             do {
-                guard offset == state.written else { return nil }
-                if state.file == nil {
-                    let free = try directory.freeByteCount()
-                    guard free > StoreLimits.freeByteCountReserve + UInt64(bytes.count) else {
-                        return nil
-                    }
-                    let file = try Directory.open(
-                        ObjectName.staging(operation), in: directory.staging,
-                        [.readWrite, .create])
-                    try FileIO.truncate(file, to: 0)
-                    state.file = consume file
+                guard try directory.freeByteCount() > StoreLimits.freeByteCountReserve else {
+                    return nil
                 }
-                guard let file = state.file.take() else { return nil }
-                try FileIO.write(bytes, to: file, at: Int64(offset))
-                state.file = consume file
-                state.hasher.update(data: bytes)
-                state.written = offset + UInt64(bytes.count)
-                return state.written
+                let name = ObjectName.staging(operation)
+                let writer = try Directory.open(
+                    name, in: directory.staging, [.readWrite, .create])
+                if state.file == nil {
+                    try FileIO.truncate(writer, to: 0)
+                    state.file = try Directory.open(name, in: directory.staging)
+                }
+                return HandedDescriptor(writer)
             } catch {
-                Log.error("a pulled content cannot be written", ["error": "\(error)"])
+                Log.error("a content cannot be fetched", ["error": "\(error)"])
                 return nil
             }
         }
     }
 
-    /// Makes it durable where it is what it has to be; on a thread for files.
-    func finish(_ facts: ContentFacts, _ engine: Engine) -> Bool {
+    /// Takes bytes that are there into the digest, and lets the disk begin to write them.
+    func checkAhead(upTo end: UInt64) {
         state.withLock { state in
-            guard state.written == facts.byteCount,
-                ContentCheck.digest(state.hasher) == facts.digest,
-                let file = state.file.take()
+            do {
+                let start = state.hashed
+                try PulledFile.hash(&state, upTo: end)
+                guard state.hashed > start, let file = state.file.take() else { return }
+                try FileIO.startWriting(
+                    file, at: Int64(start), count: Int64(state.hashed - start))
+                state.file = consume file
+            } catch {
+                // The end tells what matters.
+                Log.debug("a fetched content cannot be read", ["error": "\(error)"])
+            }
+        }
+    }
+
+    private static func hash(_ state: inout State, upTo end: UInt64) throws(PosixError) {
+        guard let file = state.file.take() else { return }
+        while state.hashed < end {
+            let count = Int(min(UInt64(StoreLimits.hashedByteCount), end - state.hashed))
+            let bytes = try FileIO.read(file, count: count, at: Int64(state.hashed))
+            if bytes.isEmpty { break }
+            state.hasher.update(data: bytes)
+            state.hashed += UInt64(bytes.count)
+        }
+        state.file = consume file
+    }
+
+    /// Makes it durable where it is what it has to be; on a thread for files.
+    func finish(_ facts: ContentFacts, _ engine: Engine) -> End {
+        state.withLock { state in
+            do {
+                guard try PulledFile.takeLease(&state) else { return .isBeingWritten }
+                try PulledFile.hash(&state, upTo: facts.byteCount)
+            } catch {
+                Log.error("a fetched content cannot be read", ["error": "\(error)"])
+                return .bad
+            }
+            guard state.hashed == facts.byteCount,
+                ContentCheck.digest(state.hasher) == facts.digest, let file = state.file.take()
             else {
-                Log.warning("a pulled content is not what it has to be")
-                return false
+                Log.warning("a fetched content is not what it has to be")
+                return .bad
             }
             do {
                 try engine.syncs.during {
@@ -86,10 +124,17 @@ final class PulledFile: Sendable {
                     try FileIO.sync(engine.directory.staging)
                 }
             } catch {
-                SyncErrors.end(engine.directory, "a pulled content", error)
+                SyncErrors.end(engine.directory, "a fetched content", error)
             }
-            return true
+            return .good
         }
+    }
+
+    private static func takeLease(_ state: inout State) throws(PosixError) -> Bool {
+        guard let file = state.file.take() else { return true }
+        let hasNoWriter = try Lease.hasNoWriter(file)
+        state.file = consume file
+        return hasNoWriter
     }
 
     /// From the start again: the file goes.

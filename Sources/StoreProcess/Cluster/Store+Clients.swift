@@ -231,6 +231,15 @@ extension Store {
     ) {
         let content = ContentFacts(
             object: record.object, byteCount: record.byteCount, digest: record.digest)
+        let nodes = cluster.node.mayHold(Partition(of: path))
+        if !content.isSmall, !nodes.isEmpty {
+            // The gateway streams it from there: nobody waits for what is not read.
+            let sources = Array(nodes.prefix(IPCLimits.sourceCountMax))
+            return reply(
+                .success(
+                    LookupReply(
+                        response: .remote(IPC.FileFacts(record), record.object, sources))))
+        }
         cluster.readers[record.object, default: []].append { isHere in
             if isHere { return self.findContent(record, path, reply) }
             reply(
@@ -239,7 +248,7 @@ extension Store {
                         .unavailable, "no node that has the content of \(path) answers",
                         hint: "start the nodes that hold it, or try again")))
         }
-        pull(content, from: cluster.node.mayHold(Partition(of: path)))
+        pull(content, from: nodes)
     }
 
     func list(_ request: ListRequest, _ reply: @escaping Reply<ListResponse>) {

@@ -79,9 +79,11 @@ extension Store {
     private func obey(_ directives: [Pulls.Directive]) {
         for directive in directives {
             switch directive {
-            case .ask(let node, let object, let offset, let byteCount):
-                send(.ask(object, offset: offset, byteCount: byteCount), to: node)
-            case .write(let object, let offset, let bytes): write(bytes, of: object, at: offset)
+            case .ask(let node, let object, let byteCount):
+                send(.ask(object, byteCount: byteCount), to: node)
+            case .fetch(let fetch): begin(fetch)
+            case .stop(let number):
+                _ = cluster.carriers.send(FetchNumber(number), .stopFetch)
             case .check(let facts, let bytes):
                 let isGood = ContentCheck.digest(of: bytes) == facts.digest
                 pullEvent { $0.finished(facts.object, isGood: isGood, now: $1, into: &$2) }
@@ -93,7 +95,7 @@ extension Store {
         setShelfTimer()
     }
 
-    private func pullEvent(
+    func pullEvent(
         _ event: (inout Pulls, Duration, inout [Pulls.Directive]) -> Void
     ) {
         var directives: [Pulls.Directive] = []
@@ -101,39 +103,113 @@ extension Store {
         obey(directives)
     }
 
-    private func write(_ bytes: [UInt8], of object: ObjectID, at offset: UInt64) {
+    // MARK: From gateway to gateway
+
+    private func begin(_ fetch: Pulls.Fetch) {
+        let order = FetchContent(
+            number: fetch.number, node: fetch.node, object: fetch.object, offset: fetch.offset,
+            end: fetch.end)
+        if cluster.carriers.send(order, .fetchContent) { return }
+        pullEvent { $0.fetchEnded(fetch.number, .busy, now: $1, into: &$2) }
+    }
+
+    /// Where a gateway writes what it fetches.
+    func openFetch(_ number: UInt64, _ reply: @escaping Reply<HandedDescriptor>) {
+        guard let object = cluster.pulls.object(ofFetch: number) else {
+            return reply(.failure(RemoteError(.notFound, "nobody wants this any more")))
+        }
         let lane = cluster.pulled[object] ?? FileLane(object)
         cluster.pulled[object] = lane
         let (engine, file) = (engine, lane.file)
+        let opened = OpenedFile()
         lane.submit(on: loop, engine) {
-            file.append(bytes, at: offset, engine.directory)
-        } then: { [weak self] end in
-            self?.assumeIsolated { store in
-                store.pullEvent { pulls, now, directives in
-                    if let end {
-                        pulls.written(object, upTo: end, into: &directives)
-                    } else {
-                        pulls.writeFailed(object, now: now, into: &directives)
-                    }
-                }
-            }
+            opened.file = file.openForWriting(engine.directory)
+            return nil
+        } then: { _ in
+            guard let file = opened.file else { return reply(.failure(.noSpace)) }
+            reply(.success(file))
         }
     }
 
+    func fetchProgressed(_ progress: FetchProgress) {
+        guard let object = cluster.pulls.object(ofFetch: progress.number) else { return }
+        pullEvent { pulls, now, _ in
+            pulls.progressed(progress.number, upTo: progress.end, now: now)
+        }
+        checkAhead(object, upTo: progress.end)
+        sayPulling(object)
+        let end: Pulls.FetchEnd? =
+            switch progress.state {
+            case .underWay: nil
+            case .complete: .complete
+            case .broken: .broken
+            case .busy: .busy
+            case .unwritable: .unwritable
+            }
+        guard let end else { return }
+        pullEvent { $0.fetchEnded(progress.number, end, now: $1, into: &$2) }
+    }
+
+    /// The gateway that fetched is gone, or another one has its place.
+    func fetchesInterrupted() {
+        pullEvent { $0.interrupted(now: $1, into: &$2) }
+    }
+
+    /// Takes the digest of what came and lets the disk write it, while more comes: so the end of a
+    /// large file is a short sync.
+    private func checkAhead(_ object: ObjectID, upTo end: UInt64) {
+        guard let lane = cluster.pulled[object] else { return }
+        let file = lane.file
+        lane.submit(on: loop, engine) {
+            file.checkAhead(upTo: end)
+            return nil
+        } then: { _ in
+        }
+    }
+
+    /// Who offered it waits as long as something moves.
+    private func sayPulling(_ object: ObjectID) {
+        guard let offerers = cluster.offerers[object] else { return }
+        if let last = cluster.saidPulling[object], loop.now - last < TransferLimits.pullingInterval
+        {
+            return
+        }
+        cluster.saidPulling[object] = loop.now
+        for peer in offerers.sorted() { send(.pulling(object), to: peer) }
+    }
+
     private func finish(_ facts: ContentFacts) {
+        finish(facts, until: loop.now + StoreLimits.leaseWait)
+    }
+
+    /// Again and again while the gateway's descriptor is on its way to be closed: what is taken for
+    /// good cannot be changed any more.
+    private func finish(_ facts: ContentFacts, until deadline: Duration) {
         guard let lane = cluster.pulled[facts.object] else {
             return pullEvent { $0.finished(facts.object, isGood: false, now: $1, into: &$2) }
         }
         let (engine, file) = (engine, lane.file)
         lane.submit(on: loop, engine) {
-            file.finish(facts, engine) ? 1 : nil
-        } then: { [weak self] done in
-            self?.assumeIsolated { store in
-                store.pullEvent {
-                    $0.finished(facts.object, isGood: done != nil, now: $1, into: &$2)
-                }
+            file.finish(facts, engine).rawValue
+        } then: { [weak self] result in
+            self?.assumeIsolated {
+                $0.finished(facts, result.flatMap { PulledFile.End(rawValue: $0) }, deadline)
             }
         }
+    }
+
+    private func finished(_ facts: ContentFacts, _ end: PulledFile.End?, _ deadline: Duration) {
+        if end == .isBeingWritten, loop.now < deadline {
+            do {
+                _ = try loop.schedule(after: StoreLimits.leaseRetryInterval) { [weak self] in
+                    self?.assumeIsolated { $0.finish(facts, until: deadline) }
+                }
+                return
+            } catch {
+                Log.error("no timer for a pulled content", ["error": "\(error)"])
+            }
+        }
+        pullEvent { $0.finished(facts.object, isGood: end == .good, now: $1, into: &$2) }
     }
 
     private func discard(_ object: ObjectID) {
@@ -147,6 +223,7 @@ extension Store {
     }
 
     private func pulled(_ object: ObjectID, _ outcome: Pulls.Outcome) {
+        cluster.saidPulling[object] = nil
         switch outcome {
         case .small(let bytes):
             cluster.shelf.put(
@@ -197,13 +274,10 @@ extension Store {
     func receivedContents(_ message: StoreMessage, from peer: NodeID) {
         switch message {
         case .message: break
-        case .ask(let object, let offset, let byteCount):
-            cluster.offers.asked(object, by: peer, now: loop.now)
-            give(object, offset: offset, byteCount: Int(byteCount), to: peer)
-        case .piece(let object, let offset, let bytes):
+        case .ask(let object, let byteCount): give(object, byteCount: Int(byteCount), to: peer)
+        case .piece(let object, let bytes):
             pullEvent {
-                $0.pieceReceived(
-                    object, offset: offset, bytes: bytes, from: peer, now: $1, into: &$2)
+                $0.pieceReceived(object, bytes: bytes, from: peer, now: $1, into: &$2)
             }
         case .lacks(let object):
             pullEvent { $0.lacking(object, by: peer, now: $1, into: &$2) }
@@ -212,6 +286,11 @@ extension Store {
                 pulls.busy(object, node: peer, now: now)
             }
         case .offer(let facts): offered(facts, by: peer)
+        case .pulling(let object): cluster.offers.asked(object, by: peer, now: loop.now)
+        case .grows(let object, let byteCount):
+            guard !engine.isReadOnly, cluster.shelf[object] == nil else { return }
+            pullEvent { $0.grows(object, upTo: byteCount, at: peer, now: $1, into: &$2) }
+        case .gone(let object): pullEvent { $0.gone(object, now: $1, into: &$2) }
         case .holds(let object):
             offerEvent { offers, _, directives in
                 offers.answered(object, by: peer, holds: true, into: &directives)
@@ -233,98 +312,6 @@ extension Store {
         let named = NamedContent(
             object: facts.object, byteCount: facts.byteCount, digest: facts.digest)
         askMissing([named], of: peer, for: nil)
-    }
-
-    private func give(_ object: ObjectID, offset: UInt64, byteCount: Int, to peer: NodeID) {
-        var staged: OperationID?
-        switch cluster.shelf[object] {
-        case .bytes(let bytes):
-            let start = min(bytes.count, Int(clamping: offset))
-            let end = min(bytes.count, start + byteCount)
-            return send(
-                .piece(object, offset: offset, bytes: Array(bytes[start..<end])), to: peer)
-        case .staged(let operation): staged = operation
-        case nil: break
-        }
-        guard cluster.servedCount < TransferLimits.servedMax else {
-            return send(.busy(object), to: peer)
-        }
-        cluster.servedCount += 1
-        let piece = PieceWanted(object: object, offset: offset, byteCount: byteCount, peer: peer)
-        if let staged { return readPiece(piece) { try Self.open(staged, $0) } }
-        askDisk(.object(object)) { answer in
-            switch answer {
-            case .success(.objectContent(let bytes)):
-                let start = min(bytes.count, Int(clamping: offset))
-                let end = min(bytes.count, start + byteCount)
-                self.gave(piece, Array(bytes[start..<end]))
-            case .success(.objectFile(let file)): self.readPiece(piece) { _ in file }
-            default: self.gave(piece, nil)
-            }
-        }
-    }
-
-    /// A staging file of the shelf, for reading; nil where it is gone.
-    func openStaged(
-        _ operation: OperationID,
-        _ then: @escaping (HandedDescriptor?) -> Void
-    ) {
-        cluster.nextOpening += 1
-        let number = cluster.nextOpening
-        cluster.opening[number] = then
-        let directory = engine.directory
-        let taken = engine.files.submit(on: loop) { () -> HandedDescriptor? in
-            do {
-                return try Self.open(operation, directory)
-            } catch {
-                Log.debug("a staging file is gone", ["error": "\(error)"])
-                return nil
-            }
-        } then: { [weak self] file in
-            self?.assumeIsolated { $0.opened(number, file) }
-        }
-        if !taken { opened(number, nil) }
-    }
-
-    private func opened(_ number: UInt64, _ file: HandedDescriptor?) {
-        cluster.opening.removeValue(forKey: number)?(file)
-    }
-
-    private static func open(
-        _ staged: OperationID, _ directory: DataDirectory
-    ) throws -> HandedDescriptor {
-        HandedDescriptor(try Directory.open(ObjectName.staging(staged), in: directory.staging))
-    }
-
-    private func readPiece(
-        _ piece: PieceWanted, _ open: @escaping @Sendable (DataDirectory) throws -> HandedDescriptor
-    ) {
-        let directory = engine.directory
-        let taken = engine.files.submit(on: loop) { () -> [UInt8]? in
-            do {
-                return try open(directory).use { file in
-                    try FileIO.read(file, count: piece.byteCount, at: Int64(clamping: piece.offset))
-                }
-            } catch {
-                Log.error("a content cannot be read", ["error": "\(error)"])
-                return nil
-            }
-        } then: { [weak self] bytes in
-            self?.assumeIsolated { $0.gave(piece, bytes) }
-        }
-        if !taken {
-            cluster.servedCount -= 1
-            send(.busy(piece.object), to: piece.peer)
-        }
-    }
-
-    private func gave(_ piece: PieceWanted, _ bytes: [UInt8]?) {
-        cluster.servedCount -= 1
-        if let bytes {
-            send(.piece(piece.object, offset: piece.offset, bytes: bytes), to: piece.peer)
-        } else {
-            send(.lacks(piece.object), to: piece.peer)
-        }
     }
 
     // MARK: Time
@@ -365,12 +352,9 @@ extension Store {
     }
 }
 
-/// A piece of a content that a peer waits for.
-private struct PieceWanted: Sendable {
-    let object: ObjectID
-    let offset: UInt64
-    let byteCount: Int
-    let peer: NodeID
+/// A file that a thread opened for the loop. The lane hands it from one to the other.
+private final class OpenedFile: @unchecked Sendable {
+    var file: HandedDescriptor?
 }
 
 extension NamedContent {

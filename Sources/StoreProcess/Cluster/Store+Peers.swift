@@ -20,7 +20,9 @@ extension Store {
     }
 
     func carrierClosed(_ link: Link) {
-        if cluster.carriers.detach(link) { Log.debug("a gateway carries no more peers") }
+        guard cluster.carriers.detach(link) else { return }
+        Log.debug("a gateway carries no more peers")
+        fetchesInterrupted()
     }
 
     func peerFound(_ peer: NodeID) {

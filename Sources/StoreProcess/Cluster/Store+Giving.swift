@@ -1,0 +1,146 @@
+internal import IPC
+internal import Loop
+internal import Model
+internal import Posix
+internal import Transfer
+
+// Contents for others: small ones in a message, large ones by a descriptor for the gateway, which
+// sends the bytes itself.
+extension Store {
+    // MARK: Small ones
+
+    func give(_ object: ObjectID, byteCount: Int, to peer: NodeID) {
+        if case .bytes(let bytes) = cluster.shelf[object] {
+            return gave(object, bytes, to: peer)
+        }
+        guard cluster.servedCount < TransferLimits.servedMax else {
+            return send(.busy(object), to: peer)
+        }
+        cluster.servedCount += 1
+        let count = min(byteCount, TransferLimits.attachedByteCountMax)
+        open(object) { found in
+            switch found {
+            case .bytes(let bytes): self.served(object, bytes, to: peer)
+            case .file(let file): self.read(file, count) { self.served(object, $0, to: peer) }
+            case nil: self.served(object, nil, to: peer)
+            }
+        }
+    }
+
+    private func served(_ object: ObjectID, _ bytes: [UInt8]?, to peer: NodeID) {
+        cluster.servedCount -= 1
+        gave(object, bytes, to: peer)
+    }
+
+    private func gave(_ object: ObjectID, _ bytes: [UInt8]?, to peer: NodeID) {
+        guard let bytes, bytes.count <= TransferLimits.attachedByteCountMax else {
+            return send(.lacks(object), to: peer)
+        }
+        send(.piece(object, bytes: bytes), to: peer)
+    }
+
+    private func read(
+        _ file: HandedDescriptor, _ byteCount: Int, _ then: @escaping ([UInt8]?) -> Void
+    ) {
+        onFileThread { () -> [UInt8]? in
+            do {
+                return try file.use { try FileIO.read($0, count: byteCount, at: 0) }
+            } catch {
+                Log.error("a content cannot be read", ["error": "\(error)"])
+                return nil
+            }
+        } then: {
+            then($0)
+        }
+    }
+
+    // MARK: Large ones
+
+    /// A gateway asks in the name of a peer.
+    func openContent(
+        _ request: OpenContentRequest,
+        _ reply: @escaping (Result<(OpenContentResponse, HandedDescriptor?), RemoteError>) -> Void
+    ) {
+        cluster.offers.asked(request.object, by: request.node, now: loop.now)
+        let missing = RemoteError(.notFound, "there is no such content here")
+        open(request.object) { found in
+            switch found {
+            case .bytes(let bytes) where bytes.count <= IPCLimits.inlineContentByteCountMax:
+                reply(.success((.inline(bytes), nil)))
+            case .file(let file):
+                self.measure(file) { byteCount in
+                    guard let byteCount else { return reply(.failure(missing)) }
+                    reply(.success((.descriptor(byteCount: byteCount), file)))
+                }
+            case .bytes, nil: reply(.failure(missing))
+            }
+        }
+    }
+
+    private func measure(_ file: HandedDescriptor, _ then: @escaping (UInt64?) -> Void) {
+        onFileThread { () -> UInt64? in
+            do {
+                return try file.use { UInt64(clamping: try FileIO.status(of: $0).size) }
+            } catch {
+                Log.error("a content cannot be measured", ["error": "\(error)"])
+                return nil
+            }
+        } then: {
+            then($0)
+        }
+    }
+
+    // MARK: Where it is
+
+    private enum Place {
+        case bytes([UInt8])
+        case file(HandedDescriptor)
+    }
+
+    private func open(_ object: ObjectID, _ then: @escaping (Place?) -> Void) {
+        switch cluster.shelf[object] {
+        case .bytes(let bytes): then(.bytes(bytes))
+        case .staged(let operation):
+            openStaged(operation) { file in
+                if let file { return then(.file(file)) }
+                // A version took it in between.
+                self.openStored(object, then)
+            }
+        case nil: openStored(object, then)
+        }
+    }
+
+    private func openStored(_ object: ObjectID, _ then: @escaping (Place?) -> Void) {
+        askDisk(.object(object)) { answer in
+            switch answer {
+            case .success(.objectContent(let bytes)): then(.bytes(bytes))
+            case .success(.objectFile(let file)): then(.file(file))
+            default: then(nil)
+            }
+        }
+    }
+
+    /// A staging file of the shelf, for reading; nil where it is gone.
+    func openStaged(_ operation: OperationID, _ then: @escaping (HandedDescriptor?) -> Void) {
+        let directory = engine.directory
+        onFileThread { () -> HandedDescriptor? in
+            do {
+                return HandedDescriptor(
+                    try Directory.open(ObjectName.staging(operation), in: directory.staging))
+            } catch {
+                Log.debug("a staging file is gone", ["error": "\(error)"])
+                return nil
+            }
+        } then: {
+            then($0)
+        }
+    }
+
+    /// Does `work` on a thread for files and `then` on the loop; nil where the threads have too much to
+    /// do.
+    private func onFileThread<Value: Sendable>(
+        _ work: @escaping @Sendable () -> Value?, then: @escaping (Value?) -> Void
+    ) {
+        if !engine.files.submit(on: loop, work, then: then) { then(nil) }
+    }
+}
