@@ -74,6 +74,7 @@ let package = Package(
         room("Replication", ["Model"]),
         room("Cluster", clusterCores),
         room("Transfer", ["Model"]),
+        room("Absence", ["Cluster", "Membership", "Transfer", "Model"]),
 
         // Drivers.
         .systemLibrary(
@@ -102,7 +103,7 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "Peering", "IPC", "Posix", "Model",
+                "Absence", "Peering", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -132,6 +133,7 @@ let package = Package(
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
         tests("Peering", ["IPC", "Model"], exclude: ["Fixtures"]),
+        tests("Absence", ["Cluster", "Membership", "Transfer", "Model"]),
         tests("CRDT", ["Model"]),
         tests("Membership", ["Model"]),
         tests("Placement", ["Model"]),
@@ -153,7 +155,7 @@ let package = Package(
         tests(
             "GatewayProcess",
             [
-                "Peering", "IPC", "Model", "Posix",
+                "Cluster", "Membership", "Transfer", "Peering", "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
             ]),

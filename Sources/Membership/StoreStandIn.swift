@@ -1,7 +1,7 @@
 import Model
 
-/// What a gateway answers to pings while its store is restarted on purpose: the node is there, and
-/// its store will be again. The store hands it over before it goes.
+/// What a gateway answers to pings while its store is away for a moment: the node is there, and its
+/// store will be again.
 ///
 /// It refutes suspicions of the life that ends (the next one is above all of them), and answers for
 /// `MembershipLimits.restartMax` at most: a store that does not come back is missed as any other.
@@ -10,7 +10,7 @@ package struct StoreStandIn: Sendable {
     private let end: Duration
 
     /// - Parameter now: monotonic time, as in `received`.
-    init(_ own: PeerUpdate, now: Duration) {
+    package init(_ own: PeerUpdate, now: Duration) {
         self.own = own
         end = now + MembershipLimits.restartMax
     }

@@ -19,6 +19,7 @@ import Testing
         "Cluster": [
             "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Model",
         ],
+        "Absence": ["Cluster", "Membership", "Transfer", "Model"],
         "Simulator": [
             "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Cluster", "Model",
             "Glibc", "Synchronization",
@@ -36,7 +37,7 @@ import Testing
             "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
-            "Peering", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix",
+            "Absence", "Peering", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix",
             "Crypto", "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
@@ -51,7 +52,7 @@ import Testing
     /// The rooms without clock, randomness and IO.
     static let cores: Set = [
         "Model", "IPC", "Supervision", "Peering", "CRDT", "Membership", "Placement",
-        "Reconciliation", "Replication", "Transfer", "Cluster",
+        "Reconciliation", "Replication", "Transfer", "Cluster", "Absence",
     ]
 
     static let lineCountMax = 600

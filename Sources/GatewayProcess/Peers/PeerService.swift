@@ -1,3 +1,4 @@
+internal import Absence
 internal import IPC
 internal import Model
 internal import NIOCore
@@ -28,6 +29,7 @@ final class PeerService: PeerStoreDelegate {
     private let network: PeerNetwork
     private var exchange: PeerExchange
     private var link: PeerStoreLink?
+    private var absentStore = AbsentStore()
     private var channels: [ConnectionID: PeerChannel] = [:]
     /// Contents in both directions; nil in a test that has none.
     private var contents: ContentService?
@@ -273,7 +275,16 @@ final class PeerService: PeerStoreDelegate {
         perform()
     }
 
+    func storeDetached() {
+        // What the store wanted it does not want any more: the next one asks anew.
+        contents?.fetches.stopAll()
+        absentStore.wentAway(now: now)
+    }
+
     func sendRequested(_ part: PeerPart) {
+        if part.channel == .datagram {
+            absentStore.said(.init(number: part.message, bytes: part.bytes))
+        }
         exchange.sendRequested(part, now: now)
         perform()
     }
@@ -311,8 +322,6 @@ final class PeerService: PeerStoreDelegate {
 
     func fetchStopped(_ number: UInt64) { contents?.fetches.stop(number) }
 
-    func storeLost() { contents?.fetches.stopAll() }
-
     private func carryContents(_ id: ConnectionID, _ node: NodeID) {
         guard let channel = channels.removeValue(forKey: id) else {
             return exchange.bulkEnded(id)
@@ -348,11 +357,25 @@ final class PeerService: PeerStoreDelegate {
         case .write(let id, let bytes): channels[id]?.write(bytes)
         case .close(let id): channels.removeValue(forKey: id)?.closeAfterWrites()
         case .bulk(let id, let node): carryContents(id, node)
-        case .deliver(let part): link?.deliver(part)
+        case .deliver(let part): deliver(part)
         case .found(let node): link?.found(node)
         case .resolve(let seed): resolve(seed)
         case .say(let notice): say(notice)
         }
+    }
+
+    /// Up to the store; where that is away, a probe of it is answered as well.
+    private func deliver(_ part: PeerPart) {
+        link?.deliver(part)
+        guard part.channel == .datagram,
+            let word = absentStore.answer(
+                to: part.bytes, now: now,
+                wallMilliseconds: UInt64(max(0, WallClock.now().nanoseconds / 1_000_000)))
+        else { return }
+        exchange.sendRequested(
+            PeerPart(
+                node: part.node, channel: .datagram, message: word.number, part: 0, isLast: true,
+                bytes: word.bytes), now: now)
     }
 
     private func say(_ notice: PeerNotice) {

@@ -26,12 +26,11 @@ protocol PeerStoreDelegate: AnyObject {
     /// Said first on each link.
     func ownAddresses() -> [PeerAddress]
     func storeAttached()
+    func storeDetached()
     func sendRequested(_ part: PeerPart)
     func bookTold(_ book: PeerBook)
     func fetchWanted(_ order: FetchContent)
     func fetchStopped(_ number: UInt64)
-    /// What the store wanted it does not want any more: it is gone.
-    func storeLost()
 }
 
 /// The link that carries what peers say, beside those of the serving loops.
@@ -183,7 +182,7 @@ final class PeerStoreLink {
     fileprivate func closed(_ handler: PeerStoreHandler) {
         guard handler === self.handler else { return }
         self.handler = nil
-        if state == .established { delegate.storeLost() }
+        if state == .established, !isStopped { delegate.storeDetached() }
         state = .apart
         unwritten = 0
         cutOff = []
