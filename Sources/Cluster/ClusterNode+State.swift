@@ -42,7 +42,9 @@ extension ClusterNode {
             case .changed(let node, _, let state):
                 turn.directives.append(.notice(.peerChanged(node, state: state.name)))
                 if state == .alive { peerReturned(node, &turn) } else { upkeep.wholeSince = nil }
-            case .rejoined(let node, _): peerReturned(node, &turn)
+            case .rejoined(let node, _):
+                turn.directives.append(.notice(.peerRejoined(node)))
+                peerReturned(node, &turn)
             case .restarting(let node, let isRestarting):
                 turn.directives.append(.notice(.peerRestarting(node, isRestarting)))
                 upkeep.wholeSince = nil

@@ -6,6 +6,8 @@ package enum NodeNotice: Hashable, Sendable {
     case peerChanged(NodeID, state: String)
     /// Its store restarts on purpose, and counts in no quorum; or that is over.
     case peerRestarting(NodeID, Bool)
+    /// Its store lives anew: what it was asked before is not known to it.
+    case peerRejoined(NodeID)
     case duplicateNode(NodeID)
     /// Another established cluster is on the network; who of it was heard.
     case foreignCluster(ClusterID, NodeID)
@@ -22,7 +24,8 @@ package enum NodeNotice: Hashable, Sendable {
     case diskRolledBack(DiskID)
     /// All members asked to leave: this one stays.
     case stays
-    /// A copy here failed its check and is in quarantine; it is copied again from another disk.
+    /// A copy here failed its check, or came without its content: it is in quarantine, and is copied
+    /// again from another disk.
     case damaged(StorePath)
     /// The same has good copies here again.
     case repaired(StorePath)

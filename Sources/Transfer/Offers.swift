@@ -54,6 +54,14 @@ package struct Offers: Sendable {
         endIfDone(object, &directives)
     }
 
+    /// The node is away, or lives anew and knows of no offer: it will not answer.
+    package mutating func left(_ node: NodeID, into directives: inout [Directive]) {
+        for object in offers.keys.sorted() {
+            guard offers[object]?.open.removeValue(forKey: node) != nil else { continue }
+            endIfDone(object, &directives)
+        }
+    }
+
     package mutating func timePassed(now: Duration, into directives: inout [Directive]) {
         for object in offers.keys.sorted() {
             guard var offer = offers[object] else { continue }

@@ -45,6 +45,25 @@ import Testing
         #expect(out == [.done(facts.object, holding: [a])])
     }
 
+    @Test func whoLeftIsNotWaitedFor() throws {
+        var offers = Offers()
+        var out: [Offers.Directive] = []
+        let (a, b, facts) = (try node("a"), try node("b"), try facts())
+        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        out = []
+        offers.left(a, into: &out)
+        #expect(out.isEmpty)
+        offers.answered(facts.object, by: a, holds: true, into: &out)
+        #expect(out.isEmpty)
+        offers.answered(facts.object, by: b, holds: true, into: &out)
+        #expect(out == [.done(facts.object, holding: [b])])
+        offers.begin(facts, to: [a], now: .zero, into: &out)
+        out = []
+        offers.left(a, into: &out)
+        #expect(out == [.done(facts.object, holding: [])])
+        #expect(offers.count == 0)
+    }
+
     @Test func nobodyToOfferToIsDoneAtOnce() throws {
         var offers = Offers()
         var out: [Offers.Directive] = []

@@ -182,11 +182,19 @@ extension Store {
 
     // MARK: Notices
 
+    /// What waits for the node's answer goes on without it.
+    private func peerLeft(_ node: NodeID) {
+        offerEvent { offers, _, directives in offers.left(node, into: &directives) }
+    }
+
     private func noticed(_ notice: NodeNotice) {
         switch notice {
         case .peerChanged(let node, let state):
             Log.notice("a node is \(state)", ["node": node.name])
+            if [PeerState.dead, .left].map(\.name).contains(state) { peerLeft(node) }
+        case .peerRejoined(let node): peerLeft(node)
         case .peerRestarting(let node, let isRestarting):
+            if isRestarting { peerLeft(node) }
             Log.info(
                 isRestarting ? "a node's store restarts" : "a node's store is back",
                 ["node": node.name])
@@ -217,7 +225,10 @@ extension Store {
         case .diskRolledBack(let disk):
             Log.warning("the disk was set back to an older state", ["disk": disk.hex])
         case .stays: Log.notice("all members asked to leave: this one stays")
-        case .damaged(let path): Log.error("a copy failed its check", ["path": "\(path)"])
+        case .damaged(let path):
+            Log.warning(
+                "a copy here lacks its content, or failed its check: it is fetched from another node",
+                ["path": "\(path)"])
         case .repaired(let path): Log.notice("a copy is good again", ["path": "\(path)"])
         case .noGoodCopy(let path): Log.error("no good copy is in reach", ["path": "\(path)"])
         }

@@ -254,7 +254,7 @@ extension Store {
         offerEvent { $0.begin(facts, to: nodes, now: $1, into: &$2) }
     }
 
-    private func offerEvent(
+    func offerEvent(
         _ event: (inout Offers, Duration, inout [Offers.Directive]) -> Void
     ) {
         var directives: [Offers.Directive] = []
