@@ -29,6 +29,8 @@ final class ContentTable {
     private var fresh: [ObjectID: Fresh] = [:]
     /// Staging files that came along and that no register of the group named.
     private(set) var unusedStaging: [OperationID] = []
+    /// Objects of the group whose content is not here, or not any more.
+    private var lacking: [ObjectID] = []
 
     private let ledger: Ledger
     private let queries: TableQueries
@@ -93,6 +95,11 @@ final class ContentTable {
         return unusedStaging
     }
 
+    func takeLacking() -> [ObjectID] {
+        defer { lacking = [] }
+        return lacking
+    }
+
     /// The housekeeper may see all rows from here on.
     func published() { fresh = [:] }
 
@@ -101,6 +108,7 @@ final class ContentTable {
         names = [:]
         used = []
         unusedStaging = []
+        lacking = []
         // Rows of earlier groups may be among them: then their views are made twice.
         fresh = [:]
     }
@@ -157,6 +165,7 @@ final class ContentTable {
 
     private func addReference(_ object: ObjectID) throws {
         guard let name = names[object], brings(name.facts) else {
+            lacking.append(object)
             _ = try writes.addReference(object, state: .missing, contentKey: 0)
             return
         }
@@ -214,6 +223,7 @@ final class ContentTable {
                 return try writes.set(row, of: object)
             }
             try writes.dropObject(object)
+            lacking.append(object)
             if row.contentKey != 0 { try removeRow(row.contentKey) }
             // Never shown to the housekeeper, or never there: there is no object.
             if fresh.removeValue(forKey: object) != nil || row.state == .missing { return }
@@ -231,6 +241,7 @@ final class ContentTable {
     func markBad(_ object: ObjectID) throws {
         guard var row = try queries.object(object), row.state == .here else { return }
         row.state = .bad
+        lacking.append(object)
         fresh[object] = nil
         try writes.set(row, of: object)
     }

@@ -96,6 +96,8 @@ struct Committed: Sendable {
     var storage: [(ticket: UInt64, answer: StorageAnswer)] = []
     /// Staging files that came with its requests and that nothing names: their owner removes them.
     var unusedStaging: [OperationID] = []
+    /// Objects whose content is not here any more, or did not come.
+    var lacking: [ObjectID] = []
 }
 
 /// What applying one mutation came to.

@@ -71,6 +71,9 @@ final class StorageExecutor {
     /// Staging files that came with the group's jobs, and that nothing names.
     func takeUnusedStaging() -> [OperationID] { writing.contents.takeUnusedStaging() }
 
+    /// Objects of the group whose content is not here, or not any more.
+    func takeLacking() -> [ObjectID] { writing.contents.takeLacking() }
+
     func rolledBack() {
         tables.forgetAll()
         writing.contents.rolledBack()

@@ -159,6 +159,8 @@ actor Store {
                 change.path, change.stored, change.content, sequence: committed.sequence)
         }
         applied = max(applied, committed.sequence)
+        // Else a version that comes again would be taken without its content.
+        for object in committed.lacking { cluster.known.remove(object) }
         for (ticket, answer) in committed.storage {
             guard case .storage(let asked, let objects) = pending.removeValue(forKey: ticket) else {
                 preconditionFailure("an answer of the writer for another request")

@@ -274,6 +274,7 @@ private final class WriterThread {
         committed.sequence = ledger.counters.sequence
         committed.changes = ledger.takeChanges()
         committed.unusedStaging = storage.takeUnusedStaging()
+        committed.lacking = storage.takeLacking()
         return committed
     }
 

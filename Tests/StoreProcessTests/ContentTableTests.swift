@@ -254,6 +254,25 @@ import Testing
         }
     }
 
+    /// Who takes a version because its content is here has to hear that it is not any more.
+    @Test func contentsThatAreNotHereAreTold() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            #expect(disk.storage.takeLacking() == [])
+            disk.publish()
+            try put(disk, path, 4)
+            #expect(disk.storage.takeLacking() == [Sample.object(3)])
+            try disk.begin()
+            try disk.storage.markBad([Sample.object(4)])
+            try disk.commit()
+            #expect(disk.storage.takeLacking() == [Sample.object(4)])
+            let other = RegisterKey.file(TableWorld.paths[1])
+            try disk.run(.commit(other, foreign(8), listed: true))
+            #expect(disk.storage.takeLacking() == [Sample.object(8)])
+            #expect(disk.storage.takeLacking() == [])
+        }
+    }
+
     @Test func missingContentLeavesNoGarbage() throws {
         try onDisk { disk in
             try disk.run(.commit(key, foreign(8), listed: true))
