@@ -1,4 +1,5 @@
 import CRDT
+import Membership
 package import Model
 import Placement
 import Replication
@@ -22,12 +23,14 @@ extension ClusterNode {
     package mutating func partitionHealth(
         after: Partition? = nil, onlyUnderReplicated: Bool, limit: Int
     ) -> [PartitionHealth] {
-        guard let newest = layouts.newest else { return [] }
+        guard layouts.newest != nil else { return [] }
+        // What was asked for, also before there is a layout by it.
+        let factor = replicationFactor
         var found: [PartitionHealth] = []
         for sum in sums.all where after.map({ $0 < sum.partition }) ?? true {
             guard sum.itemCount > 0 else { continue }
             let holders = certainHolders(of: sum.partition)
-            let missing = max(0, newest.replicationFactor - holders.count)
+            let missing = max(0, factor - holders.count)
             if onlyUnderReplicated, missing == 0 { continue }
             found.append(
                 PartitionHealth(
@@ -43,12 +46,20 @@ extension ClusterNode {
         for index in layouts.placements.indices {
             let id = layouts.placements[index].layout.id
             for member in layouts.holders(of: partition, in: index)
-            where isReachable(member.node)
+            where isReachable(member.node) && hasDisk(member)
                 && gossip.state.register(of: member.node)?.declares(id, as: member) == true
             {
                 nodes.insert(member.node)
             }
         }
         return nodes.sorted()
+    }
+
+    /// Whether the node lives with the disk that is the member: of one that came back without it, the
+    /// register of before is known for a moment longer.
+    private func hasDisk(_ member: LayoutMember) -> Bool {
+        let disk =
+            member.node == configuration.node ? self.disk : membership.disk(of: member.node)
+        return disk == member.disk
     }
 }

@@ -278,10 +278,11 @@ package struct ClusterNode: Sendable {
     /// The layouts in use, oldest first; the last is the newest.
     package var activeLayouts: [Layout] { layouts.all }
 
-    /// Whether this node declared the newest layout synced and nothing is left to move or hand back.
+    /// Whether this node declared the newest layout synced, nothing is left to move or hand back, and
+    /// no further layout is about to come.
     package var isSettled: Bool {
-        isRunning && layouts.count <= 1 && !upkeep.isForeignDue && takeOver.isDone
-            && exchanges.isEmpty
+        isRunning && layouts.count <= 1 && !gossip.state.layouts.hasUnpublished
+            && !upkeep.isForeignDue && takeOver.isDone && exchanges.isEmpty
             && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
             && upkeep.auditDue.isEmpty && upkeep.wrongEntries.isEmpty
             && upkeep.verifications.isEmpty
