@@ -421,6 +421,12 @@ class SharedNodeCase(NodeCase):
         return [self.shared]
 
 
+def suite_of(loader, ordinary, long):
+    """The cases of a module: those of every run, and with `--long` the others as well. For a module's `load_tests`."""
+    cases = [*ordinary, *long] if os.environ.get("CLUSTERF_LONG") == "yes" else ordinary
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in cases)
+
+
 def warn(text):
     """Something a reader of the test's output must not miss."""
     print(f"!! {text}", file=sys.stderr, flush=True)
