@@ -123,7 +123,8 @@ extension ReplicaRequest {
                 }
             }
         default:
-            guard let (key, version) = namedVersion, let facts = version.value.facts else {
+            // Of a guarded request, too: what it guards names them.
+            guard let (key, version) = plain.namedVersion, let facts = version.value.facts else {
                 return []
             }
             return [(key, facts)]

@@ -73,6 +73,18 @@ import Testing
         }
     }
 
+    /// A copy that is counted is stored, whatever its holder looks at first.
+    @Test func whatIsPreparedUnderAGuardIsStoredWithItsContent() throws {
+        try onDisk { disk in
+            let version = foreign(3)
+            let prepare = ReplicaRequest.prepare(key, version, earlier: [])
+            let guarded = ReplicaRequest.guarded(prepare, WriteGuard())
+            #expect(try disk.run(guarded, Sample.contents(of: prepare)).reply == .prepared)
+            #expect(disk.fresh().badContents(of: key) == [])
+            #expect(guarded.namedContents.map(\.facts) == prepare.namedContents.map(\.facts))
+        }
+    }
+
     @Test func whatWasWrittenOutBeforeItsCommitIsShownByARowOfItsOwn() throws {
         try onDisk { disk in
             let request = Sample.assign(path, 3)
