@@ -206,7 +206,8 @@ def run_once(policy, seed, nodes, seconds, keep=None, say=print, **options):
         if keep is not None:
             run.save(os.path.join(keep, f"{policy}-{seed}"))
         if run.world is not None:
-            run.world.close()
+            # What was found may have to be looked for on the disks.
+            run.world.close(None if held or keep is None else os.path.join(keep, f"{policy}-{seed}"))
     say(f"{policy} seed {seed}, {nodes} nodes, {time.monotonic() - began:.0f} s: {run.summary()}")
     if not held:
         say("\n".join("    " + line for line in run.lines))

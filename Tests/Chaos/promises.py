@@ -174,7 +174,9 @@ def _set_violation(look, is_there, add, remove, policy, troubles):
             return False
         if look.notes.get("final"):
             return True
-        if look.kind == "list" and op.notes.get("listing") == "pending":
+        is_pending = op.notes.get("listing") == "pending" or troubles.doubtful(op.node, op.begin, op.end)
+        if look.kind == "list" and is_pending:
+            # Acknowledged before its directory's holders had the entry.
             return False
         return policy == "majority" or troubles.is_seen(look.node, op, look.end)
 

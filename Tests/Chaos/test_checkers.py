@@ -277,7 +277,9 @@ class Sets(unittest.TestCase):
         ops = (op("add", 0, 1, "x", copies=2), self.listed(2, 3))
         troubles = cut_off("n1", -5, 10)
         self.assertEqual(self.found("available", *ops, troubles=troubles), [])
-        self.assertEqual(len(self.found("majority", *ops, troubles=troubles)), 1)
+        late = (ops[0], op("look", 2, 3, None, expected="x", outcome=ABSENT))
+        self.assertEqual(self.found("available", *late, troubles=troubles), [])
+        self.assertEqual(len(self.found("majority", *late, troubles=troubles)), 1)
         ops[1].notes["final"] = True
         self.assertEqual(len(self.found("available", *ops, troubles=troubles)), 1)
 

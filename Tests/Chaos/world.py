@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import sys
@@ -96,14 +97,19 @@ class World:
         self.troubles = Troubles(self.names)
         self.factor = 3
 
-    def close(self, keep=False):
+    def close(self, keep=None):
+        """Ends everything. `keep`: a directory for the nodes' data."""
         for node in self.nodes:
             if node.is_paused:
                 node.resume()
             node.destroy()
         self.network.close()
-        if not keep:
-            remove_tree(self.holder)
+        if keep is not None:
+            for node in self.nodes:
+                shutil.copytree(
+                    node.directory, os.path.join(keep, "data", node.node_id), dirs_exist_ok=True, symlinks=True,
+                    ignore=shutil.ignore_patterns("run", "files"))
+        remove_tree(self.holder)
 
     def save_logs(self, directory):
         for node in self.nodes:
@@ -152,20 +158,32 @@ class World:
         return node.is_ready()
 
     def wait_rest(self):
-        """Waits until nothing is left to be done."""
-        eventually(REST_SECONDS, self._is_at_rest, "a cluster at rest", interval=0.3)
+        """Waits until nothing is left to be done; says what it waits for when that changes."""
+        said = None
 
-    def _is_at_rest(self):
+        def is_at_rest():
+            nonlocal said
+            reason = self._unrest()
+            if reason is not None:
+                if reason != said:
+                    self.log(f"        {reason}")
+                said = reason
+                raise AssertionError(reason)
+            return True
+        eventually(REST_SECONDS, is_at_rest, "a cluster at rest", interval=0.3)
+
+    def _unrest(self):
+        """Why the cluster is not at rest; None when it is."""
         for node in self.nodes:
             stats = self.stats(node)
-            members = {peer["node_id"] for peer in stats["peer_list"] if peer["is_member"]}
-            states = {peer["node_id"]: peer["state"] for peer in stats["peer_list"]}
-            if members != set(self.names) or not stats["settled"] or stats["layouts_in_use"] != 1:
-                raise AssertionError(f"{node.node_id}: members {sorted(members)}, settled {stats['settled']}, "
-                                     f"{stats['layouts_in_use']} layouts, {states}")
-            if any(states.get(name) != "alive" for name in self.names):
-                raise AssertionError(f"{node.node_id}: {states}")
-        return True
+            members = sorted(peer["node_id"] for peer in stats["peer_list"] if peer["is_member"])
+            others = [f"{peer['node_id']} is {peer['state']}" for peer in stats["peer_list"] if peer["state"] != "alive"]
+            if members != self.names or others or stats["layouts_in_use"] != 1:
+                return (f"{node.node_id}: members {' '.join(members)}, {stats['layouts_in_use']} layouts in use "
+                        f"{' '.join(others)}")
+            if not stats["settled"]:
+                return f"{node.node_id}: not settled"
+        return None
 
     def is_one_cluster(self):
         for node in self.nodes:
