@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from history import ABSENT, DONE, History, Violation  # noqa: E402
 from linear import check_registers  # noqa: E402
 from mishaps import Mischief, drawn  # noqa: E402
-from promises import check_kept, check_sets, check_stale  # noqa: E402
+from promises import check_copies, check_kept, check_sets, check_stale  # noqa: E402
 from workload import Board, Worker, Workload  # noqa: E402
 from world import World  # noqa: E402
 import network  # noqa: E402
@@ -161,6 +161,7 @@ class Run:
         calm, undecided = check_registers(self.calm.by_key(*REGISTER_KINDS))
         self.undecided += undecided
         found += calm + check_sets(self.calm.by_key(*SET_KINDS), "majority", self.world.troubles)
+        found += check_copies(self.history) + check_copies(self.calm)
         for board in (self.board, self.calm_board):
             found += [Violation("answers", text) for text in board.wrong]
         self.violations = found

@@ -142,6 +142,15 @@ def check_kept(keys, finals, troubles, has_content):
     return violations, losers
 
 
+# Copies.
+
+def check_copies(history):
+    """What an answer counted as copies was on so many disks when it came."""
+    return [
+        Violation("copies", f"{op.key}/{op.value}: {op.notes['found']} disks had it when it was acknowledged", [op])
+        for op in history.ops if "found" in op.notes and op.notes["found"] < op.notes["copies"]]
+
+
 # Sets.
 
 def check_sets(keys, policy, troubles):

@@ -3,9 +3,9 @@
 import random
 import unittest
 
-from history import ABSENT, DONE, REFUSED, UNKNOWN, Op
+from history import ABSENT, DONE, REFUSED, UNKNOWN, History, Op
 from linear import check_registers, is_linearizable, shortest
-from promises import Troubles, check_kept, check_sets, check_stale
+from promises import Troubles, check_copies, check_kept, check_sets, check_stale
 
 
 def op(kind, begin, end, value=None, expected=None, outcome=DONE, node="n1", key="k", **notes):
@@ -252,6 +252,15 @@ class Kept(unittest.TestCase):
         for final in ("a", "b"):
             found, losers = self.found(final, *ops, troubles=cut_off("n3", -5, 10), contents=(final,))
             self.assertEqual((len(found), losers), (1, 1))
+
+
+class Copies(unittest.TestCase):
+    def test_copies_that_no_disk_has(self):
+        history = History()
+        for found in (3, 2, 1):
+            history.add(op("add", 0, 1, "x", copies=2, found=found))
+        history.add(op("add", 0, 1, "y", copies=2))
+        self.assertEqual([violation.ops[0].notes["found"] for violation in check_copies(history)], [1])
 
 
 class Sets(unittest.TestCase):

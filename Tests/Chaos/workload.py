@@ -15,6 +15,8 @@ OPS_PER_REGISTER = 70
 # Elements of a set; then another set begins.
 ELEMENTS_PER_SET = 120
 LARGE_BYTES = 90_000
+# Of so many elements the copies are looked for on the disks.
+COUNTED = 0.4
 STATUSES = {200: DONE, 201: DONE, 204: DONE, 404: ABSENT, 412: REFUSED}
 
 
@@ -95,6 +97,7 @@ class Worker:
     """One client of one node, one operation after the other."""
 
     def __init__(self, world, board, node, name, seed):
+        self.world = world
         self.board = board
         self.node = node
         self.name = name
@@ -197,6 +200,9 @@ class Worker:
         data = f"{key}/{name}\n".encode()
         self.board.know(name, data)
         op = self.do("add", key, "PUT", f"{key}/{name}", name, body=data)
+        if op is not None and op.outcome == DONE and self.rng.random() < COUNTED:
+            # At once: nobody else writes this file, and its copies were there before the answer.
+            op.notes["found"] = self.world.copies_of(f"/{key}/{name}", data)
         if op is not None:
             with self.board.lock:
                 self.board.elements.append(op)

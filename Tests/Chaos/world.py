@@ -177,7 +177,8 @@ class World:
         for node in self.nodes:
             stats = self.stats(node)
             members = sorted(peer["node_id"] for peer in stats["peer_list"] if peer["is_member"])
-            others = [f"{peer['node_id']} is {peer['state']}" for peer in stats["peer_list"] if peer["state"] != "alive"]
+            others = [
+                f"{peer['node_id']} is {peer['state']}" for peer in stats["peer_list"] if peer["state"] != "alive"]
             if members != self.names or others or stats["layouts_in_use"] != 1:
                 return (f"{node.node_id}: members {' '.join(members)}, {stats['layouts_in_use']} layouts in use "
                         f"{' '.join(others)}")
@@ -228,12 +229,36 @@ class World:
 
     # Disks.
 
+    def copies_of(self, path, data):
+        """How many disks have this small content of a file for good: in a row, or as the object of its record."""
+        digest = hashlib.sha256(data).digest()
+        found = 0
+        for node in self.nodes:
+            try:
+                database = self._database(node)
+            except sqlite3.Error:
+                continue  # Its store never began.
+            try:
+                rows = database.execute(
+                    "SELECT EXISTS(SELECT 1 FROM content WHERE bytes = ?) OR EXISTS(SELECT 1 FROM records r "
+                    "JOIN objects o ON o.object = r.object WHERE r.path = ? AND r.digest = ? AND o.state = 0)",
+                    (data, path.encode(), digest))
+                found += rows.fetchone()[0]
+            finally:
+                database.close()
+        return found
+
+    @staticmethod
+    def _database(node):
+        """A node's tables, read only."""
+        path = os.path.join(node.directory, "meta", "store.db")
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+
     def contents(self):
         """The SHA-256 of every content that some disk has."""
         found = set()
         for node in self.nodes:
-            path = os.path.join(node.directory, "meta", "store.db")
-            database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+            database = self._database(node)
             try:
                 for (data,) in database.execute("SELECT bytes FROM content"):
                     found.add(hashlib.sha256(data).hexdigest())
