@@ -230,23 +230,37 @@ class World:
     # Disks.
 
     def copies_of(self, path, data):
-        """How many disks have this small content of a file for good: in a row, or as the object of its record."""
-        digest = hashlib.sha256(data).digest()
+        """How many disks have this small content of a file for good."""
         found = 0
         for node in self.nodes:
+            database = self._database(node)
             try:
-                database = self._database(node)
-            except sqlite3.Error:
-                continue  # Its store never began.
-            try:
-                rows = database.execute(
-                    "SELECT EXISTS(SELECT 1 FROM content WHERE bytes = ?) OR EXISTS(SELECT 1 FROM records r "
-                    "JOIN objects o ON o.object = r.object WHERE r.path = ? AND r.digest = ? AND o.state = 0)",
-                    (data, path.encode(), digest))
-                found += rows.fetchone()[0]
+                # One state of the database: what is written out leaves its row in the same transaction.
+                database.execute("BEGIN")
+                found += self._has_content(database, path, data)
+            except sqlite3.OperationalError:
+                continue  # Its store never began, or begins.
             finally:
                 database.close()
         return found
+
+    @staticmethod
+    def _has_content(database, path, data):
+        """Whether a row has it, or a version at the path names an object that is there (docs/FORMATS.md)."""
+        if database.execute("SELECT EXISTS(SELECT 1 FROM content WHERE bytes = ?)", (data,)).fetchone()[0]:
+            return True
+        digest = hashlib.sha256(data).digest()
+        named = database.execute("SELECT object FROM records WHERE path = ? AND digest = ?", (path.encode(), digest))
+        objects = [row[0] for row in named]
+        for (register,) in database.execute("SELECT register FROM registers WHERE path = ?", (path.encode(),)):
+            at = register.find(digest)
+            if at >= 0:
+                # Behind the digest: the content type behind its length, two times, the object.
+                at += 32 + 4 + int.from_bytes(register[at + 32:at + 36], "big") + 16
+                objects.append(register[at:at + 16])
+        return any(
+            database.execute("SELECT 1 FROM objects WHERE object = ? AND state = 0", (name,)).fetchone()
+            for name in objects)
 
     @staticmethod
     def _database(node):

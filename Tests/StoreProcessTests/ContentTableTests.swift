@@ -81,7 +81,8 @@ import Testing
             let guarded = ReplicaRequest.guarded(prepare, WriteGuard())
             #expect(try disk.run(guarded, Sample.contents(of: prepare)).reply == .prepared)
             #expect(disk.fresh().badContents(of: key) == [])
-            #expect(guarded.namedContents.map(\.facts) == prepare.namedContents.map(\.facts))
+            let named = guarded.namedContents.map { $0.facts.object }
+            #expect(named == [Sample.object(3)])
         }
     }
 
