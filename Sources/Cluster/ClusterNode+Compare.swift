@@ -19,7 +19,7 @@ extension ClusterNode {
         return SharedSums(index: sums.index, scope: scope, total: total)
     }
 
-    private mutating func refreshScopes() {
+    mutating func refreshScopes() {
         guard sums.areScopesOld else { return }
         let own = configuration.node
         var shared: [NodeID: PartitionSet] = [:]
@@ -37,6 +37,7 @@ extension ClusterNode {
     }
 
     mutating func compareTick(_ turn: inout Turn) {
+        repairTick(&turn)
         guard turn.now.monotonic >= upkeep.nextCompare,
             !configuration.canaries.contains(.neverReconciles),
             layouts.newest?.member(configuration.node)?.disk == disk
@@ -81,7 +82,7 @@ extension ClusterNode {
         return nil
     }
 
-    private mutating func compare(with peer: NodeID, _ turn: inout Turn) {
+    mutating func compare(with peer: NodeID, _ turn: inout Turn) {
         guard let shared = sharedSums(with: peer) else { return }
         var session = ReconciliationSession(
             scope: .shared(layouts: layouts.digest.bits), using: &turn.generator)
@@ -94,6 +95,7 @@ extension ClusterNode {
         _ directives: [ReconciliationDirective], of peer: NodeID, _ turn: inout Turn
     ) {
         var partitions: Set<Partition> = []
+        var isFinished = false
         for directive in directives {
             switch directive {
             case .send(let request):
@@ -102,9 +104,16 @@ extension ClusterNode {
                     timeout: ClusterLimits.backgroundTimeout, .comparison(peer), &turn)
             case .difference(let key, _, _):
                 partitions.insert(Partition(number: UInt16(key >> 48)))
-            case .finished, .failed: sessions[peer] = nil
+            case .finished:
+                sessions[peer] = nil
+                isFinished = true
+            case .failed:
+                sessions[peer] = nil
+                upkeep.repair?.failed(with: peer)
             }
         }
+        upkeep.repair?.found(partitions, with: peer)
+        if isFinished { upkeep.repair?.finished(with: peer) }
         for partition in partitions.sorted() where exchanges.count < ClusterLimits.exchangesWaiting
         {
             addExchange(partition, with: peer, .compare, &turn)

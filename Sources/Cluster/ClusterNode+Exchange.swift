@@ -98,6 +98,9 @@ extension ClusterNode {
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
             let forThem = exchange.toTell(exchange.own, exchange.theirs)
             throttle.moved(exchange.movedByteCount, now: turn.now.monotonic)
+            if exchange.purpose == .compare {
+                upkeep.repair?.moved(exchange.movedByteCount, with: exchange.peer)
+            }
             var context = exchange.own.context
             if configuration.canaries.contains(.distrustsReturning) {
                 context.formUnion(exchange.theirs.context)

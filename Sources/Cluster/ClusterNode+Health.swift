@@ -41,8 +41,20 @@ extension ClusterNode {
         return found
     }
 
+    /// Who holds the partition, for people: the nodes that live and said that they have it; where
+    /// nobody did yet, those that are to hold it. Sorted.
+    package mutating func knownHolders(of partition: Partition) -> [NodeID] {
+        let declared = declaredHolders(of: partition)
+        if !declared.isEmpty { return declared.sorted() }
+        return layouts.holders(of: partition).map(\.node).sorted()
+    }
+
     private mutating func certainHolders(of partition: Partition) -> [NodeID] {
-        var nodes: Set<NodeID> = [configuration.node]
+        declaredHolders(of: partition).union([configuration.node]).sorted()
+    }
+
+    private mutating func declaredHolders(of partition: Partition) -> Set<NodeID> {
+        var nodes: Set<NodeID> = []
         for index in layouts.placements.indices {
             let id = layouts.placements[index].layout.id
             for member in layouts.holders(of: partition, in: index)
@@ -52,7 +64,7 @@ extension ClusterNode {
                 nodes.insert(member.node)
             }
         }
-        return nodes.sorted()
+        return nodes
     }
 
     /// Whether the node lives with the disk that is the member: of one that came back without it, the

@@ -108,6 +108,9 @@ extension ClusterNode {
         return Int(draft.replicationFactor?.value ?? CRDTLimits.replicationFactorDefault)
     }
 
+    /// This node's copy of the cluster's state, but the cluster's identity.
+    package var stateEntries: [StateEntry] { gossip.state.entries }
+
     package var isClockInDoubt: Bool { clock.isInDoubt }
 }
 

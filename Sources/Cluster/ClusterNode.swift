@@ -122,6 +122,7 @@ package struct ClusterNode: Sendable {
     private var isIdle: Bool {
         operations.isEmpty && tasks.isEmpty && !requests.hasDeadline && exchanges.isEmpty
             && takeOver.isDone && !sums.hasForeign && upkeep.auditDue.isEmpty
+            && upkeep.repair?.isDone ?? true
     }
 
     /// A process that stood still finds answers and requests waiting, to which its time-outs have

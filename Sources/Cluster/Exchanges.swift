@@ -11,6 +11,8 @@ struct Exchanges: Sendable {
 
     private var all: [UInt64: PartitionExchange] = [:]
     private var keys: Set<Key> = []
+    /// How many there are of those that follow a comparison, by peer.
+    private var comparisons: [NodeID: Int] = [:]
     /// Those that have not begun, in their order; what ended since is still among them.
     private var waiting: [UInt64] = []
     private var waitingStart = 0
@@ -27,6 +29,7 @@ struct Exchanges: Sendable {
         guard keys.insert(Key(partition: partition, peer: peer, purpose: purpose)).inserted else {
             return false
         }
+        if purpose == .compare { comparisons[peer, default: 0] += 1 }
         all[number] = PartitionExchange(partition: partition, peer: peer, purpose: purpose)
         waiting.append(number)
         return true
@@ -52,8 +55,14 @@ struct Exchanges: Sendable {
         keys.remove(
             Key(partition: exchange.partition, peer: exchange.peer, purpose: exchange.purpose))
         running.remove(number)
+        if exchange.purpose == .compare, let count = comparisons[exchange.peer] {
+            comparisons[exchange.peer] = count > 1 ? count - 1 : nil
+        }
         return exchange
     }
+
+    /// Whether something that a comparison with the peer found is still to be brought over.
+    func hasComparison(with peer: NodeID) -> Bool { comparisons[peer] != nil }
 
     subscript(number: UInt64) -> PartitionExchange? { all[number] }
 

@@ -110,6 +110,17 @@ package enum ClusterLimits {
     /// yet, is asked again after this: a period of gossip.
     package static let takeOverRetry = Duration.milliseconds(500)
 
+    /// Peers that an operator's pass compares with at a time: comparisons are small, and what they find
+    /// waits for its turn anyway.
+    package static let repairPeersMax = 8
+
+    /// Comparisons with one peer in a pass: what the first found is brought over before the second, which
+    /// finds what changed meanwhile, and what was too much at once.
+    package static let repairRoundsMax: UInt32 = 1024
+
+    /// Comparisons in a row that came to nothing, before a peer is left.
+    package static let repairFailuresMax = 5
+
     /// Exchanges that wait or run: what a comparison finds beyond them, the next one finds again.
     package static let exchangesWaiting = 256
 

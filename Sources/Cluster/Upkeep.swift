@@ -79,6 +79,9 @@ struct Upkeep: Sendable {
     /// Peers that came back and are compared with first.
     var returned: Set<NodeID> = []
     var lastCompared: NodeID?
+    /// What an operator asked for, and how often in this life.
+    var repair: RepairPass?
+    var repairCount: UInt64 = 0
 
     /// Before it no other peer whose layouts differ is compared with.
     var nextMismatch = Duration.zero

@@ -10,6 +10,8 @@ enum ClusterCommand: Equatable {
     case out(node: String)
     /// The id of the other cluster.
     case merge(into: String)
+    case repair
+    case doctor
 
     /// The command that the words are; nil where `name` is none of these.
     init?(
@@ -45,6 +47,8 @@ enum ClusterCommand: Equatable {
                     hint: "a node finds its first cluster by --join HOST:PORT at its start")
             }
             self = .merge(into: cluster)
+        case "repair": self = .repair
+        case "doctor": self = .doctor
         default: return nil
         }
         let operandMax = name == "set" ? 2 : name == "out" ? 1 : 0
@@ -53,12 +57,33 @@ enum ClusterCommand: Equatable {
         }
     }
 
-    /// Asks the gateway, and says what is to be written.
-    func run(_ client: GatewayClient, json: Bool) throws(ControlError) -> String {
+    /// What is to be written, and whether all is well.
+    struct Result: Equatable {
+        var text: String
+        var isGood = true
+    }
+
+    /// Asks the gateway.
+    func run(_ client: GatewayClient, json: Bool) throws(ControlError) -> Result {
         let (method, path, body) = request
-        let answer = try client.ask(method, path, body: body)
-        if json { return shown(answer).json + "\n" }
+        var answer = try client.ask(method, path, body: body)
+        if self == .repair { answer = try RepairReport.awaitEnd(answer, client) }
+        return Result(
+            text: json ? shown(answer).json + "\n" : text(answer), isGood: isGood(answer))
+    }
+
+    private func isGood(_ answer: JSONValue) -> Bool {
         switch self {
+        case .repair: RepairReport.isGood(answer)
+        case .doctor: answer["healthy"]?.truth == true
+        case .peers, .settings, .set, .leave, .cancelLeave, .out, .merge: true
+        }
+    }
+
+    private func text(_ answer: JSONValue) -> String {
+        switch self {
+        case .repair: return RepairReport.text(answer)
+        case .doctor: return DoctorReport.text(answer)
         case .peers: return ClusterReport.peers(answer)
         case .settings: return ClusterReport.settings(answer)
         case .set(let key, let value):
@@ -73,7 +98,7 @@ enum ClusterCommand: Equatable {
         switch self {
         case .peers: answer["peer_list"] ?? answer
         case .settings, .set: answer["settings"] ?? answer
-        case .leave, .cancelLeave, .out, .merge: answer
+        case .leave, .cancelLeave, .out, .merge, .repair, .doctor: answer
         }
     }
 
@@ -100,6 +125,8 @@ enum ClusterCommand: Equatable {
                     json.member("force", true)
                 }
             )
+        case .repair: ("POST", "/api/repair", ClusterCommand.body { _ in })
+        case .doctor: ("GET", "/api/doctor", nil)
         case .merge(let cluster):
             ("POST", "/api/cluster/join", ClusterCommand.body { $0.member("merge", cluster) })
         }

@@ -4,12 +4,13 @@ internal import Model
 enum ClusterReport {
     /// `/api/cluster-stats`: a line a node, this one first marked.
     static func peers(_ stats: JSONValue) -> String {
-        var rows = [["NODE", "STATE", "ZONE", "VERSION", "ADDRESSES"]]
+        var rows = [["NODE", "STATE", "ZONE", "VERSION", "STORED", "FREE", "ADDRESSES"]]
         for node in stats["peer_list"]?.elements ?? [] {
             let addresses = node["addresses"]?.elements?.compactMap(\.text) ?? []
             rows.append([
                 cell(node["node_id"]) + (node["is_self"]?.truth == true ? " (this)" : ""),
                 state(node), cell(node["zone"]), cell(node["version"]),
+                bytes(node["bytes_stored"]), bytes(node["bytes_free"]),
                 addresses.isEmpty ? "-" : addresses.joined(separator: ", "),
             ])
         }
@@ -26,6 +27,15 @@ enum ClusterReport {
         }
         if node["clock_in_doubt"]?.truth == true { words.append("clock in doubt") }
         return words.joined(separator: ", ")
+    }
+
+    /// A count of bytes for people: `17 MiB`; `-` where nobody knows.
+    static func bytes(_ value: JSONValue?) -> String {
+        guard let count = value?.wholeNumber else { return "-" }
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        // Two digits at least, so that little is lost.
+        let unit = units.indices.last { $0 == 0 || count >= 10 << (10 * Int64($0)) } ?? 0
+        return "\(count >> (10 * Int64(unit))) \(units[unit])"
     }
 
     /// `/api/settings`.
@@ -47,7 +57,7 @@ enum ClusterReport {
     }
 
     /// A value as a person writes it. What came over the network moves no cursor.
-    private static func cell(_ value: JSONValue?) -> String {
+    static func cell(_ value: JSONValue?) -> String {
         let text: String =
             switch value {
             case .string(let text): text

@@ -16,6 +16,8 @@ struct ControlArguments: ParsableCommand {
               peers             the nodes of the cluster, as this one knows them
               settings          what the whole cluster goes by
               set KEY VALUE     changes a setting; "" sets the default again
+              repair            compares with all nodes that hold the same, and waits until nothing differs
+              doctor            what may be wrong, and what to do about it; exit code 1 where something is
               leave             the node hands over what it has and leaves the cluster
               cancel-leave      the node stays after all
               out NODE --force  takes a dead node out of the layout at once
@@ -112,7 +114,7 @@ enum ControlCommand: Equatable {
             }
             self = .logs(
                 worker: operands.first ?? "", lineCount: count, follow: arguments.follow)
-        case "repair", "scrub", "doctor", "users", "profile", "drain", "keygen":
+        case "scrub", "users", "profile", "drain", "keygen":
             throw ControlError(.usage, "\(name) is not available in this version")
         default:
             throw ControlError(

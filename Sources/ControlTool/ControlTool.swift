@@ -19,8 +19,7 @@ package enum ControlTool {
         SelfProcess.ignoreBrokenPipes()
         do throws(ControlError) {
             guard let parsed = try parse(arguments) else { return 0 }
-            try run(parsed)
-            return 0
+            return try run(parsed) ? 0 : ControlError.Code.failed.rawValue
         } catch {
             write("clusterfctl: \(error.description)\n", to: STDERR_FILENO)
             return error.code.rawValue
@@ -43,12 +42,16 @@ package enum ControlTool {
         }
     }
 
-    private static func run(_ arguments: ControlArguments) throws(ControlError) {
+    /// - Returns: whether all is well, where that was asked.
+    private static func run(_ arguments: ControlArguments) throws(ControlError) -> Bool {
         let command = try ControlCommand(arguments)
         let base =
             arguments.dataDirectory ?? Environment.value(of: "CLUSTERF_DATA_DIR") ?? "./data"
         let node = arguments.node ?? Environment.value(of: "CLUSTERF_NODE_ID")
-        if command == .version { return version(base: base, node: node, json: arguments.json) }
+        if command == .version {
+            version(base: base, node: node, json: arguments.json)
+            return true
+        }
         let directory = try NodeSearch.directory(base: base, node: node)
         var client = try ControlClient.connect(to: directory)
         try client.start()
@@ -86,8 +89,27 @@ package enum ControlTool {
         case .demo(let command):
             write(try command.run(try gateway(of: &client)))
         case .cluster(let command):
-            write(try command.run(try gateway(of: &client), json: json))
+            let gateway = try gateway(of: &client)
+            let result = try ask(command, gateway, &client, json: json)
+            write(result.text)
+            return result.isGood
         case .version: break
+        }
+        return true
+    }
+
+    private static func ask(
+        _ command: ClusterCommand, _ gateway: GatewayClient, _ client: inout ControlClient,
+        json: Bool
+    ) throws(ControlError) -> ClusterCommand.Result {
+        do throws(ControlError) {
+            return try command.run(gateway, json: json)
+        } catch {
+            guard command == .doctor else { throw error }
+            let status = try client.request(Empty(), .nodeStatus, answer: NodeStatus.self)
+            let answer = DoctorReport.withoutGateway(status, error)
+            return .init(
+                text: json ? answer.json + "\n" : DoctorReport.text(answer), isGood: false)
         }
     }
 

@@ -20,6 +20,8 @@ enum ControlLimits {
     static let nodesMax = 1024
     /// The gateway waits for its store for 20 s, through a restart; then it says so.
     static let gatewayMax: Duration = .seconds(30)
+    /// How long `repair` waits: a pass brings over what nodes miss, which may be much.
+    static let repairMax: Duration = .seconds(3600)
     /// How long new nodes may take to be one cluster that takes files: some seconds, on a machine that
     /// does ten other things.
     static let demoMax: Duration = .seconds(60)

@@ -74,8 +74,9 @@ package enum GatewayProgram {
                 control: loop, generation: generation,
                 listeners: numbers.map { DescriptorBox(Descriptor(owning: $0)) },
                 peerSockets: peers)
-            let link = NIOLoopBound(
-                ControlLink(generation: generation, delegate: gateway), eventLoop: loop)
+            let control = ControlLink(generation: generation, delegate: gateway)
+            gateway.link = control
+            let link = NIOLoopBound(control, eventLoop: loop)
             return ClientBootstrap(group: group)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {

@@ -98,6 +98,19 @@ enum GatewayLimits {
     /// The store looks at all of its partitions to answer: for no more than this part of the time.
     static let countTimeShare: Int64 = 20
 
+    /// Keys of the state in one answer when none are asked for.
+    static let inspectedDefault: UInt32 = 100
+    /// A disk is said to be nearly full below this part of it, and below this many bytes whatever its
+    /// size: some minutes of uploads are left.
+    static let diskLowPercent: UInt64 = 3
+    static let diskLowByteCount: UInt64 = 256 << 20
+    /// What peers were refused for is of interest for so long: they try again every few seconds.
+    static let incidentAgeSeconds: Int64 = 600
+    /// Workers are called by short words; a longer one in a path names none.
+    static let workerNameByteCountMax = 32
+    /// Above the 90 s after which the supervisor itself answers, for each of two workers.
+    static let restartWaitSeconds: Int64 = 200
+
     // MARK: Peers
 
     /// Bytes for the store that it has not read, above which what peers send is dropped: two of the

@@ -209,9 +209,13 @@ package struct NodeStatus: Message {
     }
 }
 
-/// `restartWorker`, a request of clusterfctl; answered with `Empty` when the new life is ready.
+/// `restartWorker`, a request of clusterfctl or a worker; answered with `Empty` when the new life is
+/// ready.
 package struct RestartRequest: Message {
+    /// A worker's name, or `allWorkers`: one after the other.
     package var worker: String
+
+    package static let allWorkers = "all"
 
     package init(worker: String) { self.worker = worker }
 

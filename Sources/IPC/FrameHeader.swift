@@ -100,4 +100,11 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case fetchProgress = 90
     case openFetch = 91
     case openContent = 92
+
+    // The store, from the gateway, again.
+    case partitionFiles = 96
+    case nodeUsage = 97
+    case restartCluster = 98
+    case repair = 99
+    case inspect = 100
 }

@@ -35,6 +35,19 @@ package enum IPCLimits {
     /// Entries of one page of a listing: with the longest names a page stays below 512 KiB.
     package static let listingPageCountMax = 1000
 
+    /// Nodes that a listing names as holders of one entry: more copies than anybody keeps of a file
+    /// without meaning "everywhere", and with the longest names a page stays below a frame.
+    package static let listedHoldersMax = 32
+
+    /// Partitions of which the files are asked at once: a page of the store's answer about copies.
+    package static let partitionFilesMax = 64
+
+    /// Files that are named of one partition: a page for people; there are few in most.
+    package static let partitionFileCountMax = 100
+
+    /// Keys of the state in one answer: what people ask for at the most.
+    package static let inspectedMax = 2000
+
     /// Bytes of one page of a listing, where the store stops adding entries.
     package static let listingPageByteCountMax = 512 << 10
 

@@ -80,6 +80,9 @@ package struct RemoteError: Error, Message {
         /// Made by the sender's own side: no answer within the deadline.
         case timedOut = 14
         case cancelled = 15
+        /// As `preconditionFailed`, decided among the reachable holders alone: others may know of
+        /// something newer.
+        case preconditionFailedInReach = 16
     }
 
     package init(_ code: Code, _ message: String, hint: String = "") {

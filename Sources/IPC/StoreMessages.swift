@@ -88,21 +88,37 @@ extension ByteWriter {
 /// `lookup`: a path's facts and, when asked for, its content.
 package struct LookupRequest: Message {
     package var path: StorePath
-    package var wantsContent: Bool
+    package var wanted: Wanted
+
+    package enum Wanted: UInt8, Sendable {
+        case facts = 0
+        case content = 1
+        /// The facts, and who holds the file.
+        case holders = 2
+    }
+
+    package init(path: StorePath, _ wanted: Wanted) {
+        self.path = path
+        self.wanted = wanted
+    }
 
     package init(path: StorePath, wantsContent: Bool) {
-        self.path = path
-        self.wantsContent = wantsContent
+        self.init(path: path, wantsContent ? .content : .facts)
     }
+
+    package var wantsContent: Bool { wanted == .content }
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
-        writer.write(wantsContent)
+        writer.write(wanted.rawValue)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
-        wantsContent = try reader.readBool()
+        guard let wanted = Wanted(rawValue: try reader.readUInt8()) else {
+            throw .invalid("wanted")
+        }
+        self.wanted = wanted
     }
 }
 
@@ -115,11 +131,22 @@ package enum LookupResponse: Message {
     /// The content is behind the descriptor sent with this answer, open for reading, at offset 0.
     case descriptor(FileFacts)
     case directory(modified: Timestamp)
+    /// The facts alone, and the nodes that hold the file, as far as the store knows.
+    case heldFile(FileFacts, by: [NodeID])
+    case heldDirectory(modified: Timestamp, by: [NodeID])
     /// The content is elsewhere: at one of these nodes, asked in this order.
     case remote(FileFacts, ObjectID, [NodeID])
 
     package func encode(into writer: inout ByteWriter) {
         switch self {
+        case .heldFile(let facts, let holders):
+            writer.write(UInt8(4))
+            facts.encode(into: &writer)
+            Holders.encode(holders, into: &writer)
+        case .heldDirectory(let modified, let holders):
+            writer.write(UInt8(5))
+            writer.write(modified.nanoseconds)
+            Holders.encode(holders, into: &writer)
         case .file(let facts):
             writer.write(UInt8(0))
             facts.encode(into: &writer)
@@ -135,7 +162,7 @@ package enum LookupResponse: Message {
             writer.write(modified.nanoseconds)
         case .remote(let facts, let object, let nodes):
             precondition(nodes.count <= IPCLimits.sourceCountMax, "too many sources")
-            writer.write(UInt8(4))
+            writer.write(UInt8(6))
             facts.encode(into: &writer)
             writer.write(object)
             writer.write(UInt16(nodes.count))
@@ -163,7 +190,13 @@ package enum LookupResponse: Message {
             self = .inline(facts, try reader.readRun(max: IPCLimits.inlineContentByteCountMax))
         case 2: self = .descriptor(try FileFacts(from: &reader))
         case 3: self = .directory(modified: Timestamp(nanoseconds: try reader.readInt64()))
-        case 4: self = try LookupResponse.remote(from: &reader)
+        case 4:
+            let facts = try FileFacts(from: &reader)
+            self = .heldFile(facts, by: try Holders.list(from: &reader))
+        case 5:
+            let modified = Timestamp(nanoseconds: try reader.readInt64())
+            self = .heldDirectory(modified: modified, by: try Holders.list(from: &reader))
+        case 6: self = try LookupResponse.remote(from: &reader)
         default: throw .invalid("lookup")
         }
     }
@@ -257,6 +290,10 @@ package struct WriteResponse: Message {
     package var time: HybridTime
     /// On how many disks the write is durable.
     package var copies: UInt8
+    /// The directory's entry is not durable yet.
+    package var isListingPending = false
+    /// The client's condition was decided among the reachable holders alone.
+    package var isDecidedInReach = false
 
     package init(outcome: Outcome, dot: Dot, time: HybridTime, copies: UInt8) {
         self.outcome = outcome
@@ -265,10 +302,18 @@ package struct WriteResponse: Message {
         self.copies = copies
     }
 
+    // What is rarely to be said stands in the outcome's upper bits: results that were stored without
+    // them stay what they were.
+    private static let listingPendingBit: UInt8 = 0x80
+    private static let decidedInReachBit: UInt8 = 0x40
+
     package var versionName: String { "\(dot.disk.hex).\(dot.sequence)" }
 
     package func encode(into writer: inout ByteWriter) {
-        writer.write(outcome.rawValue)
+        var first = outcome.rawValue
+        if isListingPending { first |= WriteResponse.listingPendingBit }
+        if isDecidedInReach { first |= WriteResponse.decidedInReachBit }
+        writer.write(first)
         writer.write(dot.disk)
         writer.write(dot.sequence)
         writer.write(time.value)
@@ -276,10 +321,12 @@ package struct WriteResponse: Message {
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        guard let outcome = Outcome(rawValue: try reader.readUInt8()) else {
-            throw .invalid("outcome")
-        }
+        let first = try reader.readUInt8()
+        let bits = WriteResponse.listingPendingBit | WriteResponse.decidedInReachBit
+        guard let outcome = Outcome(rawValue: first & ~bits) else { throw .invalid("outcome") }
         self.outcome = outcome
+        isListingPending = first & WriteResponse.listingPendingBit != 0
+        isDecidedInReach = first & WriteResponse.decidedInReachBit != 0
         dot = Dot(disk: try reader.readIdentifier(), sequence: try reader.readUInt64())
         time = HybridTime(value: try reader.readUInt64())
         copies = try reader.readUInt8()
@@ -404,25 +451,33 @@ package struct ListRequest: Message {
     package var path: StorePath
     /// Names above this one; empty for the first page.
     package var after: [UInt8]
-    /// At most `IPCLimits.listingPageCountMax` are answered, whatever this says.
+    /// At most `IPCLimits.listingPageCountMax` are answered, whatever this says. Below 2^31.
     package var limit: UInt32
+    /// Who holds each entry is to be said too.
+    package var wantsHolders: Bool
 
-    package init(path: StorePath, after: [UInt8], limit: UInt32) {
+    package init(path: StorePath, after: [UInt8], limit: UInt32, wantsHolders: Bool = false) {
         self.path = path
         self.after = after
         self.limit = limit
+        self.wantsHolders = wantsHolders
     }
+
+    private static let holdersBit: UInt32 = 1 << 31
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
         writer.writeRun(after)
-        writer.write(limit)
+        writer.write(
+            min(limit, ListRequest.holdersBit - 1) | (wantsHolders ? ListRequest.holdersBit : 0))
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
         after = try reader.readRun(max: StorePath.componentByteCountMax)
-        limit = try reader.readUInt32()
+        let word = try reader.readUInt32()
+        limit = word & ~ListRequest.holdersBit
+        wantsHolders = word & ListRequest.holdersBit != 0
     }
 }
 
@@ -442,11 +497,19 @@ package struct ListResponse: Message {
     package var entries: [Entry]
     /// Whether names follow after the last one here.
     package var hasMore: Bool
+    /// The nodes that hold each of the entries, at most `IPCLimits.listedHoldersMax`; nil where
+    /// nobody asked.
+    package var holders: [[NodeID]]?
 
-    package init(entries: [Entry], hasMore: Bool) {
+    package init(entries: [Entry], hasMore: Bool, holders: [[NodeID]]? = nil) {
         self.entries = entries
         self.hasMore = hasMore
+        self.holders = holders
     }
+
+    // What stands in the last byte of the page.
+    private static let moreBit: UInt8 = 1
+    private static let holdersBit: UInt8 = 2
 
     package func encode(into writer: inout ByteWriter) {
         precondition(entries.count <= IPCLimits.listingPageCountMax, "a page over its limit")
@@ -462,7 +525,12 @@ package struct ListResponse: Message {
                 writer.write(modified.nanoseconds)
             }
         }
-        writer.write(hasMore)
+        var last = hasMore ? ListResponse.moreBit : 0
+        if holders != nil { last |= ListResponse.holdersBit }
+        writer.write(last)
+        guard let holders else { return }
+        precondition(holders.count == entries.count, "holders of other entries")
+        Holders.encode(table: holders, into: &writer)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -479,7 +547,14 @@ package struct ListResponse: Message {
             default: throw .invalid("entry")
             }
         }
-        hasMore = try reader.readBool()
+        let last = try reader.readUInt8()
+        guard last & ~(ListResponse.moreBit | ListResponse.holdersBit) == 0 else {
+            throw .invalid("more")
+        }
+        hasMore = last & ListResponse.moreBit != 0
+        if last & ListResponse.holdersBit != 0 {
+            holders = try Holders.table(count: entries.count, from: &reader)
+        }
     }
 }
 

@@ -187,4 +187,40 @@ package enum StoreLimits {
     /// Partitions in one answer about their copies: with 255 holders of the longest names each, 1 MiB
     /// holds some sixty; with three holders a page is a few KiB.
     static let healthPageCount = 50
+
+    /// How long what another node said of its disk is told again: pages in browsers ask every second.
+    static let usageAge: Duration = .seconds(5)
+
+    /// The same of the own disk, for peers and for people.
+    static let ownUsageAge: Duration = .seconds(1)
+
+    /// How long the others' answers are awaited: they come within milliseconds from all that live.
+    static let usageWait: Duration = .seconds(1)
+
+    /// Nodes of which it is remembered what their disks hold and when they were heard of: above those
+    /// of the largest cluster that is shown as a list.
+    static let usageNodesMax = 4096
+
+    /// How long the end of a pass of comparisons is awaited before it is told how far it is: below what
+    /// a gateway waits.
+    static let repairWait: Duration = .seconds(10)
+
+    /// Registers of files that one question about the state looks at: some ten milliseconds.
+    static let inspectedScanMax = 10_000
+
+    /// The same of partitions.
+    static let inspectedPartitionsMax = 4096
+
+    /// Members of a layout that are named to people who look at it.
+    static let inspectedMembersMax = 1000
+
+    /// How long an order to restart waits for its answer, before the next node is asked.
+    static let restartAnswerMax: Duration = .seconds(5)
+
+    /// The supervisor answers when all workers are new, which this process does not live to see; one
+    /// that lives so long was not restarted.
+    static let restartOrderMax: Duration = .seconds(200)
+
+    /// How long a node may take to drain, restart and be back, before the next one is asked.
+    static let restartNodeMax: Duration = .seconds(60)
 }

@@ -73,7 +73,8 @@ final class LinkHandler {
             }
         case .beginUpload, .commitUpload: try receivedUpload(received, payload)
         case .openFetch, .openContent: try receivedContents(received, payload)
-        case .clusterStatus, .administer, .settings, .partitionHealth:
+        case .clusterStatus, .administer, .settings, .partitionHealth, .partitionFiles, .nodeUsage,
+            .restartCluster, .repair, .inspect:
             try receivedAdministration(received, payload)
         default:
             unsafe request.fail(RemoteError(.invalid, "the store does not know this request"))
@@ -152,6 +153,31 @@ final class LinkHandler {
         case .partitionHealth:
             let message = try PartitionHealthRequest(decoding: payload)
             store.assumeIsolated { _ = unsafe request.answer($0.partitionHealth(message)) }
+        case .partitionFiles:
+            let message = try PartitionFilesRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.partitionFiles(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .inspect:
+            let message = try InspectRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.inspect(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .repair:
+            let message = try RepairRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.repair(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .restartCluster:
+            _ = try Empty(decoding: payload)
+            store.assumeIsolated { store in
+                store.restartCluster { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .nodeUsage:
+            _ = try Empty(decoding: payload)
+            store.assumeIsolated { store in
+                store.nodeUsage { unsafe LinkHandler.answer(request, $0) }
+            }
         default:
             let message = try AdministerRequest(decoding: payload)
             store.assumeIsolated { store in

@@ -4,6 +4,7 @@ internal import Glibc
 internal import IPC
 internal import Model
 internal import Posix
+internal import Replication
 internal import Synchronization
 
 /// A question for the reading threads.
@@ -19,6 +20,12 @@ enum Question: Sendable {
     case lacking([ObjectID])
     /// A content by its object: for another node, which may ask for one that no path shows.
     case object(ObjectID)
+    /// The files of these partitions, for people.
+    case partitionFiles([Partition])
+    /// For people who look into the state: a file's register, partitions with files, files' keys.
+    case register(StorePath)
+    case filePartitions(after: Partition?, limit: Int)
+    case walk(RecordWalk)
 }
 
 /// What a reading thread found.
@@ -38,6 +45,10 @@ struct Finding: Sendable {
         case lacking([ObjectID])
         case objectContent([UInt8])
         case objectFile(HandedDescriptor)
+        case partitionFiles(PartitionFilesResponse)
+        case register(Register?)
+        case filePartitions(FileGroups)
+        case walked(RecordPage)
     }
 
     var ticket: UInt64
@@ -166,6 +177,29 @@ final class Answering {
                 finding.sequence = sequence
                 finding.answer = .success(.lacking(lacking))
             case .object(let object): try openObject(object, &finding)
+            case .register(let path):
+                let (register, sequence) = try reader.snapshot { () -> Register? in
+                    if let row = try tables.queries.register(.file(path)) { return row.register }
+                    return try reader.record(at: path).map { Register(head: $0.version) }
+                }
+                finding.sequence = sequence
+                finding.answer = .success(.register(register))
+            case .filePartitions(let after, let limit):
+                let (groups, sequence) = try reader.snapshot {
+                    try tables.inspection.groups(after: after, limit: limit)
+                }
+                finding.sequence = sequence
+                finding.answer = .success(.filePartitions(groups))
+            case .walk(let walk):
+                let (page, sequence) = try reader.snapshot { try tables.inspection.walk(walk) }
+                finding.sequence = sequence
+                finding.answer = .success(.walked(page))
+            case .partitionFiles(let partitions):
+                let (files, sequence) = try reader.snapshot {
+                    try tables.queries.files(of: partitions)
+                }
+                finding.sequence = sequence
+                finding.answer = .success(.partitionFiles(files))
             }
         } catch let error as RemoteError {
             finding.answer = .failure(error)

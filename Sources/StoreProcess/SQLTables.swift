@@ -33,6 +33,7 @@ final class SQLTables: ContentTables {
     /// Set by the writer before each group.
     var isFull = false
     let queries: TableQueries
+    let inspection: InspectionQueries
     let writing: Writing?
     private let reader: MetadataReader
     private let knownDisk: DiskID
@@ -54,6 +55,7 @@ final class SQLTables: ContentTables {
     init(_ database: Database, _ reader: MetadataReader, ledger: Ledger? = nil) throws {
         self.reader = reader
         queries = try TableQueries(database)
+        inspection = try InspectionQueries(database)
         knownDisk = try reader.disk()
         if let ledger {
             let writes = try TableWrites(database)

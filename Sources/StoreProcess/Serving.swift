@@ -36,6 +36,22 @@ final class Serving {
         store.assumeIsolated { $0.begin() }
     }
 
+    /// What leads to the supervisor, on the loop's thread.
+    func connect(supervisor link: Link) {
+        // Store and link live on one thread, which the actor's assumption checks.
+        nonisolated(unsafe) let link = link
+        store.assumeIsolated { store in
+            store.askSupervisor = { order, done in
+                _ = unsafe link.request(
+                    order, type: .restartWorker, within: StoreLimits.restartOrderMax,
+                    answer: Empty.self
+                ) { result, _ in
+                    if case .failure(let error) = result { done(error) } else { done(nil) }
+                }
+            }
+        }
+    }
+
     func allow(_ peers: [PeersNotice.Peer]) { server.policy = .only(peers) }
 
     private func linkOpened(_ link: Link) {

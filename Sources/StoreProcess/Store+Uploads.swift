@@ -263,9 +263,11 @@ extension BeginUploadRequest {
         var facts: IPC.FileFacts?
         switch found {
         case .success(.file(let known)), .success(.inline(let known, _)),
-            .success(.descriptor(let known)), .success(.remote(let known, _, _)):
+            .success(.descriptor(let known)), .success(.remote(let known, _, _)),
+            .success(.heldFile(let known, _)):
             facts = known
-        case .success(.directory): throw RemoteError(.isDirectory, "\(path) is a directory")
+        case .success(.directory), .success(.heldDirectory):
+            throw RemoteError(.isDirectory, "\(path) is a directory")
         case .failure(let error) where error.code == .notFound: break
         case .failure(let error): throw error
         }

@@ -10,6 +10,8 @@ struct LookupReply {
     var response: LookupResponse
     /// Where the response announces one.
     var descriptor: HandedDescriptor?
+    /// The partition whose holders have the file's content, where a record was found.
+    var home: Partition?
 }
 
 /// The store's state, on its loop. Requests are handled at once: what the cache knows is answered
@@ -57,6 +59,8 @@ actor Store {
     private var madeCount: UInt64 = 0
     private var uploadTimer: LoopTimer?
     var cluster: ClusterSide
+    /// Asks the node's supervisor for a restart; told why where it does not come.
+    var askSupervisor: ((RestartRequest, @escaping (RemoteError?) -> Void) -> Void)?
     /// Recursive deletions under way.
     var removals: [UInt64: (removal: TreeRemoval, done: Reply<WriteResponse>)] = [:]
     var nextRemoval: UInt64 = 0
@@ -95,7 +99,10 @@ actor Store {
     func lookUpHere(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
         if let entry = cache.lookUp(request.path) {
             let facts = IPC.FileFacts(entry.stored.record)
-            if !request.wantsContent { return reply(.success(LookupReply(response: .file(facts)))) }
+            if !request.wantsContent {
+                let home = entry.stored.record.home
+                return reply(.success(LookupReply(response: .file(facts), home: home)))
+            }
             if let content = entry.content {
                 return reply(.success(LookupReply(response: .inline(facts, content))))
             }
@@ -215,7 +222,8 @@ actor Store {
         switch answer {
         case .file(let stored):
             cache.found(path, stored, nil, sequence: sequence)
-            return LookupReply(response: .file(IPC.FileFacts(stored.record)))
+            return LookupReply(
+                response: .file(IPC.FileFacts(stored.record)), home: stored.record.home)
         case .content(let stored, let content):
             cache.found(path, stored, content, sequence: sequence)
             return LookupReply(response: .inline(IPC.FileFacts(stored.record), content))
@@ -224,7 +232,8 @@ actor Store {
                 response: .descriptor(IPC.FileFacts(stored.record)), descriptor: file)
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
-        case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile:
+        case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile,
+            .partitionFiles, .register, .filePartitions, .walked:
             preconditionFailure("a finding for another request")
         }
     }

@@ -109,6 +109,7 @@ package final class StoreProcess {
             let serving = try Serving(
                 loop, path, try StoreSettings.node(settings), generation, listeners)
             serving.allow(peers)
+            serving.connect(supervisor: control)
             self.serving = serving
             control.notify(ReadyNotice(generation: generation), type: .ready)
             Log.info(

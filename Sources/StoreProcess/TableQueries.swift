@@ -1,4 +1,5 @@
 internal import GRDB
+internal import IPC
 internal import Model
 internal import Replication
 
@@ -7,6 +8,8 @@ final class TableQueries {
     private let register: SQLStatement
     private let registers: SQLStatement
     private let records: SQLStatement
+    private let fileCount: SQLStatement
+    private let firstFiles: SQLStatement
     private let unsettled: SQLStatement
     private let state: SQLStatement
     private let partitionIDs: SQLStatement
@@ -28,6 +31,11 @@ final class TableQueries {
         records = try make(
             """
             SELECT path, \(StoredRecord.columns) FROM records WHERE partition = ? ORDER BY path
+            """)
+        fileCount = try make("SELECT COUNT(*) FROM records WHERE partition = ?")
+        firstFiles = try make(
+            """
+            SELECT path, size, modified FROM records WHERE partition = ? ORDER BY path LIMIT ?
             """)
         unsettled = try make("SELECT kind, path FROM registers WHERE since <= ?")
         state = try make(
@@ -117,6 +125,30 @@ final class TableQueries {
             found.append((try records.path(0), try StoredRecord(records, first: 1)))
         }
         return found
+    }
+
+    /// How many files each of the partitions has, and the first of them.
+    func files(of partitions: [Partition]) throws -> PartitionFilesResponse {
+        var byteCount = 0
+        let entries = try partitions.map { partition in
+            fileCount.bind(1, Int64(partition.number))
+            let count = try fileCount.step() ? fileCount.count(0) : 0
+            fileCount.reset()
+            firstFiles.bind(1, Int64(partition.number))
+            firstFiles.bind(2, Int64(IPCLimits.partitionFileCountMax))
+            defer { firstFiles.reset() }
+            var files: [PartitionFilesResponse.File] = []
+            while byteCount < IPCLimits.listingPageByteCountMax, try firstFiles.step() {
+                let path = try firstFiles.path(0)
+                byteCount += path.bytes.count + 20
+                files.append(
+                    .init(
+                        path: path, byteCount: firstFiles.count(1),
+                        modified: Timestamp(nanoseconds: firstFiles.int(2))))
+            }
+            return PartitionFilesResponse.Entry(fileCount: count, files: files)
+        }
+        return PartitionFilesResponse(entries: entries)
     }
 
     /// In no order.

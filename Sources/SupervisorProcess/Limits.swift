@@ -47,6 +47,9 @@ enum SupervisorLimits {
 
     /// A requested restart answers at the latest then: drain, start, and some.
     static let restartAnswerMax: Duration = .seconds(90)
+    /// How soon a worker is restarted again on a worker's order: clients and other nodes can bring it
+    /// about, and a node that only restarts serves nobody.
+    static let orderedRestartInterval: Duration = .seconds(10)
 
     /// How much longer than the watchdog the control link waits for an answer: the core judges
     /// silence, the link only forgets.

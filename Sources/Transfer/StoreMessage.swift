@@ -53,6 +53,7 @@ package enum StoreMessage: Hashable, Sendable {
     case grows(ObjectID, byteCount: UInt64)
     /// The upload of one that grew was given up.
     case gone(ObjectID)
+    case word(StoreWord)
 
     /// Of the format.
     package static let version: UInt8 = 1
@@ -90,6 +91,9 @@ package enum StoreMessage: Hashable, Sendable {
             StoreMessage.write(10, object, &writer)
             writer.write(byteCount)
         case .gone(let object): StoreMessage.write(11, object, &writer)
+        case .word(let word):
+            writer.write(UInt8(32))
+            word.encode(into: &writer)
         }
         return writer.bytes
     }
@@ -135,6 +139,7 @@ package enum StoreMessage: Hashable, Sendable {
             self = .grows(
                 try reader.readIdentifier(), byteCount: try StoreMessage.length(from: &reader))
         case 11: self = .gone(try reader.readIdentifier())
+        case 32: self = .word(try StoreWord(from: &reader))
         default: throw .unknown("kind")
         }
         try reader.finish()

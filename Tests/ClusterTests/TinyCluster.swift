@@ -78,6 +78,9 @@ final class TinyCluster {
 
     func kill(_ name: String) { nodes[id(name)] = nil }
 
+    /// An operator asks the node for a pass of comparisons.
+    func repair(_ name: String) -> RepairPass? { nodes[id(name)]?.repair(time(id(name))) }
+
     /// The node's network tells it of others.
     func find(_ name: String, _ others: [String]) {
         var directives: [NodeDirective] = []

@@ -69,6 +69,41 @@ struct ClusterCommandTests {
             asked(.merge(into: "0f")) == ["POST", "/api/cluster/join", #"{"merge":"0f"}"#])
     }
 
+    @Test func aRepairSaysWhatCameOfEachNode() throws {
+        #expect(asked(.repair) == ["POST", "/api/repair", "{}"])
+        #expect(asked(.doctor) == ["GET", "/api/doctor", "-"])
+        let done = try read(
+            """
+            {"id":1,"done":true,"peers":[{"node_id":"n2","outcome":"equal","comparisons":2,
+            "partitions_differing":3,"bytes_moved":4096}]}
+            """)
+        #expect(RepairReport.isGood(done))
+        #expect(
+            RepairReport.text(done).split(separator: "\n") == [
+                "NODE  OUTCOME  DIFFERED      BROUGHT OVER  COMPARISONS",
+                "n2    equal    3 partitions  4096 bytes    2",
+            ])
+        let away = try read(
+            #"{"id":1,"done":true,"peers":[{"node_id":"n2","outcome":"unreachable"}]}"#)
+        #expect(!RepairReport.isGood(away))
+        let alone = try read(#"{"id":1,"done":true,"peers":[]}"#)
+        #expect(RepairReport.isGood(alone))
+    }
+
+    @Test func theDoctorSaysWhatToDo() throws {
+        let answer = try read(
+            """
+            {"healthy":false,"findings":[{"level":"problem","code":"x","node":"n2",
+            "message":"Node n2 is not seen\\u0007.","hint":"Start it."},
+            {"level":"note","code":"y","node":"","message":"By the way.","hint":""}]}
+            """)
+        #expect(
+            DoctorReport.text(answer)
+                == "problem: Node n2 is not seen?.\n  Start it.\nnote: By the way.\n")
+        let well = try read(#"{"healthy":true,"findings":[]}"#)
+        #expect(DoctorReport.text(well) == "all is well\n")
+    }
+
     private func read(_ text: String) throws -> JSONValue {
         try JSONReader.read([UInt8](text.utf8))
     }
@@ -78,15 +113,15 @@ struct ClusterCommandTests {
             """
             {"peer_list":[
             {"node_id":"n1","state":"alive","is_self":true,"is_storage":true,"leaving":true,
-            "zone":"","version":"0.1.0","addresses":[]},
+            "zone":"","version":"0.1.0","bytes_stored":9999,"bytes_free":1099511627776,"addresses":[]},
             {"node_id":"node-2","state":"dead","is_self":false,"is_storage":true,"zone":"\\u001b[2J",
             "version":"0.1.0","addresses":["10.0.0.2:1","[::1]:2"]}]}
             """)
         #expect(
             ClusterReport.peers(stats).split(separator: "\n") == [
-                "NODE       STATE           ZONE  VERSION  ADDRESSES",
-                "n1 (this)  alive, leaving  -     0.1.0    -",
-                "node-2     dead            ?[2J  0.1.0    10.0.0.2:1, [::1]:2",
+                "NODE       STATE           ZONE  VERSION  STORED  FREE      ADDRESSES",
+                "n1 (this)  alive, leaving  -     0.1.0    9999 B  1024 GiB  -",
+                "node-2     dead            ?[2J  0.1.0    -       -         10.0.0.2:1, [::1]:2",
             ])
     }
 

@@ -35,7 +35,7 @@ struct ControlCommandTests {
     @Test(arguments: [
         [], ["martian"], ["restart"], ["restart", "a", "b"], ["status", "x"],
         ["status", "--follow"], ["workers", "--lines", "3"], ["logs", "--lines", "5000"],
-        ["repair"], ["set"], ["set", "a"], ["set", "a", "b", "c"], ["peers", "x"],
+        ["scrub"], ["set"], ["set", "a"], ["set", "a", "b", "c"], ["peers", "x"],
         ["settings", "x"], ["leave", "x"], ["cancel-leave", "x"], ["out", "n2"],
         ["out", "--force"],
         ["out", "../x", "--force"], ["out", "a", "b", "--force"], ["join"], ["join", "abc"],

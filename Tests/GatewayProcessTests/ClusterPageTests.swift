@@ -29,6 +29,34 @@ import Testing
         #expect(nodes[1]["addresses"] == .array([.string("10.0.0.2:30001")]))
     }
 
+    @Test func disksAndWhenNodesWereHeardAreNullWhereNobodyKnows() throws {
+        let cluster = try ClusterBench()
+        func nodes() throws -> [JSONValue] {
+            let answer = try cluster.ask("GET", "/api/cluster-stats")
+            #expect(answer.status == 200)
+            return answer.json["peer_list"]?.elements ?? []
+        }
+        for node in try nodes() {
+            for name in ["bytes_stored", "bytes_free", "last_seen"] { #expect(node[name] == .null) }
+        }
+        cluster.usage = NodeUsageList(entries: [
+            .init(
+                node: ClusterBench.node("n1"),
+                disk: .init(storedByteCount: 5, freeByteCount: 1 << 40),
+                lastHeard: Timestamp(nanoseconds: 2_000_000_000)),
+            .init(
+                node: ClusterBench.node("n3"), disk: nil,
+                lastHeard: Timestamp(nanoseconds: 1_000_000_000)),
+        ])
+        let told = try nodes()
+        #expect(told[0]["bytes_stored"] == .number("5"))
+        #expect(told[0]["bytes_free"] == .number("1099511627776"))
+        #expect(told[0]["last_seen"] == .string("1970-01-01T00:00:02Z"))
+        #expect(told[1]["last_seen"] == .null)
+        #expect(told[2]["bytes_free"] == .null)
+        #expect(told[2]["last_seen"] == .string("1970-01-01T00:00:01Z"))
+    }
+
     @Test func partitionStatsTellWhatTheStoreKnows() throws {
         let cluster = try ClusterBench()
         cluster.lacking = [1, 2, 9]
@@ -92,6 +120,10 @@ import Testing
         let cluster = try ClusterBench()
         cluster.lacking = (0..<7).map { $0 * 1000 }
         cluster.pageCount = 2
+        let file = PartitionFilesResponse.File(
+            path: try StorePath(validating: "/a/ü".utf8), byteCount: 12,
+            modified: Timestamp(nanoseconds: 1_000_000_000))
+        cluster.files = { _ in .init(fileCount: 3, files: [file]) }
         let first = try cluster.ask("GET", "/api/under-replicated?limit=5").json
         #expect(first["replication_factor"] == .number("3"))
         #expect(first["count"] == .number("5"))
@@ -102,7 +134,20 @@ import Testing
                     .init("partition_id", .string("p00000")),
                     .init("holders", .array([.string("n1")])),
                     .init("replication_factor", .number("3")),
-                    .init("missing_replicas", .number("2")), .init("file_count", .number("5")),
+                    .init("missing_replicas", .number("2")), .init("file_count", .number("3")),
+                    .init(
+                        "files",
+                        .array([
+                            .object([
+                                .init("partition_id", .string("p00000")),
+                                .init("path", .string("/a/ü")), .init("size", .number("12")),
+                                .init("modified_at", .string("1970-01-01T00:00:01Z")),
+                                .init("holders", .array([.string("n1")])),
+                                .init("missing_replicas", .number("2")),
+                            ])
+                        ])),
+                    .init("files_truncated", .bool(true)),
+                    .init("files_unavailable", .bool(false)),
                 ]))
         let second = try cluster.ask("GET", "/api/under-replicated?limit=5&after=p04000").json
         #expect(
@@ -110,6 +155,28 @@ import Testing
                 "p05000", "p06000",
             ])
         #expect(second["next"] == .null)
+    }
+
+    @Test func filesOfManyPartitionsAreAskedForSomeAtATime() throws {
+        let cluster = try ClusterBench()
+        cluster.lacking = Array(0..<100)
+        let answer = try cluster.ask("GET", "/api/under-replicated?limit=100").json
+        #expect(answer["partitions"]?.elements?.count == 100)
+        #expect(
+            answer["partitions"]?.elements?.allSatisfy { $0["file_count"] == .number("0") } == true)
+        #expect(cluster.fileRequests == 2)
+    }
+
+    @Test func partitionsAreToldWithoutFilesThatCannotBeHad() throws {
+        let cluster = try ClusterBench()
+        cluster.lacking = [4]
+        cluster.files = nil
+        let answer = try cluster.ask("GET", "/api/under-replicated").json
+        let partition = answer["partitions"]?.elements?.first
+        #expect(partition?["partition_id"] == .string("p00004"))
+        #expect(partition?["file_count"] == .null)
+        #expect(partition?["files_unavailable"] == .bool(true))
+        #expect(partition?["unavailable_message"]?.text?.isEmpty == false)
     }
 
     @Test func nothingLacksCopies() throws {

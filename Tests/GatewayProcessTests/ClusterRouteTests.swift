@@ -27,6 +27,17 @@ final class ClusterBench {
     /// What an order is answered, by its place; nil: done.
     var refusals: [Int: RemoteError.Code] = [:]
     var storeAnswers = true
+    /// Files of a partition as the store tells them, by its number; nil: it cannot say.
+    var files: ((UInt16) -> PartitionFilesResponse.Entry)? = { _ in .init(fileCount: 0, files: []) }
+    var fileRequests = 0
+    /// What the store says of a pass of comparisons, and what it was asked.
+    var repair = RepairStatus(number: 0, isDone: true, peers: [])
+    var repairs: [RepairRequest] = []
+    /// What the store says of its copy of the state, and what it was asked.
+    var inspected = InspectResponse.items([], next: nil)
+    var inspections: [InspectRequest] = []
+    /// What the store says of disks; nil: it does not answer.
+    var usage: NodeUsageList?
 
     init(isFromLoopback: Bool = true) throws {
         bench = try Bench(isFromLoopback: isFromLoopback)
@@ -76,6 +87,26 @@ final class ClusterBench {
             guard let asked = try? request.message(PartitionHealthRequest.self) else { return }
             healthRequests += 1
             store.answer(request, health(asked))
+        case .partitionFiles:
+            guard let asked = try? request.message(PartitionFilesRequest.self) else { return }
+            fileRequests += 1
+            guard let files else { return store.fail(request, .unavailable) }
+            store.answer(
+                request,
+                PartitionFilesResponse(entries: asked.partitions.map { files($0.number) }))
+        case .inspect:
+            guard let asked = try? request.message(InspectRequest.self) else { return }
+            inspections.append(asked)
+            store.answer(request, inspected)
+        case .repair:
+            guard let asked = try? request.message(RepairRequest.self) else { return }
+            repairs.append(asked)
+            store.answer(request, repair)
+        case .restartCluster:
+            store.answer(request, RestartPlan(nodes: [Self.node("n2"), Self.node("n1")]))
+        case .nodeUsage:
+            guard let usage else { return store.fail(request, .unavailable) }
+            store.answer(request, usage)
         default: store.fail(request, .invalid)
         }
     }
@@ -106,8 +137,8 @@ final class ClusterBench {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: localhost:8080\r\n\(fields)"
         if let body { text += "Content-Length: \(body.utf8.count)\r\n" }
         try bench.send(text + "\r\n" + (body ?? ""))
-        // A second turn for what is asked after an answer.
-        bench.store.pump()
+        // Further turns for what is asked after an answer.
+        for _ in 0..<4 { bench.store.pump() }
         let output = try bench.output()
         let parts = output.components(startingAt: "\r\n\r\n")
         let status = output.split(separator: " ").dropFirst().first.flatMap { Int($0) }

@@ -45,6 +45,7 @@ private final class Told: ControlDelegate {
         let told = Told()
         let loop = EmbeddedEventLoop()
         let channel: EmbeddedChannel
+        let link: ControlLink
         var session = Session(
             side: .acceptor, role: .supervisor, generation: 0, acceptedRoles: [.gateway])
         var decoder = FrameDecoder()
@@ -52,8 +53,8 @@ private final class Told: ControlDelegate {
         var payloads: [[UInt8]] = []
 
         init() {
-            channel = EmbeddedChannel(
-                handler: ControlLink(generation: 7, delegate: told), loop: loop)
+            link = ControlLink(generation: 7, delegate: told)
+            channel = EmbeddedChannel(handler: link, loop: loop)
             channel.connect(to: FakeStore.address, promise: nil)
             exchange()
         }
@@ -129,6 +130,32 @@ private final class Told: ControlDelegate {
         supervisor.exchange()
         #expect(supervisor.events.dropFirst(before) == [.response(id: 2, isError: false)])
         #expect(supervisor.told.events == ["drain 5", "left"])
+    }
+
+    @Test func aRestartIsAskedForAndAnsweredOnce() throws {
+        let supervisor = Supervisor()
+        var results: [Result<Void, RemoteError>] = []
+        for _ in 0..<3 { supervisor.link.restart("store") { results.append($0) } }
+        supervisor.exchange()
+        let ids = supervisor.events.compactMap { event -> UInt64? in
+            if case .request(let id, .restartWorker) = event { id } else { nil }
+        }
+        #expect(ids.count == 3)
+        let payload = try #require(supervisor.payloads.last)
+        let span = payload.span
+        #expect(try RestartRequest(decoding: span.bytes).worker == "store")
+        supervisor.session.answer(ids[0], type: .restartWorker, Empty())
+        supervisor.session.fail(ids[1], type: .restartWorker, RemoteError(.notFound, "no"))
+        supervisor.exchange()
+        #expect(results.count == 2)
+        #expect(throws: Never.self) { try results[0].get() }
+        #expect(throws: RemoteError(.notFound, "no")) { try results[1].get() }
+        // A supervisor that says nothing is given up.
+        supervisor.loop.advanceTime(by: .seconds(GatewayLimits.restartWaitSeconds))
+        supervisor.exchange()
+        #expect(supervisor.events.last == .cancelled(id: ids[2]))
+        #expect(results.count == 3)
+        #expect(throws: RemoteError.self) { try results[2].get() }
     }
 
     @Test func aNoticeOfTheWorkersIsPassedOn() {

@@ -161,6 +161,22 @@ import Testing
         #expect(output.hasSuffix("\r\n0\r\n\r\n"))
     }
 
+    @Test func aListingNamesTheHoldersOfEachEntry() throws {
+        let output = try ask(head("GET", "/api/files/")) { store, request in
+            #expect((try? request.message(ListRequest.self))?.wantsHolders == true)
+            store.answer(
+                request,
+                ListResponse(
+                    entries: [
+                        .file(name: [0x61], Bench.facts),
+                        .directory(name: [0x62], modified: Timestamp(nanoseconds: 1)),
+                    ], hasMore: false,
+                    holders: [[ClusterBench.node("n2"), ClusterBench.node("n3")], []]))
+        }
+        #expect(output.contains("\"holders\":[\"n2\",\"n3\"]},{\"name\":\"b\""))
+        #expect(output.contains("\"is_directory\":true,\"holders\":[]}"))
+    }
+
     @Test(arguments: ["0", "10001", "x", "-1"])
     func badLimitsAreRefused(_ limit: String) throws {
         let output = try ask(head("GET", "/api/files/?limit=\(limit)")) { _, _ in }
@@ -209,11 +225,48 @@ import Testing
 
     @Test func metadataIsOneEntry() throws {
         let output = try ask(head("GET", "/api/metadata/x/a.txt")) { store, request in
-            store.answer(request, LookupResponse.file(Bench.facts))
+            store.answer(
+                request,
+                LookupResponse.heldFile(
+                    Bench.facts, by: [ClusterBench.node("n2"), ClusterBench.node("n3")]))
         }
         #expect(
             output.contains("{\"name\":\"a.txt\",\"path\":\"/x/a.txt\",\"size\":5,"))
-        #expect(output.contains("\"holders\":[\"n1\"]"))
+        #expect(output.contains("\"holders\":[\"n2\",\"n3\"]"))
+    }
+
+    @Test func writesSayWhatOfThePromiseDoesNotHoldYet() throws {
+        var response = Bench.written
+        func put() throws -> String {
+            try ask(head("PUT", "/api/files/a", "Content-Length: 1\r\n") + "x") { store, request in
+                store.answer(request, response)
+            }
+        }
+        let plain = try put()
+        #expect(!plain.contains("X-ClusterF-Listing") && !plain.contains("X-ClusterF-Consistency"))
+        response.isListingPending = true
+        response.isDecidedInReach = true
+        let said = try put()
+        #expect(said.hasPrefix("HTTP/1.1 201"))
+        #expect(said.contains("X-ClusterF-Listing: pending\r\n"))
+        #expect(said.contains("X-ClusterF-Consistency: reachable\r\n"))
+        response.outcome = .deleted
+        let deleted = try ask(head("DELETE", "/api/files/a")) { $0.answer($1, response) }
+        #expect(deleted.hasPrefix("HTTP/1.1 204"))
+        #expect(deleted.contains("X-ClusterF-Listing: pending\r\n"))
+    }
+
+    @Test func aConditionThatFailedAmongTheReachableSaysSo() throws {
+        func failed(_ code: RemoteError.Code) throws -> String {
+            try ask(head("PUT", "/api/files/a", "If-None-Match: *\r\nContent-Length: 0\r\n")) {
+                $0.fail($1, code)
+            }
+        }
+        let exact = try failed(.preconditionFailed)
+        #expect(exact.hasPrefix("HTTP/1.1 412") && !exact.contains("X-ClusterF-Consistency"))
+        let reachable = try failed(.preconditionFailedInReach)
+        #expect(reachable.hasPrefix("HTTP/1.1 412"))
+        #expect(reachable.contains("X-ClusterF-Consistency: reachable\r\n"))
     }
 
     @Test func statusIsAnsweredWithoutAStore() throws {

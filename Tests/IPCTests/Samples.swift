@@ -156,7 +156,69 @@ enum Samples {
                     after: Partition(number: 257), limit: 50, onlyUnderReplicated: true)
             ),
             ("partition-health", health),
+            (
+                "partition-files-request",
+                PartitionFilesRequest(partitions: [.init(number: 258), .init(number: 7)])
+            ),
+            (
+                "partition-files",
+                PartitionFilesResponse(entries: [
+                    .init(
+                        fileCount: 2,
+                        files: [
+                            .init(
+                                path: path("/a/ü"), byteCount: 12,
+                                modified: Timestamp(nanoseconds: -2))
+                        ]), .init(fileCount: 0, files: []),
+                ])
+            ),
+            (
+                "inspect-list",
+                InspectRequest.list(prefix: [0x61, 0x2F], after: [0x62], limit: 100)
+            ),
+            (
+                "inspect-search",
+                InspectRequest.search(prefix: [], text: [0x78], after: [], limit: 7)
+            ),
+            ("inspect-get", InspectRequest.get(key: [0x61])),
+            (
+                "inspect-items",
+                InspectResponse.items(
+                    [
+                        .init(key: [0x61, 0x2F], isDirectory: true, count: 3, isDeleted: false),
+                        .init(key: [0x62], isDirectory: false, count: 0, isDeleted: true),
+                    ], next: [0x62])
+            ),
+            ("inspect-value", InspectResponse.value(json: [0x7B, 0x7D], isDeleted: true)),
+            ("repair", RepairRequest.untilDone),
+            (
+                "repair-status",
+                RepairStatus(
+                    number: 2, isDone: false,
+                    peers: [
+                        .init(
+                            node: node("n-2"), outcome: .differs, comparisonCount: 3,
+                            differingCount: 4, movedByteCount: 1 << 33)
+                    ])
+            ),
+            ("restart-plan", RestartPlan(nodes: [node("n-2"), node("n1")])),
+            (
+                "node-usage",
+                NodeUsageList(entries: [
+                    .init(
+                        node: node("n1"), disk: .init(storedByteCount: 5, freeByteCount: 1 << 40),
+                        lastHeard: Timestamp(nanoseconds: 9)),
+                    .init(node: node("n-2"), disk: nil, lastHeard: nil),
+                ])
+            ),
         ]
+    }
+
+    static var pending: WriteResponse {
+        var written = WriteResponse(outcome: .deleted, dot: dot, time: time, copies: 2)
+        written.isListingPending = true
+        written.isDecidedInReach = true
+        return written
     }
 
     /// Name, type and value of each.
@@ -188,9 +250,16 @@ enum Samples {
             ("lookup-inline", LookupResponse.inline(facts, [1, 2, 3])),
             ("lookup-descriptor", LookupResponse.descriptor(facts)),
             ("lookup-directory", LookupResponse.directory(modified: Timestamp(nanoseconds: 8))),
+            ("lookup-holders", LookupRequest(path: path("/a"), .holders)),
+            ("lookup-held-file", LookupResponse.heldFile(facts, by: [node("n1"), node("n-2")])),
+            (
+                "lookup-held-directory",
+                LookupResponse.heldDirectory(modified: Timestamp(nanoseconds: 8), by: [node("n1")])
+            ),
             ("write", write),
             ("put", PutRequest(write: write, content: [7, 8, 9])),
             ("written", WriteResponse(outcome: .replaced, dot: dot, time: time, copies: 1)),
+            ("written-pending", pending),
             (
                 "begin",
                 BeginUploadRequest(
@@ -205,6 +274,20 @@ enum Samples {
             ),
             ("make-directory", MakeDirectoryRequest(operation: operation, path: path("/d"))),
             ("list", ListRequest(path: .root, after: [0x61], limit: 50)),
+            (
+                "list-holders",
+                ListRequest(path: .root, after: [], limit: 50, wantsHolders: true)
+            ),
+            (
+                "listing-held",
+                ListResponse(
+                    entries: [
+                        .file(name: [0x66], facts),
+                        .directory(name: [0x67], modified: Timestamp(nanoseconds: 1)),
+                        .file(name: [0x68], facts),
+                    ], hasMore: false,
+                    holders: [[node("n1"), node("n-2")], [], [node("n-2"), node("n3")]])
+            ),
             (
                 "listing",
                 ListResponse(

@@ -124,8 +124,9 @@ class ThreeNodes(ClusterCase):
         for reader in nodes:
             with reader.client() as client:
                 metadata.append(client.get("/api/metadata/from-n1/file-1000").json)
-                # Each node names itself.
-                self.assertEqual(metadata[-1].pop("holders"), [reader.node_id])
+                self.assertEqual(metadata[-1]["holders"], ["n1", "n2", "n3"])
+                listed = client.get("/api/files/from-n1/").json["entries"]
+                self.assertEqual({tuple(entry["holders"]) for entry in listed}, {("n1", "n2", "n3")})
         self.assertEqual(metadata[0], metadata[1])
         self.assertEqual(metadata[1], metadata[2])
 
@@ -158,6 +159,23 @@ class ThreeNodes(ClusterCase):
         self.wait_whole(nodes, 20)
         for number in range(30):
             self.assertEqual(self.get(dead, f"/d/{number}").body, pattern(5000, number))
+
+    def test_what_few_decide_is_said(self):
+        nodes = self.founded(3)
+        self.put(nodes[0], "/there", b"1")
+        for node in nodes[1:]:
+            node.destroy()
+
+        def put(path):
+            with nodes[0].client(timeout=30) as client:
+                return client.put("/api/files" + path, b"2", **{"If-None-Match": "*"})
+        eventually(
+            20, lambda: put("/there")["X-ClusterF-Consistency"] == "reachable", "a refusal by one of three")
+        self.assertEqual(put("/there").status, 412)
+        made = put("/new")
+        self.assertEqual((made.status, made["X-ClusterF-Consistency"]), (201, "reachable"))
+        plain = self.put(nodes[0], "/plain", b"3")
+        self.assertIsNone(plain["X-ClusterF-Consistency"])
 
     def test_the_replication_factor_changes_at_any_time(self):
         nodes = self.founded(3)

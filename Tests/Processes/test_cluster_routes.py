@@ -126,6 +126,13 @@ class Pages(ClusterRouteCase):
         first = page["partitions"][0]
         self.assertEqual(first["holders"], [self.shared.node_id])
         self.assertEqual(first["missing_replicas"], 2)
+        whole = self.client.get("/api/under-replicated").json["partitions"]
+        named = {file["path"]: file for entry in whole for file in entry["files"]}
+        self.assertEqual(named["/lonely"]["size"], 1)
+        self.assertEqual(named["/lonely"]["holders"], [self.shared.node_id])
+        self.assertEqual(
+            sum(entry["file_count"] for entry in whole),
+            self.client.get("/api/partition-stats").json["total_files"])
         seen = [first["partition_id"]]
         while page["next"]:
             page = self.client.get(f"/api/under-replicated?limit=1&after={page['next']}").json
@@ -267,6 +274,24 @@ class TwoNodes(ClusterCase):
             eventually(10, lambda: told(node) == (2, 77), f"the settings on {node.node_id}")
         with first.client() as client:
             self.assertEqual(client.get("/status").json["peers"], 1)
+
+    def test_disks_are_told_of_while_their_nodes_live(self):
+        first, second = self.cluster(2)
+        self.wait_whole([first, second])
+        self.put(first, "/a", b"x" * 100_000)
+
+        def both_have_it(node):
+            peers = self.peers(node).values()
+            return all((peer["bytes_stored"] or 0) >= 100_000 and peer["bytes_free"] for peer in peers)
+        for node in (first, second):
+            eventually(20, lambda: both_have_it(node), f"both disks, asked of {node.node_id}")
+            self.assertTrue(all(peer["last_seen"].endswith("Z") for peer in self.peers(node).values()))
+        second.destroy()
+        eventually(20, lambda: self.peers(first)["n2"]["state"] == "dead", "a dead node")
+        dead = self.peers(first)["n2"]
+        self.assertIsNone(dead["bytes_stored"])
+        self.assertIsNone(dead["bytes_free"])
+        self.assertLess(dead["last_seen"], self.peers(first)["n1"]["last_seen"])
 
     def test_a_node_that_lives_is_not_taken_out_and_may_leave(self):
         first, second = self.cluster(2)

@@ -13,6 +13,8 @@ import Testing
         .ask(object, byteCount: 7), .piece(object, bytes: [1]),
         .lacks(object), .busy(object), .holds(object), .declines(object), .pulling(object),
         .grows(object, byteCount: 1 << 40), .gone(object),
+        .word(.asksUsage), .word(.usage(stored: 7, free: 1 << 40)),
+        .word(.asksRestart), .word(.restarts), .word(.refusesRestart),
     ]
 
     @Test func everyMessageSurvivesItsBytes() throws {

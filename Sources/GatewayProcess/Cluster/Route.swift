@@ -44,11 +44,24 @@ enum ClusterRoutes {
             return Route(
                 allowed: "GET, HEAD, PATCH, OPTIONS", get: ClusterSettings.get,
                 change: (.patch, ClusterSettings.patch))
+        case "/api/crdt/list": return reading(Inspector.list)
+        case "/api/crdt/get": return reading(Inspector.get)
+        case "/api/crdt/search": return reading(Inspector.search)
+        case "/api/doctor": return reading(DoctorPage.answer)
+        case "/api/repair":
+            return Route(
+                allowed: "GET, HEAD, POST, OPTIONS", get: Repair.tell, change: (.post, Repair.begin)
+            )
+        case "/api/cluster-restart": return posting(Restarts.restartCluster)
         case "/api/cluster/leave": return posting(ClusterOrders.leave)
         case "/api/cluster/cancel-leave": return posting(ClusterOrders.cancelLeave)
         case "/api/cluster/out": return posting(ClusterOrders.out)
         case "/api/cluster/join": return posting(ClusterOrders.join)
-        default: return nil
+        default:
+            guard let worker = Restarts.worker(of: path) else { return nil }
+            return posting { (exchange) throws(Problem) in
+                try Restarts.restart(worker, exchange)
+            }
         }
     }
 

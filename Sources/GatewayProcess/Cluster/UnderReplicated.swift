@@ -8,6 +8,10 @@ final class UnderReplicated {
     private let limit: Int
     private var after: Partition?
     private var found: [PartitionHealthResponse.Entry] = []
+    private var factor: UInt8 = 0
+    private var hasMore = false
+    /// Of the first of those found; the rest is asked for or could not be had.
+    private var files: [PartitionFilesResponse.Entry] = []
 
     private init(_ exchange: Exchange, after: Partition?, limit: Int) {
         self.exchange = exchange
@@ -16,13 +20,7 @@ final class UnderReplicated {
     }
 
     static func answer(_ exchange: Exchange) throws(Problem) {
-        var query = Query.none
-        if let text = exchange.head.query {
-            guard let parsed = Query(text[...]) else {
-                throw Problem(.badRequest, "bad_escape", "The query has a broken percent escape.")
-            }
-            query = parsed
-        }
+        let query = try Query.of(exchange)
         var limit = GatewayLimits.partitionLimitDefault
         if let text = query["limit"] {
             guard let number = Token.number(text[...]), number > 0,
@@ -59,30 +57,36 @@ final class UnderReplicated {
             after = found.last?.partition ?? after
             // A page without entries that promises more would have no end.
             if page.hasMore, !page.entries.isEmpty, found.count < limit { return ask() }
-            exchange.respond(
-                json: UnderReplicated.json(
-                    found, factor: page.replicationFactor,
-                    hasMore: page.hasMore && !page.entries.isEmpty))
+            factor = page.replicationFactor
+            hasMore = page.hasMore && !page.entries.isEmpty
+            askFiles()
         }
     }
 
-    private static func json(
-        _ found: [PartitionHealthResponse.Entry], factor: UInt8, hasMore: Bool
-    ) -> [UInt8] {
-        var json = JSONWriter(capacity: 256 + 128 * found.count)
+    /// The files in what was found, some partitions at a time.
+    private func askFiles() {
+        let rest = found[files.count...].prefix(IPCLimits.partitionFilesMax).map(\.partition)
+        guard !rest.isEmpty else { return exchange.respond(json: json(without: nil)) }
+        exchange.context.link.call(.partitionFiles(.init(partitions: rest))) { [self] reply in
+            guard !exchange.isGone else { return }
+            guard case .files(let page) = reply else {
+                // What was found counts more than the names that could not be had.
+                return exchange.respond(json: json(without: StoreFailure.problem(reply).message))
+            }
+            files += page.entries
+            askFiles()
+        }
+    }
+
+    /// - Parameter problem: why the files of the last ones are not known.
+    private func json(without problem: String?) -> [UInt8] {
+        var json = JSONWriter(capacity: 256 + 512 * found.count)
         json.object { json in
             json.member("replication_factor", factor)
             json.member("partitions") { json in
-                json.array(found) { json, entry in
-                    json.object { json in
-                        json.member("partition_id", entry.partition.apiName)
-                        json.member("holders") { json in
-                            json.array(entry.holders) { $0.value($1.name) }
-                        }
-                        json.member("replication_factor", factor)
-                        json.member("missing_replicas", entry.missingCount)
-                        json.member("file_count", entry.itemCount)
-                    }
+                json.array(found.enumerated()) { json, item in
+                    let known = item.offset < files.count ? files[item.offset] : nil
+                    write(item.element, known, without: problem ?? "", to: &json)
                 }
             }
             json.member("count", found.count)
@@ -95,6 +99,45 @@ final class UnderReplicated {
             }
         }
         return json.bytes
+    }
+
+    private func write(
+        _ entry: PartitionHealthResponse.Entry, _ known: PartitionFilesResponse.Entry?,
+        without problem: String, to json: inout JSONWriter
+    ) {
+        json.object { json in
+            json.member("partition_id", entry.partition.apiName)
+            json.member("holders") { UnderReplicated.write(entry.holders, to: &$0) }
+            json.member("replication_factor", factor)
+            json.member("missing_replicas", entry.missingCount)
+            json.member("file_count") { json in
+                if let known { json.value(known.fileCount) } else { json.null() }
+            }
+            json.member("files") { json in
+                json.array(known?.files ?? []) { UnderReplicated.write($1, in: entry, to: &$0) }
+            }
+            json.member("files_truncated", known.map { $0.files.count < $0.fileCount } ?? false)
+            json.member("files_unavailable", known == nil)
+            if known == nil { json.member("unavailable_message", problem) }
+        }
+    }
+
+    private static func write(
+        _ file: PartitionFilesResponse.File, in entry: PartitionHealthResponse.Entry,
+        to json: inout JSONWriter
+    ) {
+        json.object { json in
+            json.member("partition_id", entry.partition.apiName)
+            json.member("path") { $0.value(utf8: file.path.bytes) }
+            json.member("size", file.byteCount)
+            json.member("modified_at") { $0.value(utf8: RFC3339.format(file.modified)) }
+            json.member("holders") { write(entry.holders, to: &$0) }
+            json.member("missing_replicas", entry.missingCount)
+        }
+    }
+
+    private static func write(_ nodes: [NodeID], to json: inout JSONWriter) {
+        json.array(nodes) { $0.value($1.name) }
     }
 }
 

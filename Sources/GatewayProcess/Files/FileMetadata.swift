@@ -4,7 +4,7 @@ internal import Model
 /// The JSON of one file or directory, as the API promises it.
 enum FileMetadata {
     static func write(
-        _ facts: FileFacts, path: [UInt8], holder: String, to json: inout JSONWriter
+        _ facts: FileFacts, path: [UInt8], holders: [NodeID], to json: inout JSONWriter
     ) {
         json.object { json in
             writeName(path, to: &json)
@@ -17,12 +17,13 @@ enum FileMetadata {
             json.member("is_directory", false)
             json.member("checksum", facts.digest.hex)
             json.member("version", facts.versionName)
-            json.member("holders") { $0.array { $0.value(holder) } }
+            json.member("holders") { $0.array(holders) { $0.value($1.name) } }
         }
     }
 
     static func write(
-        directory path: [UInt8], modified: Timestamp, holder: String, to json: inout JSONWriter
+        directory path: [UInt8], modified: Timestamp, holders: [NodeID],
+        to json: inout JSONWriter
     ) {
         json.object { json in
             writeName(path, to: &json)
@@ -33,7 +34,7 @@ enum FileMetadata {
             json.key("modified_at")
             json.value(utf8: RFC3339.format(modified))
             json.member("is_directory", true)
-            json.member("holders") { $0.array { $0.value(holder) } }
+            json.member("holders") { $0.array(holders) { $0.value($1.name) } }
         }
     }
 

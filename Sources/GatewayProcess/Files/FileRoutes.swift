@@ -32,8 +32,8 @@ struct FileRoutes {
             return exchange.fail(StoreFailure.problem(reply))
         }
         switch response {
-        case .directory: redirectToDirectory()
-        case .file(let facts): answer(facts, .none)
+        case .directory, .heldDirectory: redirectToDirectory()
+        case .file(let facts), .heldFile(let facts, _): answer(facts, .none)
         case .inline(let facts, let content): answer(facts, .inline(content))
         case .descriptor(let facts):
             guard let descriptor = box?.take() else {
@@ -128,10 +128,10 @@ struct FileRoutes {
                 exchange.head.fields, presentYear: exchange.context.presentYear),
             recursive: query.isSet("recursive"), directoryOnly: isDirectory)
         link.call(.delete(request)) { reply in
-            guard case .written = reply else {
+            guard case .written(let response) = reply else {
                 return exchange.fail(StoreFailure.problem(reply))
             }
-            exchange.respondWithoutBody(.noContent)
+            WriteAnswer.deleted(response, to: exchange)
         }
     }
 
@@ -159,24 +159,24 @@ struct FileRoutes {
     // MARK: Metadata
 
     func metadata() {
-        let lookup = LookupRequest(path: path, wantsContent: false)
-        link.call(.lookup(lookup)) { reply in
+        link.call(.lookup(LookupRequest(path: path, .holders))) { reply in
             guard case .found(let response, _) = reply else {
                 return exchange.fail(StoreFailure.problem(reply))
             }
-            let holder = exchange.context.settings.nodeID
             var json = JSONWriter()
             switch response {
-            case .file(let facts), .inline(let facts, _), .descriptor(let facts),
-                .remote(let facts, _, _):
+            case .heldFile(let facts, let holders):
                 if isDirectory {
                     return exchange.fail(
                         Problem(.notFound, "not_found", "There is no such directory."))
                 }
-                FileMetadata.write(facts, path: path.bytes, holder: holder, to: &json)
-            case .directory(let modified):
+                FileMetadata.write(facts, path: path.bytes, holders: holders, to: &json)
+            case .heldDirectory(let modified, let holders):
                 FileMetadata.write(
-                    directory: path.bytes, modified: modified, holder: holder, to: &json)
+                    directory: path.bytes, modified: modified, holders: holders, to: &json)
+            case .file, .inline, .descriptor, .directory, .remote:
+                // The link takes no other answer.
+                return exchange.fail(StoreFailure.problem(reply))
             }
             exchange.respond(.ok, type: "application/json", body: json.bytes) { head in
                 head.field("Cache-Control", "no-cache")

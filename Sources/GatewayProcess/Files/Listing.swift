@@ -53,7 +53,7 @@ final class Listing: BodySource {
     private func ask(_ completion: @escaping (StoreReply) -> Void) {
         isAsking = true
         let left = UInt32(min(limit - count, IPCLimits.listingPageCountMax))
-        let request = ListRequest(path: path, after: lastName, limit: left)
+        let request = ListRequest(path: path, after: lastName, limit: left, wantsHolders: true)
         exchange.context.link.call(.list(request)) { [self] reply in
             isAsking = false
             completion(reply)
@@ -87,17 +87,17 @@ final class Listing: BodySource {
             out += ",\"entries\":[".utf8
         }
         let prefix = path.directoryPrefix
-        let holder = exchange.context.settings.nodeID
-        for entry in page.entries.prefix(limit - count) {
+        for (index, entry) in page.entries.prefix(limit - count).enumerated() {
+            let holders = page.holders?[index] ?? []
             if count > 0 { out.append(0x2C) }
             var json = JSONWriter(appendingTo: out)
             let whole = prefix + entry.name
             switch entry {
             case .file(_, let facts):
-                FileMetadata.write(facts, path: whole, holder: holder, to: &json)
+                FileMetadata.write(facts, path: whole, holders: holders, to: &json)
             case .directory(_, let modified):
                 FileMetadata.write(
-                    directory: whole, modified: modified, holder: holder, to: &json)
+                    directory: whole, modified: modified, holders: holders, to: &json)
             }
             out = json.bytes
             count += 1

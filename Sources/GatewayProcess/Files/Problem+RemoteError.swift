@@ -9,7 +9,8 @@ extension Problem {
             case .isDirectory: (.conflict, "is_directory")
             case .notDirectory: (.conflict, "not_directory")
             case .directoryNotEmpty: (.conflict, "directory_not_empty")
-            case .preconditionFailed: (.preconditionFailed, "precondition_failed")
+            case .preconditionFailed, .preconditionFailedInReach:
+                (.preconditionFailed, "precondition_failed")
             case .noSpace: (.insufficientStorage, "no_space")
             case .invalid: (.badRequest, "invalid")
             case .checksumMismatch: (.unprocessable, "checksum_mismatch")
@@ -22,5 +23,6 @@ extension Problem {
             case .cancelled: (.unavailable, "cancelled")
             }
         self.init(status, code, error.message, hint: error.hint)
+        isDecidedInReach = error.code == .preconditionFailedInReach
     }
 }

@@ -21,8 +21,19 @@ enum WriteAnswer {
             head.field("ETag", bytes: EntityTag.text(write.digest))
             head.field("X-ClusterF-Copies", UInt64(response.copies))
             head.field("X-ClusterF-Version", response.versionName)
+            promise(response, to: &head)
             if isNew { head.field("Location", bytes: RequestPath.url(of: write.path)) }
         }
+    }
+
+    static func deleted(_ response: WriteResponse, to exchange: Exchange) {
+        exchange.respondWithoutBody(.noContent) { promise(response, to: &$0) }
+    }
+
+    /// What of the usual promise does not hold yet, or not for certain.
+    private static func promise(_ response: WriteResponse, to head: inout HeadWriter) {
+        if response.isListingPending { head.field("X-ClusterF-Listing", "pending") }
+        if response.isDecidedInReach { head.field("X-ClusterF-Consistency", "reachable") }
     }
 
     /// 201 for a new directory, 200 for one that was there.
@@ -38,6 +49,7 @@ enum WriteAnswer {
         }
         exchange.respond(isNew ? .created : .ok, type: "application/json", body: json.bytes) {
             head in
+            promise(response, to: &head)
             if isNew { head.field("Location", bytes: RequestPath.url(of: path) + [0x2F]) }
         }
     }

@@ -19,6 +19,7 @@ enum ErrorAnswer {
         }
         head.field("X-Content-Type-Options", "nosniff")
         head.field("Cache-Control", "no-store")
+        if problem.isDecidedInReach { head.field("X-ClusterF-Consistency", "reachable") }
         if problem.status == .unavailable {
             head.field("Retry-After", UInt64(GatewayLimits.retryAfterSeconds))
         }

@@ -71,6 +71,8 @@ struct Problem: Error, Equatable, Sendable {
     var message: String
     /// What to do about it, for people; may be empty.
     var hint: String
+    /// A condition failed, as far as holders are in reach: others may know of something newer.
+    var isDecidedInReach = false
 
     init(_ status: Status, _ code: String, _ message: String, hint: String = "") {
         self.status = status

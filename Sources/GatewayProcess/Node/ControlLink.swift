@@ -33,6 +33,8 @@ final class ControlLink: ChannelInboundHandler {
     private var session: Session
     private var decoder = FrameDecoder()
     private var context: ChannelHandlerContext?
+    /// What the supervisor was asked, by request id.
+    private var asked: [UInt64: (Result<Void, RemoteError>) -> Void] = [:]
 
     init(generation: UInt64, delegate: any ControlDelegate) {
         self.generation = generation
@@ -86,9 +88,8 @@ final class ControlLink: ChannelInboundHandler {
                 delegate.workersChanged(try NodeStatus(decoding: payload))
             case .refused(let reason): delegate.controlEnded("refused: \(reason)")
             case .fault(let fault): delegate.controlEnded("\(fault)")
-            case .established, .notice, .response, .staleResponse, .cancelled, .creditChanged,
-                .ignored:
-                break
+            case .response(let id, let isError): try answered(id, isError: isError, payload)
+            case .established, .notice, .staleResponse, .cancelled, .creditChanged, .ignored: break
             }
         } catch {
             delegate.controlEnded("a malformed message: \(error)")
@@ -114,6 +115,46 @@ final class ControlLink: ChannelInboundHandler {
         default:
             session.fail(id, type: type, RemoteError(.invalid, "A gateway knows no such request."))
         }
+    }
+
+    // MARK: Asking
+
+    /// Asks the supervisor to restart a worker, or all. `completion` runs once, on the control loop.
+    func restart(
+        _ worker: String, completion: @escaping (Result<Void, RemoteError>) -> Void
+    ) {
+        // The session's own deadlines are not used: the timer below is.
+        guard let context,
+            let id = session.open(
+                RestartRequest(worker: worker), type: .restartWorker, deadline: .seconds(1 << 40))
+        else {
+            return completion(
+                .failure(RemoteError(.unavailable, "The supervisor takes no request.")))
+        }
+        asked[id] = completion
+        flush()
+        context.eventLoop.assumeIsolated().scheduleTask(
+            in: .seconds(GatewayLimits.restartWaitSeconds)
+        ) { [self] in
+            guard let completion = asked.removeValue(forKey: id) else { return }
+            session.cancel(id)
+            flush()
+            completion(
+                .failure(RemoteError(.timedOut, "The supervisor does not say that it is done.")))
+        }
+    }
+
+    private func answered(
+        _ id: UInt64, isError: Bool, _ payload: RawSpan
+    ) throws(DecodeError) {
+        let result: Result<Void, RemoteError>
+        if isError {
+            result = .failure(try RemoteError(decoding: payload))
+        } else {
+            _ = try Empty(decoding: payload)
+            result = .success(())
+        }
+        asked.removeValue(forKey: id)?(result)
     }
 
     private func configure(_ id: UInt64, _ settings: Settings) {

@@ -25,6 +25,8 @@ final class Gateway: ControlDelegate {
     private var isConfigured = false
     private var isDraining = false
     private var peersDrained: EventLoopPromise<Void>?
+    /// What leads to the supervisor.
+    weak var link: ControlLink?
 
     init(
         control: any EventLoop, generation: UInt64, listeners: [DescriptorBox],
@@ -134,6 +136,7 @@ final class Gateway: ControlDelegate {
         _ settings: GatewaySettings, _ ready: @escaping () -> Void
     ) {
         self.contexts = contexts
+        connectOrders()
         let server = HTTPServer(loops: loops, contexts: contexts, settings: settings)
         self.server = server
         var opening: [EventLoopFuture<any Channel>] = []
@@ -181,6 +184,43 @@ final class Gateway: ControlDelegate {
     func workersChanged(_ status: NodeStatus) {
         node = status
         for bound in contexts { bound.eventLoop.execute { bound.value.node = status } }
+    }
+
+    /// Lets the serving loops ask the supervisor, whose link is on the control loop, and the peers'
+    /// loop.
+    private func connectOrders() {
+        let gateway = NIOLoopBound(self, eventLoop: control)
+        let peers = peers
+        for bound in contexts {
+            let (loop, control) = (bound.eventLoop, control)
+            loop.execute {
+                bound.value.peersReport = { done in
+                    guard let peers else { return done(nil) }
+                    let done = NIOLoopBound(done, eventLoop: loop)
+                    peers.eventLoop.execute {
+                        let report = peers.value.report()
+                        loop.execute { done.value(report) }
+                    }
+                }
+                bound.value.restart = { worker, done in
+                    let done = NIOLoopBound(done, eventLoop: loop)
+                    control.execute {
+                        gateway.value.restart(worker) { result in
+                            loop.execute { done.value(result) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func restart(
+        _ worker: String, completion: @escaping (Result<Void, RemoteError>) -> Void
+    ) {
+        guard let link else {
+            return completion(.failure(RemoteError(.unavailable, "The supervisor is gone.")))
+        }
+        link.restart(worker, completion: completion)
     }
 
     // MARK: Leaving

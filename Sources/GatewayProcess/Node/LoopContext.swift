@@ -1,6 +1,10 @@
 internal import IPC
 internal import Model
 internal import NIOCore
+internal import Peering
+
+/// What the supervisor says of a restart.
+typealias RestartDone = (Result<Void, RemoteError>) -> Void
 
 /// What the requests of one event loop share. Touched on that loop alone.
 final class LoopContext {
@@ -19,6 +23,11 @@ final class LoopContext {
     var answeredCount: UInt64 = 0
     /// What the supervisor said last of the node.
     var node: NodeStatus?
+    /// Asks the supervisor for a restart of a worker; `done` runs on this loop. Nil before the gateway
+    /// serves.
+    var restart: ((_ worker: String, _ done: @escaping RestartDone) -> Void)?
+    /// Asks the peers' loop what it knows; `done` runs on this loop. Nil before the gateway serves.
+    var peersReport: ((_ done: @escaping (PeersReport?) -> Void) -> Void)?
     private(set) var isDraining = false
     private var whenEmpty: (() -> Void)?
 
@@ -39,6 +48,11 @@ final class LoopContext {
 
     /// The year that dates with two digits of it are read by.
     var presentYear: Int { CivilTime(unixSeconds: WallClock.now().seconds).year }
+
+    /// What the gateway knows of other nodes; nil where it has no peers.
+    func askPeers(_ done: @escaping (PeersReport?) -> Void) {
+        if let peersReport { peersReport(done) } else { done(nil) }
+    }
 
     func makeOperationID() -> OperationID {
         let milliseconds = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000))

@@ -11,11 +11,22 @@ enum ClusterPage {
                     facts.problem
                         ?? Problem(.unavailable, "unavailable", "The store does not answer."))
             }
-            exchange.respond(json: json(NodeFacts(exchange.context, facts), cluster))
+            exchange.context.link.call(.nodeUsage, seconds: GatewayLimits.probeWaitSeconds) {
+                reply in
+                var usage: [NodeID: NodeUsageList.Entry] = [:]
+                // Where it cannot be had the rest is told all the same.
+                if case .usage(let list) = reply {
+                    for entry in list.entries { usage[entry.node] = entry }
+                }
+                let node = NodeFacts(exchange.context, facts)
+                exchange.respond(json: json(node, cluster, usage))
+            }
         }
     }
 
-    static func json(_ facts: NodeFacts, _ status: ClusterStatus) -> [UInt8] {
+    static func json(
+        _ facts: NodeFacts, _ status: ClusterStatus, _ usage: [NodeID: NodeUsageList.Entry]
+    ) -> [UInt8] {
         var json = JSONWriter(capacity: 4096)
         json.object { json in
             facts.writeCore(&json)
@@ -26,13 +37,15 @@ enum ClusterPage {
             json.member("settled", status.isSettled)
             json.member("clock_in_doubt", status.isClockInDoubt)
             json.member("peer_list") { json in
-                json.array(status.nodes) { write($1, &$0) }
+                json.array(status.nodes) { write($1, usage[$1.node], &$0) }
             }
         }
         return json.bytes
     }
 
-    private static func write(_ node: ClusterStatus.Node, _ json: inout JSONWriter) {
+    private static func write(
+        _ node: ClusterStatus.Node, _ usage: NodeUsageList.Entry?, _ json: inout JSONWriter
+    ) {
         json.object { json in
             json.member("node_id", node.node.name)
             json.member("state", node.state.name)
@@ -45,10 +58,23 @@ enum ClusterPage {
             json.member("zone", node.zone)
             json.member("weight", node.weight)
             json.member("capacity", node.capacityByteCount)
+            json.member("bytes_stored") { write(usage?.disk?.storedByteCount, &$0) }
+            json.member("bytes_free") { write(usage?.disk?.freeByteCount, &$0) }
+            json.member("last_seen") { json in
+                if let heard = usage?.lastHeard {
+                    json.value(utf8: RFC3339.format(heard))
+                } else {
+                    json.null()
+                }
+            }
             json.member("version", node.version)
             json.member("addresses") { json in
                 json.array(node.addresses) { $0.value($1) }
             }
         }
+    }
+
+    private static func write(_ count: UInt64?, _ json: inout JSONWriter) {
+        if let count { json.value(count) } else { json.null() }
     }
 }

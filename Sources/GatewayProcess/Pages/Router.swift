@@ -59,13 +59,7 @@ final class Router: Routing {
         _ exchange: Exchange, _ rest: ArraySlice<UInt8>
     ) throws(Problem) -> FileRoutes {
         let target = try RequestPath(decoding: rest)
-        var query = Query.none
-        if let text = exchange.head.query {
-            guard let parsed = Query(text[...]) else {
-                throw Problem(.badRequest, "bad_escape", "The query has a broken percent escape.")
-            }
-            query = parsed
-        }
+        let query = try Query.of(exchange)
         return FileRoutes(
             exchange: exchange, path: target.path, isDirectory: target.isDirectory, query: query)
     }

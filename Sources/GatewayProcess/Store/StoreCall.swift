@@ -18,13 +18,18 @@ enum StoreRequest {
     case partitionHealth(PartitionHealthRequest)
     case openFetch(FetchNumber)
     case openContent(OpenContentRequest)
+    case partitionFiles(PartitionFilesRequest)
+    case nodeUsage
+    case restartCluster
+    case repair(RepairRequest)
+    case inspect(InspectRequest)
 
     /// Whether an answer that never came leaves the client unsure of what happened.
     var isWrite: Bool {
         switch self {
-        case .put, .commitUpload, .delete, .makeDirectory, .administer: true
+        case .put, .commitUpload, .delete, .makeDirectory, .administer, .restartCluster: true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .openFetch, .openContent:
+            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent:
             false
         }
     }
@@ -60,6 +65,16 @@ enum StoreRequest {
             session.open(message, type: .openFetch, deadline: deadline)
         case .openContent(let message):
             session.open(message, type: .openContent, deadline: deadline)
+        case .partitionFiles(let message):
+            session.open(message, type: .partitionFiles, deadline: deadline)
+        case .nodeUsage:
+            session.open(Empty(), type: .nodeUsage, deadline: deadline)
+        case .restartCluster:
+            session.open(Empty(), type: .restartCluster, deadline: deadline)
+        case .repair(let message):
+            session.open(message, type: .repair, deadline: deadline)
+        case .inspect(let message):
+            session.open(message, type: .inspect, deadline: deadline)
         }
     }
 
@@ -67,9 +82,12 @@ enum StoreRequest {
     /// - Throws: `DecodeError` where it is none to this request.
     func decode(_ payload: RawSpan, descriptor: DescriptorBox?) throws(DecodeError) -> StoreReply {
         switch self {
-        case .lookup:
+        case .lookup(let asked):
             let response = try LookupResponse(decoding: payload)
             if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
+            guard (asked.wanted == .holders) == response.saysHolders else {
+                throw .invalid("holders")
+            }
             return .found(response, descriptor)
         case .openContent:
             let response = try OpenContentResponse(decoding: payload)
@@ -86,9 +104,26 @@ enum StoreRequest {
         case .clusterStatus: return .cluster(try ClusterStatus(decoding: payload))
         case .settings: return .settings(try ClusterSettingsList(decoding: payload))
         case .partitionHealth: return .health(try PartitionHealthResponse(decoding: payload))
+        case .partitionFiles(let asked):
+            let response = try PartitionFilesResponse(decoding: payload)
+            guard response.entries.count == asked.partitions.count else { throw .invalid("count") }
+            return .files(response)
+        case .nodeUsage: return .usage(try NodeUsageList(decoding: payload))
+        case .inspect: return .inspected(try InspectResponse(decoding: payload))
+        case .repair: return .repair(try RepairStatus(decoding: payload))
+        case .restartCluster: return .restarting(try RestartPlan(decoding: payload))
         case .administer:
             _ = try Empty(decoding: payload)
             return .done
+        }
+    }
+}
+
+extension LookupResponse {
+    fileprivate var saysHolders: Bool {
+        switch self {
+        case .heldFile, .heldDirectory: true
+        case .file, .inline, .descriptor, .directory: false
         }
     }
 }
@@ -107,6 +142,11 @@ enum StoreReply {
     case cluster(ClusterStatus)
     case settings(ClusterSettingsList)
     case health(PartitionHealthResponse)
+    case files(PartitionFilesResponse)
+    case usage(NodeUsageList)
+    case restarting(RestartPlan)
+    case repair(RepairStatus)
+    case inspected(InspectResponse)
     case done
     case failed(RemoteError)
 }

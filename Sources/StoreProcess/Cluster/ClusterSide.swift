@@ -56,6 +56,12 @@ struct ClusterSide {
     /// Small contents that are being read for others.
     var servedCount = 0
     var shelfTimer: LoopTimer?
+    var usage = UsageBook()
+    /// Who waits for the end of a pass of comparisons.
+    var repairWaiters: [() -> Void] = []
+    var repairTimer: LoopTimer?
+    /// A restart of all nodes that was ordered here and is under way.
+    var rolling: RollingRestart?
     /// Bytes of peers that were no message.
     var malformedCount: UInt64 = 0
 

@@ -46,6 +46,19 @@ extension Store {
             }, hasMore: found.count > limit)
     }
 
+    func partitionFiles(
+        _ request: PartitionFilesRequest, _ reply: @escaping Reply<PartitionFilesResponse>
+    ) {
+        let reply = counted(reply)
+        askDisk(.partitionFiles(request.partitions)) { answer in
+            switch answer {
+            case .success(.partitionFiles(let response)): reply(.success(response))
+            case .failure(let error): reply(.failure(error))
+            default: preconditionFailure("a finding for another request")
+            }
+        }
+    }
+
     func administer(_ request: AdministerRequest, _ reply: @escaping Reply<Empty>) {
         let reply = counted(reply)
         guard !engine.isReadOnly else { return reply(.failure(.readOnly)) }

@@ -66,7 +66,9 @@ extension Store {
             case .success(let condition):
                 self.askCluster(.put(write.path, content, condition, write.operation)) {
                     answer in
-                    done(self.writeResult(answer, at: write.path))
+                    done(
+                        self.writeResult(
+                            answer, at: write.path, isConditional: condition != .none))
                 }
             }
         }
@@ -119,7 +121,8 @@ extension Store {
     // MARK: Reading
 
     func lookUp(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
-        let reply = counted(reply)
+        let wantsHolders = request.wanted == .holders
+        let reply = counted(wantsHolders ? withHolders(request.path, reply) : reply)
         // Nobody else knows anything: the own disk's word is that of the cluster. A read-only disk
         // begins no life in it.
         if readsHere {
@@ -131,6 +134,27 @@ extension Store {
             }
         }
         lookUpByBrain(request, reply)
+    }
+
+    /// Says too who holds what was found.
+    private func withHolders(
+        _ path: StorePath, _ reply: @escaping Reply<LookupReply>
+    ) -> Reply<LookupReply> {
+        { result in
+            reply(
+                result.map { found in
+                    var found = found
+                    let holders = self.cluster.node.knownHolders(
+                        of: found.home ?? Partition(of: path))
+                    switch found.response {
+                    case .file(let facts): found.response = .heldFile(facts, by: holders)
+                    case .directory(let modified):
+                        found.response = .heldDirectory(modified: modified, by: holders)
+                    case .inline, .descriptor, .heldFile, .heldDirectory: break
+                    }
+                    return found
+                })
+        }
     }
 
     func lookUpByBrain(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
@@ -170,7 +194,8 @@ extension Store {
         switch answer {
         case .file(let record):
             guard request.wantsContent else {
-                return reply(.success(LookupReply(response: .file(IPC.FileFacts(record)))))
+                let facts = IPC.FileFacts(record)
+                return reply(.success(LookupReply(response: .file(facts), home: record.home)))
             }
             findContent(record, request.path, reply)
         case .notFound, .isDirectory: lookUpDirectory(request.path, reply)
@@ -263,9 +288,20 @@ extension Store {
                 entry.record.map { .file(name: entry.name, IPC.FileFacts($0)) }
                     ?? ListResponse.Entry.directory(name: entry.name, modified: entry.modified)
             }
-            reply(.success(ListResponse(entries: page, hasMore: next != nil)))
-
+            let holders =
+                request.wantsHolders
+                ? entries.prefix(page.count).map { self.holders(of: $0, in: request.path) } : nil
+            reply(.success(ListResponse(entries: page, hasMore: next != nil, holders: holders)))
         }
+    }
+
+    private func holders(of entry: ListedEntry, in directory: StorePath) -> [NodeID] {
+        guard
+            let home = entry.record?.home
+                ?? (try? directory.appending(entry.name)).map(
+                    { Partition(of: $0) })
+        else { return [] }
+        return cluster.node.knownHolders(of: home)
     }
 
     /// Nothing is listed: perhaps since it is a file.
@@ -286,22 +322,27 @@ extension Store {
 
     // MARK: Answers
 
+    /// - Parameter isConditional: the client said of what it counts on, so that it matters who
+    ///   decided.
     func writeResult(
-        _ answer: ClientAnswer, at path: StorePath
+        _ answer: ClientAnswer, at path: StorePath, isConditional: Bool = false
     ) -> Result<WriteResponse, RemoteError> {
-        guard case .written(let version, let copies, let created, _, _) = answer else {
-            return .failure(failure(answer, at: path))
-        }
-        return .success(
-            WriteResponse(
-                outcome: created ? .created : .replaced, dot: version.dot, time: version.time,
-                copies: UInt8(clamping: copies)))
+        guard
+            case .written(let version, let copies, let created, let isListingPending, let isExact) =
+                answer
+        else { return .failure(failure(answer, at: path)) }
+        var response = WriteResponse(
+            outcome: created ? .created : .replaced, dot: version.dot, time: version.time,
+            copies: UInt8(clamping: copies))
+        response.isListingPending = isListingPending
+        response.isDecidedInReach = isConditional && !isExact
+        return .success(response)
     }
 
     func failure(_ answer: ClientAnswer, at path: StorePath) -> RemoteError {
         switch answer {
         case .notFound: RemoteError(.notFound, "nothing is at \(path)")
-        case .conditionFailed: .anotherFile
+        case .conditionFailed(let isExact): isExact ? .anotherFile : .anotherFileInReach
         case .directoryNotEmpty: RemoteError(.directoryNotEmpty, "\(path) is not empty")
         case .isDirectory: RemoteError(.isDirectory, "\(path) is a directory")
         case .notADirectory: RemoteError(.notDirectory, "a file is at or above \(path)")
@@ -340,6 +381,10 @@ extension ListedEntry {
 
 extension RemoteError {
     static let anotherFile = RemoteError(.preconditionFailed, "the file is another one by now")
+
+    static let anotherFileInReach = RemoteError(
+        .preconditionFailedInReach, "the file is another one by now, as far as nodes are in reach",
+        hint: "a majority of the nodes that hold it does not answer; start them, or read it again")
 
     static let readOnly = RemoteError(
         .readOnly, "the store is read-only after errors of its disk",

@@ -36,6 +36,7 @@ extension Store {
         }
         cluster.isPerforming = false
         armWake()
+        checkRepair()
         if !cluster.early.isEmpty, cluster.node.hasBegun { askEarly() }
     }
 
@@ -198,6 +199,7 @@ extension Store {
             Log.info(
                 isRestarting ? "a node's store restarts" : "a node's store is back",
                 ["node": node.name])
+            rollingHeard(of: node, isRestarting: isRestarting)
         case .duplicateNode(let node):
             engine.warnings.set(
                 "node \(node.name)",

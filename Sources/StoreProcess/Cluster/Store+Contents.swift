@@ -273,7 +273,7 @@ extension Store {
 
     func receivedContents(_ message: StoreMessage, from peer: NodeID) {
         switch message {
-        case .message: break
+        case .message, .word: break
         case .ask(let object, let byteCount): give(object, byteCount: Int(byteCount), to: peer)
         case .piece(let object, let bytes):
             pullEvent {

@@ -86,6 +86,7 @@ extension Store {
     // MARK: Receiving
 
     func peerReceived(_ part: PeerPart) {
+        cluster.usage.heard(of: part.node, now: loop.now)
         let whole: [UInt8]?
         switch part.channel {
         case .datagram: whole = part.part == 0 && part.isLast ? part.bytes : nil
@@ -122,6 +123,7 @@ extension Store {
         }
         // Contents are not spoken of in datagrams.
         guard channel == .connection else { throw .invalid("channel") }
+        if case .word(let word) = message { return received(word, from: peer) }
         receivedContents(message, from: peer)
     }
 

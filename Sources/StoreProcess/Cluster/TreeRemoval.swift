@@ -46,17 +46,19 @@ extension Store {
             case .success(let condition):
                 let file = ClientRequest.delete(request.path, condition, request.operation)
                 self.askCluster(file) { answer in
-                    self.fileDeleted(request, answer, done)
+                    self.fileDeleted(request, answer, isConditional: condition != .none, done)
                 }
             }
         }
     }
 
     private func fileDeleted(
-        _ request: DeleteRequest, _ answer: ClientAnswer, _ done: @escaping Reply<WriteResponse>
+        _ request: DeleteRequest, _ answer: ClientAnswer, isConditional: Bool,
+        _ done: @escaping Reply<WriteResponse>
     ) {
         switch answer {
-        case .written: done(deleted(answer, at: request.path))
+        case .written:
+            done(deleted(answer, at: request.path, isConditional: isConditional))
         // A directory has no content that a condition could be met by.
         case .notFound, .isDirectory, .conditionFailed: deleteDirectory(request, answer, done)
         default: done(.failure(failure(answer, at: request.path)))
@@ -100,9 +102,9 @@ extension Store {
     }
 
     private func deleted(
-        _ answer: ClientAnswer, at path: StorePath
+        _ answer: ClientAnswer, at path: StorePath, isConditional: Bool = false
     ) -> Result<WriteResponse, RemoteError> {
-        writeResult(answer, at: path).map { response in
+        writeResult(answer, at: path, isConditional: isConditional).map { response in
             var response = response
             response.outcome = .deleted
             return response

@@ -16,6 +16,8 @@ final class Child {
         /// The link is gone though the process is not; why, if the process is to blame.
         case linkClosed(String?)
         case line(String)
+        /// The worker asks for a restart of a worker.
+        case restartOrdered(IncomingRequest, RestartRequest)
         /// The process is gone and all that it wrote was read: the last event.
         case exited(ProcessEnd)
     }
@@ -123,8 +125,12 @@ final class Child {
         let link = try ControlLink.supervisor(loop, control, worker: role)
         self.link = link
         link.onEstablished = { [unowned self] peer in established(peer) }
-        link.onRequest = { request, _ in
-            request.fail(RemoteError(.invalid, "the supervisor answers no \(request.type)"))
+        link.onRequest = { [unowned self] request, payload throws(DecodeError) in
+            guard request.type == .restartWorker else {
+                request.fail(RemoteError(.invalid, "the supervisor answers no \(request.type)"))
+                return
+            }
+            onEvent?(.restartOrdered(request, try RestartRequest(decoding: payload)))
         }
         link.onNotice = { [unowned self] type, payload throws(DecodeError) in
             guard type == .ready else { return accuse("sent the notice \(type)") }

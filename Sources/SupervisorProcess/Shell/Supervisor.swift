@@ -1,5 +1,6 @@
 internal import Glibc
 internal import IPC
+internal import IPCTransport
 internal import Loop
 internal import Model
 internal import Posix
@@ -36,6 +37,8 @@ final class Supervisor {
     private let clockOrigin: Int64
     /// Told after whatever changed.
     var onChange: (() -> Void)?
+    /// Told of a restart that a worker asks for, by its name.
+    var onRestartOrder: ((IncomingRequest, RestartRequest, String) -> Void)?
     /// Told once when every worker is ready.
     var onReady: (() -> Void)?
 
@@ -208,6 +211,8 @@ final class Supervisor {
             tell(worker, .linkClosed(generation: generation))
         case .line(let line):
             log.workerWrote(line, name: wiring[worker].name, pid: child.pid)
+        case .restartOrdered(let request, let order):
+            onRestartOrder?(request, order, wiring[worker].name)
         case .exited(let end):
             children.removeAll { $0 === child }
             ending = child

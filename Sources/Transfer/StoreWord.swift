@@ -1,0 +1,39 @@
+internal import Model
+
+/// What stores say to each other beside the brains and their contents. It may be lost: who asked goes on
+/// without an answer.
+package enum StoreWord: Hashable, Sendable {
+    /// What does your disk hold?
+    case asksUsage
+    /// The answer: bytes of contents, and bytes that are free.
+    case usage(stored: UInt64, free: UInt64)
+    /// Restart your workers, please: an operator restarts the whole cluster, one node after the other.
+    case asksRestart
+    /// The answers: it is about to; it will not.
+    case restarts
+    case refusesRestart
+
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .asksUsage: writer.write(UInt8(1))
+        case .usage(let stored, let free):
+            writer.write(UInt8(2))
+            writer.write(stored)
+            writer.write(free)
+        case .asksRestart: writer.write(UInt8(3))
+        case .restarts: writer.write(UInt8(4))
+        case .refusesRestart: writer.write(UInt8(5))
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodeError) {
+        switch try reader.readUInt8() {
+        case 1: self = .asksUsage
+        case 2: self = .usage(stored: try reader.readUInt64(), free: try reader.readUInt64())
+        case 3: self = .asksRestart
+        case 4: self = .restarts
+        case 5: self = .refusesRestart
+        default: throw .unknown("word")
+        }
+    }
+}
