@@ -45,6 +45,7 @@ extension Gossip {
             guard isMajorityAlike else { return }
         }
         isInformed = true
+        informant = isPeerInformed ? peer : nil
         directives.append(.changed(.informed))
     }
 

@@ -22,6 +22,8 @@ package struct Gossip: Sendable {
     /// before: a rumor alone may bring a layout without the one before it, or without the settings.
     /// Who is not informed places nothing and answers no client, and its word alone informs nobody.
     package internal(set) var isInformed = false
+    /// Who informed this node, where it was one: what this node knows is his word, and no news to him.
+    package internal(set) var informant: NodeID?
     var question: Question?
     /// Peers that know the same and are not informed either. Most members together are: else a
     /// cluster whose founder was lost before it had confirmed anybody would never know.

@@ -33,7 +33,7 @@ extension ClusterNode {
             return
         }
         let (next, isAnyOpen) = nextToAsk()
-        if !isAnyOpen, hasWaited { return trustDisk(&turn) }
+        if !isAnyOpen, hasWaited, !mayBeVouchedFor(turn) { return trustDisk(&turn) }
         for peer in next {
             diskCheck.asked.insert(peer)
             diskCheck.askedLast = peer
@@ -65,6 +65,15 @@ extension ClusterNode {
         return (next, isAnyOpen)
     }
 
+    /// Whether a member that could know more of this disk may still come into reach. It is waited for
+    /// longer than for others, and not for ever: it may be gone for good.
+    private func mayBeVouchedFor(_ turn: Turn) -> Bool {
+        guard turn.now.monotonic - startedAt < ClusterLimits.voucherWait else { return false }
+        return layouts.members.contains {
+            $0 != configuration.node && !diskCheck.ignorant.contains($0)
+        }
+    }
+
     /// Whether there is nobody to be asked, as far as is known.
     private var isOnlyNode: Bool {
         layouts.members.isEmpty ? isAlone : layouts.members == [configuration.node]
@@ -85,7 +94,9 @@ extension ClusterNode {
     ) {
         let register = gossip.state.register(of: peer)
         let known = register?.disk == asked ? register?.facts.epoch : nil
-        let body = PeerReply.Body.epoch(known, isInformed: gossip.isInformed)
+        // Who has all that he knows from the asker alone can vouch for nothing.
+        let isInformed = gossip.isInformed && gossip.informant != peer
+        let body = PeerReply.Body.epoch(known, isInformed: isInformed)
         turn.send(.reply(PeerReply(id: request, disk: disk, body: body)), to: peer)
     }
 

@@ -94,6 +94,10 @@ extension ClusterNode {
             }
             fetch(id, items, withUnsettled: ballots, &turn)
         case .fetching:
+            // What was asked for before the disk was found empty.
+            guard !upkeep.departure.takesNothing else {
+                return endExchange(id, succeeded: false, &turn)
+            }
             exchanges.update(id) { $0.step = .merging }
             let forUs = exchange.toTell(exchange.theirs, exchange.own)
             let forThem = exchange.toTell(exchange.own, exchange.theirs)

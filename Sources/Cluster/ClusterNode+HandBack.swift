@@ -33,6 +33,8 @@ extension ClusterNode {
                 for holder in asking where isReachable(holder.node) {
                     addExchange(partition, with: holder.node, .handBack, &turn)
                 }
+            // What an exchange brings to this disk would come after the drop, and be there again.
+            case .drop where exchanges.contains(partition): break
             case .drop, .keep: ask(self: .forget(partition, ifSum: sum), .nothing, &turn)
             }
         }

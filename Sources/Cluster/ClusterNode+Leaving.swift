@@ -95,7 +95,9 @@ extension ClusterNode {
         guard layouts.count == 1, let newest = layouts.newest,
             newest.member(configuration.node) == nil
         else { return false }
+        // What the disk was asked to keep comes when its contents do, and after what was asked since.
         return upkeep.areSumsKnown && sums.all.isEmpty && !upkeep.hasOutbox
+            && requests.changeCount == 0
     }
 
     private mutating func stay(_ turn: inout Turn) {

@@ -13,6 +13,8 @@ struct Exchanges: Sendable {
     private var keys: Set<Key> = []
     /// How many there are of those that follow a comparison, by peer.
     private var comparisons: [NodeID: Int] = [:]
+    /// How many there are of each partition.
+    private var counts: [Partition: Int] = [:]
     /// Those that have not begun, in their order; what ended since is still among them.
     private var waiting: [UInt64] = []
     private var waitingStart = 0
@@ -20,6 +22,9 @@ struct Exchanges: Sendable {
 
     var isEmpty: Bool { all.isEmpty }
     var count: Int { all.count }
+
+    /// Whether one of this partition is under way or waits.
+    func contains(_ partition: Partition) -> Bool { counts[partition] != nil }
 
     /// - Returns: whether the same was not there yet.
     mutating func add(
@@ -31,6 +36,7 @@ struct Exchanges: Sendable {
         }
         if purpose == .compare { comparisons[peer, default: 0] += 1 }
         all[number] = PartitionExchange(partition: partition, peer: peer, purpose: purpose)
+        counts[partition, default: 0] += 1
         waiting.append(number)
         return true
     }
@@ -58,6 +64,8 @@ struct Exchanges: Sendable {
         if exchange.purpose == .compare, let count = comparisons[exchange.peer] {
             comparisons[exchange.peer] = count > 1 ? count - 1 : nil
         }
+        let left = (counts[exchange.partition] ?? 1) - 1
+        counts[exchange.partition] = left > 0 ? left : nil
         return exchange
     }
 

@@ -54,6 +54,11 @@ package enum ClusterLimits {
     /// How long a starting node waits to hear from others before it forms a layout of its own.
     package static let startWait = Duration.seconds(2)
 
+    /// How long a starting node that reaches only such as know nothing of its disk waits for the other
+    /// members: longer than a restart of their machines' network, and short for people whose other
+    /// machines are gone.
+    package static let voucherWait = Duration.seconds(15)
+
     /// Between two epochs of a disk that changes: a roll-back by more than this is noticed for
     /// certain. In a large cluster more, so that all nodes together change one register a second,
     /// which is some hundred bytes a second at each node.

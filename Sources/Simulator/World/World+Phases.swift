@@ -180,6 +180,7 @@ extension World {
         for weather in network.weathers where weather.number >= 0 {
             network.removeWeather(weather.number)
         }
+        lateness = [:]
         calmAll()
         for host in hosts.indices {
             hosts[host].slowness = nil
