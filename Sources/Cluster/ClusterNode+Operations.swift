@@ -156,14 +156,26 @@ extension ClusterNode {
         add(.list(coordinator), for: task, directives, &turn)
     }
 
-    mutating func publish(_ item: KeyedEntry, _ row: OutboxRow, _ turn: inout Turn) {
+    mutating func checkAbsence(
+        of directory: StorePath, _ item: OutboxItem, _ turn: inout Turn
+    ) {
+        var directives: [CoordinatorDirective] = []
+        let membership = membership
+        let own = configuration.node
+        let check = AbsenceCheck(
+            directory, at: readTargets(for: Partition(of: directory)), policy: policy,
+            isReachable: { $0 == own || membership.isAlive($0) }, into: &directives)
+        add(.absence(check, item), for: nil, directives, &turn)
+    }
+
+    mutating func publish(_ entry: KeyedEntry, _ item: OutboxItem, _ turn: inout Turn) {
         var directives: [CoordinatorDirective] = []
         let membership = membership
         let own = configuration.node
         let writer = EntryWriter(
-            item, at: layouts.targets(for: item.key.partition), policy: policy, round: 0,
+            entry, at: layouts.targets(for: entry.key.partition), policy: policy, round: 0,
             isReachable: { $0 == own || membership.isAlive($0) }, into: &directives)
-        add(.entry(writer, row), for: nil, directives, &turn)
+        add(.entry(writer, item), for: nil, directives, &turn)
     }
 
     // MARK: Events
@@ -177,7 +189,7 @@ extension ClusterNode {
             case .ask(let node, let request, let round):
                 let isRead =
                     switch operation.kind {
-                    case .read, .list: true
+                    case .read, .list, .absence: true
                     case .write, .ballot, .entry: false
                     }
                 ask(
@@ -268,13 +280,20 @@ extension ClusterNode {
                     by: target.node, round: round, time, into: &directives)
             }
             operation.kind = .list(coordinator)
-        case .entry(var writer, let row):
+        case .absence(var check, let item):
+            if let reply {
+                check.answered(reply, by: target)
+            } else {
+                check.unanswered(by: target.node)
+            }
+            operation.kind = .absence(check, item)
+        case .entry(var writer, let item):
             if let reply {
                 _ = writer.answered(reply, by: target, round: round, into: &directives)
             } else {
                 _ = writer.unanswered(by: target.node, round: round, into: &directives)
             }
-            operation.kind = .entry(writer, row)
+            operation.kind = .entry(writer, item)
         }
         operations[id] = operation
         obey(directives, of: id, &turn)
@@ -301,7 +320,7 @@ extension ClusterNode {
             case .list(var coordinator):
                 coordinator.timePassed(time, into: &directives)
                 operation.kind = .list(coordinator)
-            case .entry: break
+            case .absence, .entry: break
             }
             operations[id] = operation
             obey(directives, of: id, &turn)
@@ -320,7 +339,7 @@ extension ClusterNode {
     /// The layouts differed: the task begins again with the ones that gossip agrees on.
     private mutating func restart(_ id: UInt64, _ turn: inout Turn) {
         guard let operation = operations.removeValue(forKey: id) else { return }
-        if case .entry = operation.kind { upkeep.hasOutbox = true }
+        if operation.row != nil { upkeep.hasOutbox = true }
         guard let task = operation.task else { return }
         again(task, after: ClusterLimits.layoutDelay, .noQuorum, &turn)
     }
@@ -340,11 +359,20 @@ extension ClusterNode {
             }
             ended(coordinator.outcome, id, operation.task, &turn)
         case .list(let coordinator): ended(coordinator.outcome, id, operation.task, &turn)
-        case .entry(let writer, let row):
+        case .absence(let check, let item):
+            if check.outcome == .waiting { return }
+            operations[id] = nil
+            if check.outcome == .gone, let entry = item.entry {
+                publish(entry, item, &turn)
+            } else {
+                // What the others have comes to this disk, or goes there as well.
+                upkeep.hasOutbox = true
+            }
+        case .entry(let writer, let item):
             switch writer.outcome {
             case .waiting: return
             case .failed: upkeep.hasOutbox = true
-            case .done: ask(self: .outboxDone([row]), .nothing, &turn)
+            case .done: ask(self: .outboxDone([item]), .nothing, &turn)
             }
             operations[id] = nil
         }

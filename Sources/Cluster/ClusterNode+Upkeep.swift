@@ -134,19 +134,19 @@ extension ClusterNode {
         if isFull || upkeep.publishedAfter != nil { upkeep.hasOutbox = true }
         upkeep.publishedAfter = isFull ? items.last?.row : nil
         for item in items {
-            let isUnderWay = operations.values.contains {
-                if case .entry(_, item.row) = $0.kind { return true }
-                return false
-            }
-            if isUnderWay {
+            if operations.values.contains(where: { $0.row == item.row }) {
                 upkeep.hasOutbox = true
                 continue
             }
             guard let entry = item.entry, layouts.newest != nil else {
-                ask(self: .outboxDone([item.row]), .nothing, &turn)
+                ask(self: .outboxDone([item]), .nothing, &turn)
                 continue
             }
-            publish(entry, item.row, &turn)
+            if case .directory(let path) = item.row, entry.entry.directory?.exists == false {
+                checkAbsence(of: path, item, &turn)
+            } else {
+                publish(entry, item, &turn)
+            }
         }
     }
 

@@ -8,7 +8,9 @@ struct Operation: Sendable {
         case read(ReadOperation)
         case ballot(BallotOperation)
         case list(ListOperation)
-        case entry(EntryWriter, OutboxRow)
+        /// A directory that went as far as this disk knows: the others are asked before that is told.
+        case absence(AbsenceCheck, OutboxItem)
+        case entry(EntryWriter, OutboxItem)
     }
 
     var kind: Kind
@@ -23,7 +25,15 @@ struct Operation: Sendable {
         case .read(let operation): operation.nextDeadline
         case .ballot(let operation): operation.nextDeadline
         case .list(let operation): operation.nextDeadline
-        case .entry: nil
+        case .absence, .entry: nil
+        }
+    }
+
+    /// The row of the outbox that it works on.
+    var row: OutboxRow? {
+        switch kind {
+        case .absence(_, let item), .entry(_, let item): item.row
+        case .write, .read, .ballot, .list: nil
         }
     }
 }

@@ -37,8 +37,8 @@ extension ReplicaRequest {
         case .list(let directory, _, _, _): detail = "\(directory)"
         case .expire(let key, let dots):
             detail = "\(key.text) \(dots.map(\.text).joined(separator: " "))"
-        case .outboxDone(let rows):
-            detail = rows.map { "\($0.path)" }.joined(separator: " ")
+        case .outboxDone(let items):
+            detail = items.map { "\($0.row.path)" }.joined(separator: " ")
         case .addOutbox(let row): detail = "\(row.path)"
         case .quarantine(let key, let dots):
             detail = "\(key.text) \(dots.map(\.text).joined(separator: " "))"

@@ -11,6 +11,8 @@ package struct EntryWriter: Sendable {
     private var round: UInt32
     /// What the directory itself became, if that changed at any holder.
     private var change: Existence?
+    /// Whether any holder says that the directory is there.
+    private var isThere = false
     private let policy: WritePolicy
 
     package init(
@@ -25,11 +27,12 @@ package struct EntryWriter: Sendable {
         if !copies.isHopeless { ask(&directives) }
     }
 
-    /// The next entry up, once this one is durable: the directory came or went by it.
+    /// The next entry up, once this one is durable: the directory came or went by it. Where it went at
+    /// one holder, and is there at another, either may be behind: the outbox tells it when they agree.
     package var next: KeyedEntry? {
-        guard let change, let rank = change.rank, let key = EntryKey(of: key.directory) else {
-            return nil
-        }
+        guard let change, change.exists || !isThere, let rank = change.rank,
+            let key = EntryKey(of: key.directory)
+        else { return nil }
         return KeyedEntry(
             key: key,
             entry: DirectoryEntry(directory: .init(rank: rank, exists: change.exists)))
@@ -43,7 +46,10 @@ package struct EntryWriter: Sendable {
         switch reply {
         case .entry(_, let existence):
             copies.done(target)
-            if existence.hasChanged { change = existence }
+            if existence.exists { isThere = true }
+            if existence.hasChanged, existence.exists || change?.exists != true {
+                change = existence
+            }
         default: copies.failed(target.node)
         }
         ask(&directives)

@@ -129,12 +129,28 @@ extension Replica {
     ) -> ReplicaReply {
         .outbox(
             tables.outbox(after: after, limit: limit).map { row in
-                guard let key = EntryKey(of: row.path) else {
-                    return OutboxItem(row: row, entry: nil)
-                }
-                let entry = entry(for: row, tables)
-                return OutboxItem(row: row, entry: entry.map { KeyedEntry(key: key, entry: $0) })
+                OutboxItem(row: row, entry: keyedEntry(for: row, tables))
             })
+    }
+
+    static func outboxDone(
+        _ items: [OutboxItem], _ tables: inout some ReplicaTables, _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        for item in items {
+            if item.entry == keyedEntry(for: item.row, tables) {
+                tables.removeOutbox(item.row)
+            } else {
+                outcome.hasOutbox = true
+            }
+        }
+        return .done
+    }
+
+    private static func keyedEntry(
+        for row: OutboxRow, _ tables: some ReplicaTables
+    ) -> KeyedEntry? {
+        guard let key = EntryKey(of: row.path) else { return nil }
+        return entry(for: row, tables).map { KeyedEntry(key: key, entry: $0) }
     }
 
     private static func entry(

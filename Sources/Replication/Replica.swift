@@ -55,9 +55,11 @@ package enum Replica {
         case .putEntry(let key, let entry):
             let existed = existence(of: key.directory, tables).exists
             put(entry, for: key, &tables, &outcome)
-            var now = existence(of: key.directory, tables)
-            now.hasChanged = now.exists != existed
-            return .entry(tables.entry(key), existence: now)
+            let exists = existence(of: key.directory, tables).exists
+            // A directory that is merely prepared is there, and no news above.
+            var shown = shownExistence(of: key.directory, tables)
+            shown.hasChanged = exists != existed && shown.exists == exists
+            return .entry(tables.entry(key), existence: shown)
         case .readEntry(let key):
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
         case .list(let directory, let after, let limit, let withGone):
@@ -77,9 +79,7 @@ package enum Replica {
         case .settle(let before, let after):
             return settle(preparedBefore: before, after: after, &tables, now, &outcome)
         case .outbox(let after, let limit): return outbox(after: after, limit: limit, tables)
-        case .outboxDone(let rows):
-            for row in rows { tables.removeOutbox(row) }
-            return .done
+        case .outboxDone(let items): return outboxDone(items, &tables, &outcome)
         case .expire(let key, let dots): return expire(key, dots, &tables)
         case .dropTombstone(let key, let dot):
             return dropTombstone(

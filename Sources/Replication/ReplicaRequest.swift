@@ -54,7 +54,8 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
     /// At most `ReplicationLimits.settleCountMax` of them, behind `after`.
     case settle(preparedBefore: Duration?, after: RegisterKey? = nil)
     case outbox(after: OutboxRow?, limit: Int)
-    case outboxDone([OutboxRow])
+    /// What was said: rows that have something else to say by now stay.
+    case outboxDone([OutboxItem])
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.
     case expire(RegisterKey, [Dot])
     /// Removes a tombstone that every holder has.

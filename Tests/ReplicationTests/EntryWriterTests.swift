@@ -162,6 +162,26 @@ import Testing
         #expect(writer.next?.entry.directory?.exists == true)
     }
 
+    /// One holder lacks the other file: to it the directory went with this one.
+    @Test mutating func theParentHearsNothingOfADirectoryThatWentAtOneHolderAlone() {
+        let other = item("/d/b", 1)
+        let file = item("/d/a", 2)
+        for index in [1, 2] {
+            _ = disks[index].execute(.putEntry(other.key, other.entry), at: .zero)
+        }
+        for index in 0..<3 {
+            _ = disks[index].execute(.putEntry(file.key, file.entry), at: .zero)
+        }
+        let before = disks
+        for dead: Set<Int> in [[1], [2], []] {
+            disks = before
+            var writer = begin(item("/d/a", 3, isThere: false), .majority, dead: dead)
+            finish(&writer)
+            #expect(writer.outcome == .done)
+            #expect(writer.next == nil)
+        }
+    }
+
     @Test mutating func nothingIsAboveTheRoot() {
         var writer = begin(item("/a", 1), .majority)
         finish(&writer)

@@ -21,7 +21,7 @@ import Testing
         #expect(items.map(\.row) == [.file(file.path)])
         #expect(items.first?.entry?.key == EntryKey(of: file.path))
         #expect(items.first?.entry?.entry == entry(second))
-        _ = run(.outboxDone([.file(file.path)]), on: &a)
+        clearOutbox(of: &a)
         #expect(a.outbox(after: nil, limit: 9) == [])
     }
 
@@ -30,7 +30,7 @@ import Testing
         let sum = a.state(of: file.partition).sum
         #expect(isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
         #expect(a.outbox(after: nil, limit: 9) == [.file(file.path)])
-        _ = run(.outboxDone([.file(file.path)]), on: &a)
+        clearOutbox(of: &a)
         #expect(!isStale(run(.forget(file.partition, ifSum: sum), on: &a)))
         #expect(a.register(file) == nil)
     }
@@ -68,7 +68,7 @@ import Testing
         #expect(items.first?.entry?.key == EntryKey(of: directory))
         #expect(
             items.first?.entry?.entry.directory == .init(rank: version(1).rank, exists: true))
-        _ = run(.outboxDone([row]), on: &a)
+        clearOutbox(of: &a)
         // Neither a second entry nor a change of the first is news above.
         #expect(!put("g", version(2)))
         #expect(!put("f", version(3)))
@@ -76,6 +76,28 @@ import Testing
         #expect(a.outbox(after: nil, limit: 9) == [])
         #expect(put("g", version(5, value: .deleted)))
         #expect(a.outbox(after: nil, limit: 9) == [row])
+    }
+
+    /// Between the question what there is to say, and the answer that it was said.
+    @Test mutating func aRowWithSomethingElseToSayStays() {
+        put("f", version(1))
+        guard case .outbox(let said) = run(.outbox(after: nil, limit: 9), on: &a) else { return }
+        put("f", version(2, value: .deleted))
+        let outcome = a.execute(.outboxDone(said), at: .zero)
+        #expect(outcome.hasOutbox)
+        #expect(a.outbox(after: nil, limit: 9) == [.directory(directory)])
+        clearOutbox(of: &a)
+        #expect(a.outbox(after: nil, limit: 9) == [])
+    }
+
+    /// It may have been acknowledged: with it the directory outlasts its last file.
+    @Test mutating func aMarkThatIsMerelyPreparedIsThereAndNoNews() {
+        put("f", version(1))
+        _ = run(.prepare(.mark(directory), version(2, value: .mark)), on: &a)
+        let gone = entry(version(3, value: .deleted))
+        guard case .entry(_, let existence) = run(.putEntry(key("f"), gone), on: &a) else { return }
+        #expect(existence.exists && !existence.hasChanged)
+        #expect(a.outbox(after: nil, limit: 9) == [.directory(directory)])
     }
 
     @Test mutating func theRootIsToldToNobody() {

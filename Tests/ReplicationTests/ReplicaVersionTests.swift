@@ -213,7 +213,7 @@ import Testing
                     _ = run(.commit(key, version, listed: false), on: &a)
                 }
                 #expect(isStale(run(.forget(key.partition, ifSum: sum), on: &a)))
-                _ = run(.outboxDone([.file(key.path)]), on: &a)
+                clearOutbox(of: &a)
                 let settled = a.state(of: key.partition).sum
                 _ = run(.forget(key.partition, ifSum: settled), on: &a)
                 #expect(a.partitions == [])

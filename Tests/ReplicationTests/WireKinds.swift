@@ -140,7 +140,7 @@ extension WireSamples {
         case .addOutbox: .addOutbox(.file(path()))
         case .settle: .settle(preparedBefore: nil)
         case .outbox: .outbox(after: nil, limit: 1)
-        case .outboxDone: .outboxDone([.directory(path())])
+        case .outboxDone: .outboxDone([OutboxItem(row: .directory(path()), entry: nil)])
         case .expire: .expire(key(), some(0...3) { $0.dot() })
         case .dropTombstone: .dropTombstone(key(), dot())
         case .dropEntry: .dropEntry(entryKey(), entry())

@@ -148,7 +148,12 @@ struct TableWorld {
         case 2:
             guard let entry = memory[disk].entry(key) else { return .readEntry(key) }
             return .dropEntry(key, entry)
-        case 3: return .outboxDone(Array(memory[disk].outbox(after: nil, limit: 3)))
+        case 3:
+            let told = memory[disk].execute(.outbox(after: nil, limit: 3), at: .zero).reply
+            guard case .outbox(var items) = told else { return .readEntry(key) }
+            // One that has something else to say by now.
+            if roll(3) == 0, !items.isEmpty { items[0].entry = nil }
+            return .outboxDone(items)
         default: return .addOutbox(roll(2) == 0 ? .file(key.directory) : .directory(somePath()))
         }
     }
