@@ -52,6 +52,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -75,6 +76,10 @@ let package = Package(
         room("Cluster", clusterCores),
         room("Transfer", ["Model"]),
         room("Absence", ["Cluster", "Membership", "Transfer", "Model"]),
+
+        // What follows from a cluster's key.
+        room(
+            "PeerKeys", ["Peering", "Model", .product(name: "Crypto", package: "swift-crypto")]),
 
         // Drivers.
         .systemLibrary(
@@ -103,9 +108,11 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "Absence", "Peering", "IPC", "Posix", "Model",
+                "Absence", "Peering", "PeerKeys", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOTLS", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -132,8 +139,8 @@ let package = Package(
         tests("Model"),
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
-        tests("Peering", ["IPC", "Model"], exclude: ["Fixtures"]),
         tests("Absence", ["Cluster", "Membership", "Transfer", "Model"]),
+        tests("Peering", ["PeerKeys", "IPC", "Model"], exclude: ["Fixtures"]),
         tests("CRDT", ["Model"]),
         tests("Membership", ["Model"]),
         tests("Placement", ["Model"]),

@@ -14,7 +14,8 @@ enum ClusterReport {
                 addresses.isEmpty ? "-" : addresses.joined(separator: ", "),
             ])
         }
-        return Report.table(rows)
+        let problems = stats["key_problems"]?.elements ?? []
+        return Report.table(rows) + problems.map { "! \(cell($0))\n" }.joined()
     }
 
     /// What a person must know beside whether it lives.

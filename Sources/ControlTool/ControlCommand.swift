@@ -24,6 +24,8 @@ struct ControlArguments: ParsableCommand {
               join --merge CLUSTER  makes this cluster a part of another one
               demo COUNT NAME…  waits for COUNT living nodes, and puts a file /demo/NAME.txt for each
                                 name unless it is there; what --sim-nodes does
+              keygen [FILE]     makes a cluster key (--cluster-key-file): into FILE, which is new then,
+                                or on standard output
               version           the versions of this program and of the node
 
             Exit codes: 0 done, 1 the node could not, 3 no node runs, 64 wrong usage.
@@ -71,6 +73,8 @@ enum ControlCommand: Equatable {
     case logs(worker: String, lineCount: UInt32, follow: Bool)
     case version
     case demo(DemoCommand)
+    /// Asks nobody. Nil: standard output.
+    case keygen(file: String?)
     /// Asks the gateway, not the supervisor.
     case cluster(ClusterCommand)
 
@@ -102,6 +106,7 @@ enum ControlCommand: Equatable {
         case "workers": self = .workers
         case "stop": self = .stop
         case "version": self = .version
+        case "keygen": self = .keygen(file: operands.first)
         case "restart":
             guard let worker = operands.first else {
                 throw ControlError(.usage, "restart what? Name a worker: store or gateway")
@@ -114,13 +119,13 @@ enum ControlCommand: Equatable {
             }
             self = .logs(
                 worker: operands.first ?? "", lineCount: count, follow: arguments.follow)
-        case "scrub", "users", "profile", "drain", "keygen":
+        case "scrub", "users", "profile", "drain":
             throw ControlError(.usage, "\(name) is not available in this version")
         default:
             throw ControlError(
                 .usage, "unknown command \"\(name)\"", hint: "see clusterfctl --help")
         }
-        let operandMax = ["restart", "logs"].contains(name) ? 1 : 0
+        let operandMax = ["restart", "logs", "keygen"].contains(name) ? 1 : 0
         guard operands.count <= operandMax else {
             throw ControlError(.usage, "too much: \(operands[operandMax])")
         }

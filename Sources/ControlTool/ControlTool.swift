@@ -52,6 +52,7 @@ package enum ControlTool {
             version(base: base, node: node, json: arguments.json)
             return true
         }
+        if case .keygen(let file) = command { return try keygen(file, json: arguments.json) }
         let directory = try NodeSearch.directory(base: base, node: node)
         var client = try ControlClient.connect(to: directory)
         try client.start()
@@ -93,7 +94,7 @@ package enum ControlTool {
             let result = try ask(command, gateway, &client, json: json)
             write(result.text)
             return result.isGood
-        case .version: break
+        case .version, .keygen: break
         }
         return true
     }
@@ -121,6 +122,23 @@ package enum ControlTool {
             throw ControlError(.failed, "the node does not say its HTTP port")
         }
         return GatewayClient(port: port)
+    }
+
+    private static func keygen(_ file: String?, json: Bool) throws(ControlError) {
+        var generator = SystemRandomNumberGenerator()
+        let key = KeyFile.makeKey(using: &generator)
+        guard let file else {
+            return write(json ? "{\"key\":\"\(key.text)\"}\n" : key.text + "\n")
+        }
+        try KeyFile.write(key, to: file)
+        guard json else {
+            return write(
+                "\(file) has a new cluster key: copy it to every node, and start each with"
+                    + " --cluster-key-file\n")
+        }
+        var writer = JSONWriter()
+        writer.object { $0.member("file", file) }
+        write(writer.text + "\n")
     }
 
     /// The node has stopped when its lock is free.

@@ -122,6 +122,9 @@ enum GatewayLimits {
     static let peerDatagramsPerRead = 32
     /// A connection of a peer is read in pieces of up to this: half a part.
     static let peerReadByteCountMax = 256 << 10
+    /// What a stranger may send before the end of TLS's handshake: two messages of some hundred bytes
+    /// each, and room for what clients of other kinds offer.
+    static let peerHandshakeByteCountMax = 16 << 10
     /// A connection that is closed keeps its last bytes for so long.
     static let peerCloseMilliseconds: Int64 = 1_000
     /// A UDP socket that failed is read again after this.

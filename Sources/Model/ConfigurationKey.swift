@@ -40,6 +40,8 @@ package enum ConfigurationKey {
     package static let discoveryAddress = "discovery_address"
     /// `HOST:PORT` of other nodes, separated by commas.
     package static let join = "join"
+    /// The cluster's key in hexadecimal; missing: an open network. Secret: never logged or shown.
+    package static let clusterKey = "cluster_key"
     /// The stream socket of the store, absolute.
     package static let storeSocket = "store_socket"
     /// The descriptor socket of the store, absolute.

@@ -3,10 +3,10 @@ package import Model
 /// What gateways say in datagrams: who is there, and the stores' membership messages.
 ///
 /// ```
-///   u32 "clfd", u8 version, u8 kind, u16 flags, then the fields of the kind
+///   u32 "clfd", u8 version, u8 kind, u16 flags, then the fields of the kind, then the seal
 /// ```
 /// A version, kind or flag that is not known is `DecodeError.unknown`: it is ignored, not answered.
-/// The flags are all unused; one of them will say that an authentication follows the fields.
+/// Of the flags the lowest says that a seal (`DatagramSeal`) follows the fields.
 package enum Datagram: Equatable, Sendable {
     /// I am here.
     case announce(GatewayIdentity)
@@ -15,52 +15,81 @@ package enum Datagram: Equatable, Sendable {
     /// To who asked: I am here.
     case answer(GatewayIdentity)
     case membership(MembershipDatagram)
+    /// To one address: who is there, and is it now? Only with a seal; answered whether or not the other
+    /// node wants to be found.
+    case challenge(GatewayIdentity)
 
     package static let magic: UInt32 = 0x636C_6664
     package static let version: UInt8 = 1
+    package static let sealedFlag: UInt16 = 1
 
     private enum Kind: UInt8 {
         case announce = 1
         case solicit = 2
         case answer = 3
         case membership = 4
+        case challenge = 5
     }
 
-    package var bytes: [UInt8] {
+    private var kind: Kind {
         switch self {
-        case .announce(let identity): Datagram.encode(.announce) { identity.encode(into: &$0) }
-        case .solicit(let identity): Datagram.encode(.solicit) { identity.encode(into: &$0) }
-        case .answer(let identity): Datagram.encode(.answer) { identity.encode(into: &$0) }
-        case .membership(let message):
-            Datagram.encode(.membership) { message.encode(into: &$0) }
+        case .announce: .announce
+        case .solicit: .solicit
+        case .answer: .answer
+        case .membership: .membership
+        case .challenge: .challenge
         }
     }
 
-    private static func encode(_ kind: Kind, _ fields: (inout ByteWriter) -> Void) -> [UInt8] {
+    /// Who says it; nil for a membership message, which names its sender alone.
+    package var identity: GatewayIdentity? {
+        switch self {
+        case .announce(let identity), .solicit(let identity), .answer(let identity),
+            .challenge(let identity):
+            identity
+        case .membership: nil
+        }
+    }
+
+    /// Its bytes without a seal.
+    package var bytes: [UInt8] {
         var writer = ByteWriter(capacity: 256)
-        writer.write(magic)
-        writer.write(version)
-        writer.write(kind.rawValue)
-        writer.write(UInt16(0))
-        fields(&writer)
+        write(into: &writer, isSealed: false)
         return writer.bytes
     }
 
-    /// - Throws: `DecodeError.unknown` for what a newer gateway may have meant; any other error for
-    ///   bytes that are no datagram of gateways.
-    package init(decoding bytes: RawSpan) throws(DecodeError) {
-        var reader = ByteReader(bytes)
-        guard try reader.readUInt32() == Datagram.magic else { throw .invalid("magic") }
-        guard try reader.readUInt8() == Datagram.version else { throw .unknown("version") }
-        guard let kind = Kind(rawValue: try reader.readUInt8()) else { throw .unknown("kind") }
-        guard try reader.readUInt16() == 0 else { throw .unknown("flags") }
-        switch kind {
-        case .announce: self = .announce(try GatewayIdentity(from: &reader))
-        case .solicit: self = .solicit(try GatewayIdentity(from: &reader))
-        case .answer: self = .answer(try GatewayIdentity(from: &reader))
-        case .membership: self = .membership(try MembershipDatagram(from: &reader))
+    func write(into writer: inout ByteWriter, isSealed: Bool) {
+        writer.write(Datagram.magic)
+        writer.write(Datagram.version)
+        writer.write(kind.rawValue)
+        writer.write(isSealed ? Datagram.sealedFlag : 0)
+        switch self {
+        case .announce(let identity), .solicit(let identity), .answer(let identity),
+            .challenge(let identity):
+            identity.encode(into: &writer)
+        case .membership(let message): message.encode(into: &writer)
         }
-        try reader.finish()
+    }
+
+    /// Reads all but the seal.
+    static func read(
+        _ reader: inout ByteReader
+    ) throws(DecodeError) -> (datagram: Datagram, isSealed: Bool) {
+        guard try reader.readUInt32() == magic else { throw .invalid("magic") }
+        guard try reader.readUInt8() == version else { throw .unknown("version") }
+        guard let kind = Kind(rawValue: try reader.readUInt8()) else { throw .unknown("kind") }
+        let flags = try reader.readUInt16()
+        guard flags & ~sealedFlag == 0 else { throw .unknown("flags") }
+        let isSealed = flags != 0
+        switch kind {
+        case .announce: return (.announce(try GatewayIdentity(from: &reader)), isSealed)
+        case .solicit: return (.solicit(try GatewayIdentity(from: &reader)), isSealed)
+        case .answer: return (.answer(try GatewayIdentity(from: &reader)), isSealed)
+        case .membership: return (.membership(try MembershipDatagram(from: &reader)), isSealed)
+        case .challenge:
+            guard isSealed else { throw .invalid("flags") }
+            return (.challenge(try GatewayIdentity(from: &reader)), isSealed)
+        }
     }
 }
 

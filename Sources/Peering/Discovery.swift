@@ -14,11 +14,8 @@ struct Discovery: Sendable {
     private var startedAt: Duration?
     private var solicitsDone = 0
     private var nextAnnounce: Duration?
-    /// When each asker was answered last.
-    private var answered: [PeerAddress: Duration] = [:]
-    /// Answers that may be given now.
-    private var answersLeft = PeeringLimits.answersPerSecond
-    private var answersRefilledAt: Duration = .zero
+    private var answers = RateLimit(
+        interval: PeeringLimits.answerInterval, perSecond: PeeringLimits.answersPerSecond)
 
     /// Whether questions of the start are still to be asked.
     var isStarting: Bool {
@@ -48,20 +45,7 @@ struct Discovery: Sendable {
     /// Whether to answer who asks from `address`. Also asked of a node that is met already: it may have
     /// started again.
     mutating func mayAnswer(_ address: PeerAddress, now: Duration) -> Bool {
-        let passed = (now - answersRefilledAt).milliseconds
-        let fresh = Int(clamping: passed * Int64(PeeringLimits.answersPerSecond) / 1000)
-        if fresh > 0 {
-            answersLeft = min(PeeringLimits.answersPerSecond, answersLeft + fresh)
-            answersRefilledAt = now
-        }
-        if let last = answered[address], now - last < PeeringLimits.answerInterval { return false }
-        guard answersLeft > 0 else { return false }
-        answersLeft -= 1
-        if answered.count >= PeeringLimits.nodesMax {
-            answered = answered.filter { now - $0.value < PeeringLimits.answerInterval }
-        }
-        if answered.count < PeeringLimits.nodesMax { answered[address] = now }
-        return true
+        answers.admits(address, now: now)
     }
 
     // MARK: Hearing

@@ -92,6 +92,29 @@ package enum PeeringLimits {
     /// A neighbour that was silent for three announcements and comes back is news again.
     package static let neighbourSilence: Duration = .seconds(16)
 
+    // MARK: Freshness, where there is a cluster key
+
+    /// How long an answer to a number is taken: a round trip of any network, and a busy machine.
+    package static let challengeAge: Duration = .seconds(3)
+    /// Numbers that were asked and are not answered yet: at the rate below those of three seconds.
+    package static let challengesMax = 1_024
+    /// One address is challenged no more often, whoever says what from there.
+    package static let challengeInterval: Duration = .milliseconds(200)
+    /// Challenges a second in all: recordings make this gateway send no more. A thousand nodes that
+    /// start at once are believed within a few seconds, most by their answers to its own questions.
+    package static let challengesPerSecond = 400
+    /// A proof answers a proof, so that both sides are believed after one and a half round trips.
+    package static let proofInterval: Duration = .milliseconds(50)
+    package static let proofsPerSecond = 800
+    /// Counters of one sender that may come out of their order: a sender's datagrams of several seconds,
+    /// at 128 bytes for each sender.
+    package static let windowCounterCount = 1_024
+    /// Membership messages that wait until their node has proved which life it is in: of one node, and
+    /// of all. They are the first ones after a start; what is lost beyond is asked again.
+    package static let heldOfNodeMax = 8
+    package static let heldMax = 512
+    package static let heldAge: Duration = .seconds(1)
+
     // MARK: Seeds (--join)
 
     package static let seedsMax = 64
@@ -105,6 +128,11 @@ package enum PeeringLimits {
 
     package static let foreignNamesMax = 16
     package static let incidentsMax = 64
+    /// Hosts with another cluster key, or on one side only: more are not told apart.
+    package static let keyProblemsMax = 16
+    /// A key that is wrong shows itself again by the next announcement or dial; what was not seen for this
+    /// long is settled, and may be forgotten for another.
+    package static let keyProblemAge: Duration = .seconds(90)
 
     // MARK: Time
 

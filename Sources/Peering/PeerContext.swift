@@ -4,18 +4,21 @@ internal import Model
 /// What the parts of the core share while an event is handled.
 struct PeerContext: Sendable {
     let own: GatewayIdentity
-    /// Without a cluster key: peers from networks of people alone.
-    let isOpenNetwork: Bool
+    /// Nil without a cluster key.
+    var trust: PeerTrust?
     var book = AddressBook()
     var journal = PeerJournal()
     var generator: SplitMix64
     var directives: [PeerDirective] = []
 
-    init(own: GatewayIdentity, isOpenNetwork: Bool, seed: UInt64) {
+    init(own: GatewayIdentity, authenticator: PeerAuthenticator?, seed: UInt64) {
         self.own = own
-        self.isOpenNetwork = isOpenNetwork
+        trust = authenticator.map { PeerTrust($0, life: own.life.number) }
         generator = SplitMix64(seed: seed)
     }
+
+    /// Without a cluster key: peers from networks of people alone.
+    var isOpenNetwork: Bool { trust == nil }
 
     mutating func say(_ level: PeerNotice.Level, _ text: String) {
         directives.append(.say(PeerNotice(level, text)))
@@ -28,6 +31,15 @@ struct PeerContext: Sendable {
         if journal.note(sentence, node: node, address: address, now: now) {
             let place = address.map { " (\($0.host) port \($0.port))" } ?? ""
             say(.warning, sentence + place)
+        }
+    }
+
+    /// A node of this cluster's name does not fit for its key; said once for each host.
+    mutating func note(
+        _ problem: KeyProblem, node: NodeID?, at address: PeerAddress, now: Duration
+    ) {
+        if journal.note(problem, node: node, at: address, now: now) {
+            say(.warning, problem.sentence(node: node, host: address.host))
         }
     }
 

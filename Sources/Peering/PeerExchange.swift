@@ -13,32 +13,34 @@ package struct PeerExchange: Sendable {
         package var discovers: Bool
         /// What --join named, as it was given.
         package var seeds: [String]
-        /// Without a cluster key: peers from private networks alone.
-        package var isOpenNetwork: Bool
+        /// What the cluster key is used for. Nil, an open network: peers from private networks alone.
+        package var authenticator: PeerAuthenticator?
 
         package init(
-            identity: GatewayIdentity, discovers: Bool, seeds: [String], isOpenNetwork: Bool
+            identity: GatewayIdentity, discovers: Bool, seeds: [String],
+            authenticator: PeerAuthenticator?
         ) {
             self.identity = identity
             self.discovers = discovers
             self.seeds = seeds
-            self.isOpenNetwork = isOpenNetwork
+            self.authenticator = authenticator
         }
     }
 
-    private let discovers: Bool
-    private let clusterTag: UInt64
+    let discovers: Bool
+    let clusterTag: UInt64
     var context: PeerContext
     var links = PeerLinks()
     var discovery = Discovery()
     var seeds: Seeds
+    var held = HeldDatagrams()
     private var lastTick: Duration?
 
     package init(_ configuration: Configuration, seed: UInt64) {
         discovers = configuration.discovers
         clusterTag = MembershipDatagram.tag(of: configuration.identity.cluster)
         context = PeerContext(
-            own: configuration.identity, isOpenNetwork: configuration.isOpenNetwork, seed: seed)
+            own: configuration.identity, authenticator: configuration.authenticator, seed: seed)
         seeds = Seeds(names: configuration.seeds)
     }
 
@@ -55,7 +57,8 @@ package struct PeerExchange: Sendable {
             context.say(
                 .warning,
                 "open network: without --cluster-key-file every machine of the private networks here"
-                    + " can join the cluster \"\(context.own.cluster)\"")
+                    + " can join the cluster \"\(context.own.cluster)\", read and change all of it;"
+                    + " clusterfctl keygen makes a key")
         }
         if discovers { discovery.start(now: now) }
         timePassed(now: now)
@@ -73,8 +76,9 @@ package struct PeerExchange: Sendable {
         }
         lastTick = now
         if !links.isDraining, let datagram = discovery.timePassed(&context, now: now) {
-            context.directives.append(.broadcast(datagram.bytes))
+            broadcast(datagram, now: now)
         }
+        held.expire(&context.journal, now: now)
         links.timePassed(&context, now: now)
         if !links.isDraining { lookAtSeeds(now: now) }
     }
@@ -137,23 +141,8 @@ package struct PeerExchange: Sendable {
     package mutating func sendRequested(_ part: PeerPart, now: Duration) {
         switch part.channel {
         case .connection: links.send(part, &context, now: now)
-        case .datagram: sendDatagram(part)
+        case .datagram: sendDatagram(part, now: now)
         }
-    }
-
-    private mutating func sendDatagram(_ part: PeerPart) {
-        guard part.node != context.own.node, part.part == 0, part.isLast,
-            part.bytes.count <= PeeringLimits.datagramByteCountMax
-        else { return context.journal.counts.messagesDropped += 1 }
-        guard let address = context.book.best(of: part.node), context.admits(address) else {
-            return context.journal.counts.datagramsWithoutAddress += 1
-        }
-        context.journal.counts.datagramsSent += 1
-        let datagram = MembershipDatagram(
-            clusterTag: clusterTag, sender: context.own.node, message: part.message,
-            payload: part.bytes)
-        context.directives.append(
-            .sendDatagram(Datagram.membership(datagram).bytes, to: address))
     }
 
     /// The store says where nodes are.
@@ -163,92 +152,6 @@ package struct PeerExchange: Sendable {
         }
     }
 
-    // MARK: Datagrams
-
-    /// A datagram came, on the peer port or the discovery port.
-    package mutating func datagramReceived(
-        _ bytes: RawSpan, from address: PeerAddress, now: Duration
-    ) {
-        guard context.admits(address) else {
-            return context.journal.counts.fromPublicAddresses += 1
-        }
-        do throws(DecodeError) {
-            switch try Datagram(decoding: bytes) {
-            case .announce(let identity): heard(identity, from: address, now: now)
-            case .answer(let identity): heard(identity, from: address, now: now)
-            case .solicit(let identity):
-                heard(identity, from: address, now: now)
-                answer(identity, at: address, now: now)
-            case .membership(let message): received(message, from: address, now: now)
-            }
-        } catch {
-            if case .unknown = error {
-                context.journal.counts.datagramsOfOtherVersions += 1
-            } else {
-                context.journal.counts.datagramsMalformed += 1
-            }
-        }
-    }
-
-    private mutating func heard(
-        _ identity: GatewayIdentity, from address: PeerAddress, now: Duration
-    ) {
-        let place = PeerAddress(host: address.host, port: identity.peerPort)
-        guard identity.cluster == context.own.cluster else {
-            context.journal.counts.datagramsForeign += 1
-            if context.journal.heardForeign(identity.cluster, at: place, now: now) {
-                context.say(
-                    .info,
-                    "a node of the cluster \"\(identity.cluster)\" is in this network, at"
-                        + " \(place.host): not ours")
-            }
-            return
-        }
-        guard identity.node != context.own.node else {
-            // Our own words come back, and those of the gateway that this one replaces.
-            if identity.life.started != context.own.life.started {
-                context.note(
-                    "another node has the id \(identity.node): give one of them another (--node-id)",
-                    node: identity.node, address: place, now: now)
-            }
-            return
-        }
-        let isNewPlace = !context.book.knows(identity.node, at: place)
-        context.book.heard(identity.node, at: place, from: .discovery, now: now)
-        if discovery.heard(identity, at: place, isNewPlace: isNewPlace, now: now) {
-            context.directives.append(.found(identity.node))
-            links.nodeHeard(identity.node, &context, now: now)
-        }
-    }
-
-    private mutating func answer(
-        _ identity: GatewayIdentity, at address: PeerAddress, now: Duration
-    ) {
-        guard identity.cluster == context.own.cluster, identity.node != context.own.node,
-            discovers, !links.isDraining
-        else { return }
-        guard discovery.mayAnswer(address, now: now) else {
-            return context.journal.counts.answersWithheld += 1
-        }
-        context.directives.append(.sendDatagram(Datagram.answer(context.own).bytes, to: address))
-    }
-
-    private mutating func received(
-        _ message: MembershipDatagram, from address: PeerAddress, now: Duration
-    ) {
-        guard message.clusterTag == clusterTag else {
-            return context.journal.counts.datagramsForeign += 1
-        }
-        guard message.sender != context.own.node else { return }
-        context.journal.counts.datagramsReceived += 1
-        context.book.heard(message.sender, at: address, from: .contact, now: now)
-        context.directives.append(
-            .deliver(
-                PeerPart(
-                    node: message.sender, channel: .datagram, message: message.message, part: 0,
-                    isLast: true, bytes: message.payload)))
-    }
-
     // MARK: Connections
 
     /// Somebody connected; nil: the driver closes it.
@@ -256,6 +159,7 @@ package struct PeerExchange: Sendable {
         links.accepted(from: address, &context, now: now)
     }
 
+    /// The connection is up, and encrypted where there is a cluster key.
     package mutating func opened(_ id: ConnectionID, now: Duration) {
         links.opened(id, &context, now: now)
     }
@@ -263,6 +167,20 @@ package struct PeerExchange: Sendable {
     package mutating func dialFailed(_ id: ConnectionID, _ reason: String, now: Duration) {
         links.dialFailed(id, reason, &context, now: now)
         takeSeedResults(now: now)
+    }
+
+    /// The two sides have not the same cluster key, or one of them has none; nothing was said over the
+    /// connection, which the driver closes.
+    package mutating func keyFailed(_ id: ConnectionID, _ problem: KeyProblem, now: Duration) {
+        links.keyFailed(id, problem, &context, now: now)
+        takeSeedResults(now: now)
+    }
+
+    /// The encrypted handshake came to nothing, for no reason that the other side's key would be.
+    package mutating func handshakeFailed(_ id: ConnectionID, now: Duration) {
+        guard let connection = links.connections[id] else { return }
+        guard connection.isDialed else { return keyFailed(id, .nonsense, now: now) }
+        dialFailed(id, "the encrypted handshake failed", now: now)
     }
 
     /// Bytes came, of which no whole frame may have.

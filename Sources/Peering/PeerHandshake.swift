@@ -142,9 +142,14 @@ package struct PeerRefusal: Message {
         /// The gateway is being replaced, or its node stops.
         package static let leaving = Code(rawValue: 9)
         package static let openNetwork = Code(rawValue: 10)
+        /// One side has a cluster key and the other has none. Said without encryption: the one refusal
+        /// that is.
+        package static let clusterKey = Code(rawValue: 11)
 
         /// Whether people have to do something before another try can succeed.
-        package var isLasting: Bool { [.otherCluster, .sameNode, .version, .kind].contains(self) }
+        package var isLasting: Bool {
+            [.otherCluster, .sameNode, .version, .kind, .clusterKey].contains(self)
+        }
         /// Whether it says that there is, or will be, another connection.
         package var isTransient: Bool { [.crossing, .linked, .leaving].contains(self) }
     }

@@ -22,6 +22,17 @@ package struct PeerJournal: Sendable {
         package var count: UInt64
     }
 
+    /// A host that does not fit for its cluster key.
+    package struct KeyIncident: Equatable, Sendable {
+        package var problem: KeyProblem
+        package var node: NodeID?
+        package var address: PeerAddress
+        package var lastSeen: Duration
+        package var count: UInt64
+
+        package var sentence: String { problem.sentence(node: node, host: address.host) }
+    }
+
     /// What was not passed on, and why; grows only.
     package struct Counts: Equatable, Sendable {
         /// Messages for peers that waited in vain, or for which there was no room.
@@ -39,14 +50,59 @@ package struct PeerJournal: Sendable {
         package var answersWithheld: UInt64 = 0
         package var messagesReceived: UInt64 = 0
         package var messagesSent: UInt64 = 0
+
+        // Of cluster keys.
+        /// With the id of this key and a code that is not made with it.
+        package var datagramsForged: UInt64 = 0
+        /// Good ones that came before, or answer what was not asked.
+        package var datagramsReplayed: UInt64 = 0
+        /// Good ones of a life, or from a place, that had not answered yet.
+        package var datagramsUnproven: UInt64 = 0
+        package var datagramsOfOtherKeys: UInt64 = 0
+        /// Of nodes without a key, here with one.
+        package var datagramsWithoutKey: UInt64 = 0
+        /// Of nodes with a key, here without one.
+        package var datagramsWithKey: UInt64 = 0
+        package var challengesSent: UInt64 = 0
+        package var connectionsOfOtherKeys: UInt64 = 0
+        package var connectionsWithoutKey: UInt64 = 0
+        package var connectionsWithKey: UInt64 = 0
+        /// Whose first bytes were nothing that a gateway says.
+        package var connectionsOfNobody: UInt64 = 0
     }
 
     package private(set) var foreign: [Foreign] = []
     /// The oldest first.
     package private(set) var incidents: [Incident] = []
+    package private(set) var keyIncidents: [KeyIncident] = []
     package var counts = Counts()
 
     package init() {}
+
+    /// What anybody can pretend must not push out what is true, nor fill a log: of many hosts the first
+    /// ones are kept, until they are settled.
+    /// - Returns: whether it is news.
+    mutating func note(
+        _ problem: KeyProblem, node: NodeID?, at address: PeerAddress, now: Duration
+    ) -> Bool {
+        if let index = keyIncidents.firstIndex(where: {
+            $0.problem == problem && $0.address.host == address.host
+        }) {
+            let isAgain = now - keyIncidents[index].lastSeen > PeeringLimits.keyProblemAge
+            keyIncidents[index].node = node ?? keyIncidents[index].node
+            keyIncidents[index].address = address
+            keyIncidents[index].lastSeen = now
+            keyIncidents[index].count += 1
+            return isAgain
+        }
+        if keyIncidents.count >= PeeringLimits.keyProblemsMax {
+            keyIncidents.removeAll { now - $0.lastSeen > PeeringLimits.keyProblemAge }
+        }
+        guard keyIncidents.count < PeeringLimits.keyProblemsMax else { return false }
+        keyIncidents.append(
+            KeyIncident(problem: problem, node: node, address: address, lastSeen: now, count: 1))
+        return true
+    }
 
     /// - Returns: whether the name is new here.
     mutating func heardForeign(

@@ -128,6 +128,9 @@ extension PeerLinks {
     mutating func refused(
         _ id: ConnectionID, _ refusal: PeerRefusal, _ context: inout PeerContext, now: Duration
     ) {
+        if refusal.code == .clusterKey, context.isOpenNetwork {
+            return keyFailed(id, .ownMissing, &context, now: now)
+        }
         guard let connection = connections.removeValue(forKey: id) else { return }
         context.directives.append(.close(id))
         detach(connection, &context)
@@ -161,6 +164,13 @@ extension PeerLinks {
         } else {
             context.book.failed(node, at: connection.address)
         }
+        failedForLong(connection, node, &context, now: now)
+    }
+
+    /// What people have to settle: the other addresses of the node at once, all of them after a long wait.
+    private mutating func failedForLong(
+        _ connection: PeerConnection, _ node: NodeID, _ context: inout PeerContext, now: Duration
+    ) {
         peers[node]?.tried.insert(connection.address)
         let isLast = context.book.candidates(of: node)
             .allSatisfy { peers[node]?.tried.contains($0.address) ?? true }
@@ -170,6 +180,37 @@ extension PeerLinks {
         } else {
             dialIfNeeded(node, &context, now: now)
         }
+    }
+
+    // MARK: Cluster keys
+
+    /// The two sides have not the same cluster key: nothing was said, and trying again at once would
+    /// change nothing.
+    mutating func keyFailed(
+        _ id: ConnectionID, _ problem: KeyProblem, _ context: inout PeerContext, now: Duration
+    ) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        context.directives.append(.close(id))
+        detach(connection, &context)
+        switch problem {
+        case .otherKey: context.journal.counts.connectionsOfOtherKeys += 1
+        case .theirsMissing: context.journal.counts.connectionsWithoutKey += 1
+        case .ownMissing: context.journal.counts.connectionsWithKey += 1
+        case .nonsense: context.journal.counts.connectionsOfNobody += 1
+        }
+        let node = connection.expected
+        if problem != .nonsense {
+            context.note(problem, node: node, at: connection.address, now: now)
+        }
+        guard connection.isDialed else { return context.journal.counts.connectionsRefused += 1 }
+        // Which it is was said above.
+        if let seed = connection.seed {
+            seedResults.append((seed, .failed("the cluster keys do not fit")))
+        }
+        guard let node, peers[node] != nil else { return }
+        context.book.failed(node, at: connection.address)
+        peers[node]?.problem = problem.sentence(node: node, host: connection.address.host)
+        failedForLong(connection, node, &context, now: now)
     }
 }
 

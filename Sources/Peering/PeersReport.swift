@@ -42,7 +42,27 @@ package struct PeersReport: Equatable, Sendable {
     package var linkCount: Int
 }
 
+/// The same in short: what the network does to this node, without a list of nodes.
+package struct PeersSummary: Equatable, Sendable {
+    package var hasClusterKey: Bool
+    package var linkCount: Int
+    package var counts: PeerJournal.Counts
+    /// Hosts with another cluster key, or on one side only, that were seen lately.
+    package var keyIncidents: [PeerJournal.KeyIncident]
+}
+
 extension PeerExchange {
+    package func summary(now: Duration) -> PeersSummary {
+        PeersSummary(
+            hasClusterKey: !context.isOpenNetwork, linkCount: linkCount,
+            counts: context.journal.counts,
+            keyIncidents: context.journal.keyIncidents.filter {
+                now - $0.lastSeen <= PeeringLimits.keyProblemAge
+            })
+    }
+
+    private var linkCount: Int { links.connections.values.count { $0.state == .current } }
+
     /// All that is known of peers now. - Parameter max: nodes in it, those with links first.
     package func report(now: Duration, max: Int = 1_000) -> PeersReport {
         let nodes = Set(links.peers.keys).union(discovery.neighbours.keys)
@@ -64,7 +84,7 @@ extension PeerExchange {
                 return incident
             },
             counts: context.journal.counts,
-            linkCount: links.connections.values.count { $0.state == .current })
+            linkCount: linkCount)
     }
 
     private func peer(_ node: NodeID, now: Duration) -> PeersReport.Peer {

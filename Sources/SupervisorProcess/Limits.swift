@@ -2,6 +2,8 @@
 enum SupervisorLimits {
     /// A configuration file is a page; more is another file by mistake.
     static let configurationBytesMax: Int64 = 1 << 20
+    /// A key file is one line; more is another file by mistake.
+    static let keyFileBytesMax = 4 << 10
     /// Addresses that one node binds: descriptors, and lines at the start, stay few.
     static let bindMax = 32
     /// Nodes that --join may name: enough to find any cluster, few enough for one line of settings.

@@ -146,6 +146,7 @@ package enum SupervisorProcess {
                 DescriptorBox(try listen(facts.storeDescriptorSocket, .seqpacket))
             ],
         ]
+        let notes = configuration.peers.notes + http.notes + peers.notes
         let supervisor = Supervisor(
             loop,
             .init(
@@ -153,7 +154,7 @@ package enum SupervisorProcess {
                 environment: WorkerEnvironment.variables(from: Environment.all),
                 notifier: SystemdNotifier(
                     environment: Environment.value(of:), pid: facts.pid),
-                notes: http.notes + peers.notes))
+                notes: notes))
         let control = try ControlServer(supervisor, try listen(facts.controlSocket, .stream))
         if configuration.opensDesktop {
             supervisor.onReady = {
@@ -162,7 +163,7 @@ package enum SupervisorProcess {
         }
         try supervisor.watchSignals()
         introduce(facts)
-        for note in http.notes + peers.notes { log.say(.warning, note) }
+        for note in notes { log.say(.warning, note) }
         try supervisor.start()
         loop.run()
         withExtendedLifetime(control) {}

@@ -113,8 +113,19 @@ struct FuzzRun {
     }
 
     private func checkDatagram(_ payload: [UInt8]) {
-        guard let datagram = try? Datagram(decoding: unsafe payload.span.bytes) else { return }
-        guard datagram.bytes == payload else { fail("a datagram has two encodings") }
+        guard let received = try? ReceivedDatagram(decoding: unsafe payload.span.bytes) else {
+            return
+        }
+        guard let seal = received.seal else {
+            guard received.datagram.bytes == payload else { fail("a datagram has two encodings") }
+            return
+        }
+        let code = received.code
+        let same = PeerAuthenticator(
+            keyID: seal.keyID, code: { _, _ in code }, isCode: { _, _, _ in true })
+        guard received.datagram.sealed(seal, with: same) == payload else {
+            fail("a sealed datagram has two encodings")
+        }
     }
 
     /// What decodes must encode to the same bytes: nothing was skipped, nothing made up.

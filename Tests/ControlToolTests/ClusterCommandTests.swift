@@ -125,6 +125,14 @@ struct ClusterCommandTests {
             ])
     }
 
+    @Test func whoseKeyDoesNotFitIsBelowTheTable() throws {
+        let stats = try read(
+            #"{"peer_list":[],"key_problems":["wrong cluster key: a\u0007 node at 10.0.0.9"]}"#)
+        #expect(
+            ClusterReport.peers(stats).split(separator: "\n").last
+                == "! wrong cluster key: a? node at 10.0.0.9")
+    }
+
     @Test func settingsAreATable() throws {
         let list = try read(
             """

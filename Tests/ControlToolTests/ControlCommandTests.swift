@@ -15,6 +15,8 @@ struct ControlCommandTests {
         #expect(try command("restart", "store") == .restart("store"))
         #expect(try command("stop") == .stop)
         #expect(try command("version") == .version)
+        #expect(try command("keygen") == .keygen(file: nil))
+        #expect(try command("keygen", "key", "--json") == .keygen(file: "key"))
         #expect(
             try command("logs") == .logs(worker: "", lineCount: 100, follow: false))
         #expect(
@@ -35,7 +37,8 @@ struct ControlCommandTests {
     @Test(arguments: [
         [], ["martian"], ["restart"], ["restart", "a", "b"], ["status", "x"],
         ["status", "--follow"], ["workers", "--lines", "3"], ["logs", "--lines", "5000"],
-        ["scrub"], ["set"], ["set", "a"], ["set", "a", "b", "c"], ["peers", "x"],
+        ["scrub"], ["keygen", "a", "b"], ["set"], ["set", "a"], ["set", "a", "b", "c"],
+        ["peers", "x"],
         ["settings", "x"], ["leave", "x"], ["cancel-leave", "x"], ["out", "n2"],
         ["out", "--force"],
         ["out", "../x", "--force"], ["out", "a", "b", "--force"], ["join"], ["join", "abc"],

@@ -27,7 +27,8 @@ final class PeerBench: Sendable {
     /// - Parameter over: the gateway that this one replaces: it has the same sockets.
     init(
         _ name: String, generation: UInt64 = 1, discovery: UInt16 = 0, join: [String] = [],
-        cluster: String = "default", host: String = "127.0.0.1", over old: PeerBench? = nil,
+        cluster: String = "default", key: String? = nil, host: String = "127.0.0.1",
+        over old: PeerBench? = nil,
         interfaces: @escaping @Sendable () throws(PosixError) -> [NetworkInterface] =
             NetworkInterface.all
     ) async throws {
@@ -48,7 +49,7 @@ final class PeerBench: Sendable {
                     "node_id": name, "peer_port": String(made.0), "cluster_name": cluster,
                     "discovery_port": String(discovery),
                     "discovery_address": "127.255.255.255", "join": join.joined(separator: ","),
-                    "started": "5000000000",
+                    "started": "5000000000", "cluster_key": key ?? "",
                 ])))
         let loop = group.next()
         let taken = sockets
@@ -134,7 +135,7 @@ func eventually(
     }
 }
 
-private func part(
+func part(
     to name: String, _ message: UInt64, _ bytes: [UInt8] = [1], part: UInt32 = 0,
     isLast: Bool = true, channel: PeerPart.Channel = .connection
 ) -> PeerPart {

@@ -1,5 +1,6 @@
 import IPC
 import Model
+import PeerKeys
 import Testing
 
 @testable import Peering
@@ -47,7 +48,7 @@ import Testing
 
     @Test func aMachineInSeveralNetworksIsNewsOnceForEach() {
         var exchange = PeerExchange(
-            .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: true),
+            .init(identity: identity("a"), discovers: true, seeds: [], authenticator: nil),
             seed: 1)
         let bytes = Datagram.announce(identity("b")).bytes
         for second in 0..<60 {
@@ -63,7 +64,9 @@ import Testing
 
     @Test func announcementsAreFewAndJittered() {
         var exchange = PeerExchange(
-            .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: false),
+            .init(
+                identity: identity("a"), discovers: true, seeds: [],
+                authenticator: testKeys.authenticator),
             seed: 9)
         var times: [Duration] = []
         exchange.start(now: .zero)
@@ -96,7 +99,7 @@ import Testing
 
     @Test func foreignNamesAreBounded() {
         var exchange = PeerExchange(
-            .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: true),
+            .init(identity: identity("a"), discovers: true, seeds: [], authenticator: nil),
             seed: 1)
         for index in 0..<100 {
             let bytes = Datagram.announce(identity("x", cluster: "c\(index)")).bytes
@@ -111,7 +114,7 @@ import Testing
 
     @Test func answersAreRateLimitedForEachAndForAll() {
         var exchange = PeerExchange(
-            .init(identity: identity("a"), discovers: true, seeds: [], isOpenNetwork: true),
+            .init(identity: identity("a"), discovers: true, seeds: [], authenticator: nil),
             seed: 1)
         func answers() -> Int {
             exchange.takeDirectives().count {

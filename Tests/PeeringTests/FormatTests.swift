@@ -1,6 +1,7 @@
 import Foundation
 import IPC
 import Model
+import PeerKeys
 import Testing
 
 @testable import Peering
@@ -31,18 +32,51 @@ import Testing
     @Test func datagramsSurviveTheWireAndNoPrefixIsOne() throws {
         for (name, datagram) in Samples.datagrams {
             let bytes = datagram.bytes
-            #expect(try Datagram(decoding: bytes.span.bytes) == datagram)
+            let received = try ReceivedDatagram(decoding: bytes.span.bytes)
+            #expect(received.datagram == datagram)
+            #expect(received.seal == nil)
             for end in 0..<bytes.count {
                 let cut = Array(bytes[..<end])
                 #expect(throws: DecodeError.self, "\(name) cut at \(end)") {
-                    try Datagram(decoding: cut.span.bytes)
+                    try ReceivedDatagram(decoding: cut.span.bytes)
                 }
             }
             let longer = bytes + [0]
             #expect(throws: DecodeError.trailingBytes) {
-                try Datagram(decoding: longer.span.bytes)
+                try ReceivedDatagram(decoding: longer.span.bytes)
             }
         }
+    }
+
+    @Test func sealedDatagramsSurviveTheWireAndNoPrefixIsOne() throws {
+        for (name, datagram, seal) in Samples.sealed {
+            let bytes = datagram.sealed(seal, with: testKeys.authenticator)
+            let received = try ReceivedDatagram(decoding: bytes.span.bytes)
+            #expect(received.datagram == datagram)
+            #expect(received.seal == seal)
+            let signed = Array(bytes.dropLast(PeerAuthenticator.codeByteCount))
+            let isCode = testKeys.authenticator.isCode
+            #expect(isCode(received.code, signed, datagram.purpose))
+            for purpose in PeerAuthenticator.Purpose.allCases where purpose != datagram.purpose {
+                #expect(!isCode(received.code, signed, purpose), "\(name): a code for one purpose")
+            }
+            #expect(!keys(from: 1).authenticator.isCode(received.code, signed, datagram.purpose))
+            for end in 0..<bytes.count {
+                let cut = Array(bytes[..<end])
+                #expect(throws: DecodeError.self, "\(name) cut at \(end)") {
+                    try ReceivedDatagram(decoding: cut.span.bytes)
+                }
+            }
+            let longer = bytes + [0]
+            #expect(throws: DecodeError.trailingBytes) {
+                try ReceivedDatagram(decoding: longer.span.bytes)
+            }
+        }
+    }
+
+    @Test func aChallengeWithoutASealIsNone() {
+        let bytes = Datagram.challenge(identity("n1")).bytes
+        #expect(throws: DecodeError.self) { try ReceivedDatagram(decoding: bytes.span.bytes) }
     }
 
     @Test func whatANewerGatewayMayMeanIsUnknownNotMalformed() {
@@ -51,7 +85,7 @@ import Testing
             var other = bytes
             other[offset] = 0x7F
             let error = #expect(throws: DecodeError.self) {
-                try Datagram(decoding: other.span.bytes)
+                try ReceivedDatagram(decoding: other.span.bytes)
             }
             guard case .unknown(let field)? = error else {
                 Issue.record("\(name) is \(String(describing: error))")
@@ -64,15 +98,17 @@ import Testing
     @Test(arguments: 1...20)
     func damagedDatagramsNeverTrap(seed: UInt64) {
         var rng = SplitMix64(seed: seed)
-        for (_, datagram) in Samples.datagrams {
+        for (name, sample) in Samples.bytes where !name.hasPrefix("frame") {
             for _ in 0..<200 {
-                var bytes = datagram.bytes
+                var bytes = sample
                 for _ in 0..<Int.random(in: 1...4, using: &rng) {
                     let index = Int.random(in: bytes.indices, using: &rng)
                     bytes[index] = [0, 1, 0x7F, 0x80, 0xFF].randomElement(using: &rng) ?? 0
                 }
-                if let decoded = try? Datagram(decoding: bytes.span.bytes) {
-                    #expect(decoded.bytes == bytes, "seed \(seed): one encoding of each")
+                if let decoded = try? ReceivedDatagram(decoding: bytes.span.bytes),
+                    decoded.seal == nil
+                {
+                    #expect(decoded.datagram.bytes == bytes, "seed \(seed): one encoding of each")
                 }
             }
         }
@@ -87,7 +123,7 @@ import Testing
             writer.write(UInt16(0))
             change(&writer)
             let bytes = writer.bytes
-            #expect(throws: DecodeError.self) { try Datagram(decoding: bytes.span.bytes) }
+            #expect(throws: DecodeError.self) { try ReceivedDatagram(decoding: bytes.span.bytes) }
         }
         refuses { writer in
             writer.write(UInt64(1))

@@ -1,5 +1,6 @@
 import IPC
 import Model
+import PeerKeys
 
 @testable import Peering
 
@@ -41,6 +42,16 @@ func part(
         bytes: bytes)
 }
 
+/// The keys of a cluster key whose bytes count from `first`.
+func keys(from first: UInt8) -> PeerKeys {
+    guard let key = ClusterKey(bytes: (0..<32).map { first &+ $0 }) else {
+        preconditionFailure("no key")
+    }
+    return PeerKeys(key)
+}
+
+let testKeys = keys(from: 0)
+
 /// One value of each format, for golden bytes.
 enum Samples {
     static var datagrams: [(String, Datagram)] {
@@ -55,6 +66,19 @@ enum Samples {
                         clusterTag: MembershipDatagram.tag(of: cluster("default")),
                         sender: node("n1"), message: 9, payload: [1, 2, 3]))
             ),
+        ]
+    }
+
+    /// With the seal of `testKeys`.
+    static var sealed: [(String, Datagram, DatagramSeal)] {
+        let id = testKeys.id
+        return datagrams.map { name, datagram in
+            (name, datagram, DatagramSeal(keyID: id, answers: 3, asks: 4, counter: 5))
+        } + [
+            (
+                "challenge", .challenge(identity("n1")),
+                DatagramSeal(keyID: id, answers: 0, asks: 0x0102_0304_0506_0708, counter: 1)
+            )
         ]
     }
 
@@ -88,6 +112,9 @@ enum Samples {
     /// All of them, by name.
     static var bytes: [(String, [UInt8])] {
         datagrams.map { ("datagram-\($0.0)", $0.1.bytes) }
+            + sealed.map {
+                ("sealed-\($0.0)", $0.1.sealed($0.2, with: testKeys.authenticator))
+            }
             + frames.map { name, type, message in
                 let bytes = bytes(type, message)
                 return ("frame-\(name)", bytes)

@@ -1,5 +1,6 @@
 import IPC
 import Model
+import PeerKeys
 
 @testable import Peering
 
@@ -21,14 +22,15 @@ final class World {
 
         init(
             _ identity: GatewayIdentity, host: String, discovers: Bool, seeds: [String],
-            seed: UInt64
+            key: PeerKeys?, seed: UInt64
         ) {
             name = identity.node.name
             self.identity = identity
             self.host = host
             exchange = PeerExchange(
                 .init(
-                    identity: identity, discovers: discovers, seeds: seeds, isOpenNetwork: true),
+                    identity: identity, discovers: discovers, seeds: seeds,
+                    authenticator: key?.authenticator),
                 seed: seed)
         }
 
@@ -85,6 +87,8 @@ final class World {
     /// Hosts that cannot reach each other: what is sent is lost, and nobody is told.
     var cut: Set<Set<String>> = []
     var dials = 0
+    /// All datagrams that were sent.
+    private(set) var recorded: [(from: PeerAddress, to: PeerAddress?, bytes: [UInt8])] = []
     /// Ends that take no bytes: what is written there is never reported as written.
     var stuck: Set<String> = []
 
@@ -96,14 +100,14 @@ final class World {
     func start(
         _ name: String, cluster clusterName: String = "default", host: String? = nil,
         started: UInt64 = 1, generation: UInt64 = 1, discovers: Bool = false,
-        seeds: [String] = [], after: Duration = .zero
+        seeds: [String] = [], key: PeerKeys? = nil, after: Duration = .zero
     ) -> Gateway {
         let identity = identity(
             name, cluster: clusterName, port: 30_000, started: started, generation: generation,
             number: rng.next())
         let gateway = Gateway(
             identity, host: host ?? "10.0.0.\(name.utf8.reduce(0) { ($0 * 31 + Int($1)) % 250 })",
-            discovers: discovers, seeds: seeds, seed: rng.next())
+            discovers: discovers, seeds: seeds, key: key, seed: rng.next())
         gateways.append(gateway)
         gateway.exchange.start(now: now)
         perform(gateway)
@@ -157,6 +161,12 @@ final class World {
     func breakRandomWire() {
         let ends = wires.keys.sorted { ($0.id, $0.gateway) < ($1.id, $1.gateway) }
         if let end = ends.randomElement(using: &rng) { breakWire(end) }
+    }
+
+    /// What an attacker sends, from an address of its choice; it arrives at once.
+    func inject(_ bytes: [UInt8], from address: PeerAddress, to gateway: Gateway) {
+        gateway.exchange.datagramReceived(bytes.span.bytes, from: address, now: now)
+        perform(gateway)
     }
 
     // MARK: Time
@@ -274,8 +284,10 @@ final class World {
     private func perform(_ directive: PeerDirective, _ gateway: Gateway) {
         switch directive {
         case .sendDatagram(let bytes, let to):
+            recorded.append((gateway.address, to, bytes))
             push(.datagram(from: gateway.address, to: to, bytes), in: latency())
         case .broadcast(let bytes):
+            recorded.append((gateway.address, nil, bytes))
             push(.datagram(from: gateway.address, to: nil, bytes), in: latency())
         case .dial(let id, let address):
             dials += 1

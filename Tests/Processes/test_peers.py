@@ -139,7 +139,7 @@ class Ports(FakeNodeCase):
             (["--no-store", "--capacity", "1G"], "--no-store"),
             (["--discovery-address", "everywhere"], "IPv4"),
             (["--cluster-name", "my cluster"], "no name of a cluster"),
-            (["--cluster-key-file", "/x"], "not available"),
+            (["--cluster-key-file", "/x"], "cannot be read"),
         ]:
             with self.subTest(arguments):
                 code, text = self.refused(node, *arguments)

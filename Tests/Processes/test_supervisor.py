@@ -98,7 +98,7 @@ class Refusing(FakeNodeCase):
             (["--bind", "127.0.0.1", "--bind", "127.0.0.1"], "twice"),
             (["--storage-major", "martian"], "--storage-major"),
             (["--storage-major", "extent"], "not available in this version"),
-            (["--cluster-key-file", "/x"], "--cluster-key-file is not available in this version"),
+            (["--cluster-key-file", "/x"], "--cluster-key-file: the cluster key in /x cannot be read"),
             (["--join", "host"], "--join"),
             (["--encryption-key-file=/x"], "--encryption-key-file is not available"),
             (["--config", "/does/not/exist.toml"], "/does/not/exist.toml"),

@@ -1,4 +1,5 @@
 import Model
+import Posix
 import Testing
 
 @testable import SupervisorProcess
@@ -27,6 +28,7 @@ struct ConfigurationTests {
         #expect(peers.discoveryAddress == .everyInterface)
         #expect(peers.join.isEmpty)
         #expect(peers.clusterName.name == "default")
+        #expect(peers.key == nil)
         #expect(peers.zone == nil)
         #expect(peers.capacity == nil)
         #expect(!peers.keepsNothing)
@@ -117,11 +119,43 @@ struct ConfigurationTests {
         ["--join", "::1:80"], ["--cluster-name", ""], ["--cluster-name", "my cluster"],
         ["--zone", "a/b"], ["--capacity", "0"], ["--capacity", "5Q"], ["--capacity=-1"],
         ["--capacity", "99999999T"], ["--capacity", "1.5G"],
-        ["--capacity", "1G", "--no-store"],
+        ["--capacity", "1G", "--no-store"], ["--cluster-key-file", ""],
+        ["--cluster-key-file", "/dev/null"], ["--cluster-key-file", "/nonexistent/key"],
     ])
     func nonsenseIsRefused(arguments: [String]) {
         let error = #expect(throws: StartError.self) { try self.read(arguments) }
         #expect(error?.code == .usage)
+    }
+
+    @Test func aKeyFileIsReadFromEverySourceAndToldToTheGatewayAlone() throws {
+        let path = "/tmp/clusterf-key-\(SelfProcess.pid)"
+        let text = String(repeating: "0123456789abcdef", count: 4)
+        func write(_ bytes: [UInt8], mode: UInt32) throws {
+            let file = try Directory.open(
+                BytePath(path), in: .workingDirectory, [.writeOnly, .create, .truncate])
+            try FileIO.append(bytes, to: file)
+            try FileIO.setMode(file, to: mode)
+        }
+        defer { try? Directory.remove(BytePath(path), in: .workingDirectory) }
+        try write(Array("\(text)\n".utf8), mode: 0o640)
+        let file = try ConfigurationFile.parse("cluster-key-file = \"\(path)\"", place: "x")
+        for configuration in [
+            try read(["--cluster-key-file", path]),
+            try read([], environment: ["CLUSTERF_CLUSTER_KEY_FILE": path]),
+            try Configuration(file),
+        ] {
+            #expect(configuration.peers.key?.key.text == text)
+            #expect(configuration.peers.notes.isEmpty)
+            #expect(!"\(configuration)".contains("0123456789abcdef"))
+        }
+        try write(Array(text.utf8), mode: 0o604)
+        #expect(try read(["--cluster-key-file", path]).peers.notes.count == 1)
+        try write(Array("abcd".utf8), mode: 0o600)
+        let error = #expect(throws: StartError.self) {
+            try self.read(["--cluster-key-file", path])
+        }
+        #expect(error?.code == .usage)
+        #expect(error?.message.contains("32") == true)
     }
 
     @Test func limitsArePassedInTheUnitsOfTheGateway() throws {

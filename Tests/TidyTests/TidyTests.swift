@@ -10,6 +10,7 @@ import Testing
         "IPC": ["Model"],
         "Supervision": ["Model"],
         "Peering": ["IPC", "Model"],
+        "PeerKeys": ["Peering", "Model", "Crypto"],
         "CRDT": ["Model"],
         "Membership": ["Model"],
         "Placement": ["Model"],
@@ -37,8 +38,8 @@ import Testing
             "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
-            "Absence", "Peering", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore", "NIOPosix",
-            "Crypto", "Synchronization", "Swift",
+            "Absence", "Peering", "PeerKeys", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore",
+            "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
         "clusterf-supervisor": ["SupervisorProcess"],

@@ -9,6 +9,8 @@ struct BulkTarget: Sendable {
     var addresses: [PeerAddress]
     /// The first frame.
     var hello: [UInt8]
+    /// Nil without a cluster key.
+    var tls: PeerTLS?
 }
 
 /// Knows where nodes are. A test gives its own.
@@ -104,6 +106,7 @@ final class BulkDialer {
             }
         }
         let bound = NIOLoopBound(connection, eventLoop: loop)
+        let tls = target.tls
         ClientBootstrap(group: loop)
             .connectTimeout(.seconds(GatewayLimits.bulkConnectSeconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -116,7 +119,10 @@ final class BulkDialer {
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                    let pipeline = channel.pipeline.syncOperations
+                    // What is written before the handshake's end waits for it.
+                    if let tls { try pipeline.addHandler(try tls.makeDialer(PeerTLS.Seen())) }
+                    try pipeline.addHandler(bound.value)
                 }
             }
             .connect(to: place.socketAddress)

@@ -1,4 +1,5 @@
 internal import IPC
+internal import Peering
 
 /// What the store says of itself, of the cluster and of its partitions, asked for at once.
 final class ClusterFacts {
@@ -6,10 +7,12 @@ final class ClusterFacts {
     private(set) var store: StoreStatus?
     private(set) var cluster: ClusterStatus?
     private(set) var count: PartitionCounts.Count?
+    /// Nil where this node has no peers.
+    private(set) var peers: PeersSummary?
     /// What to tell a client that needs an answer, where there was none.
     private(set) var problem: Problem?
 
-    private var openCount = 3
+    private var openCount = 4
     private let completion: (ClusterFacts) -> Void
 
     private init(completion: @escaping (ClusterFacts) -> Void) { self.completion = completion }
@@ -27,6 +30,10 @@ final class ClusterFacts {
             } else {
                 facts.miss(reply)
             }
+            facts.ended()
+        }
+        context.askPeers { summary in
+            facts.peers = summary
             facts.ended()
         }
         context.partitionCounts.get { count in

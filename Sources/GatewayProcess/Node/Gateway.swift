@@ -137,6 +137,9 @@ final class Gateway: ControlDelegate {
     ) {
         self.contexts = contexts
         connectOrders()
+        if let peers {
+            for bound in contexts { bound.eventLoop.execute { bound.value.peers = peers } }
+        }
         let server = HTTPServer(loops: loops, contexts: contexts, settings: settings)
         self.server = server
         var opening: [EventLoopFuture<any Channel>] = []

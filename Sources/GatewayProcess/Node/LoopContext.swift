@@ -28,6 +28,8 @@ final class LoopContext {
     var restart: ((_ worker: String, _ done: @escaping RestartDone) -> Void)?
     /// Asks the peers' loop what it knows; `done` runs on this loop. Nil before the gateway serves.
     var peersReport: ((_ done: @escaping (PeersReport?) -> Void) -> Void)?
+    /// The peers' part of the gateway, on its own loop; nil where there is none, or not yet.
+    var peers: NIOLoopBound<PeerService>?
     private(set) var isDraining = false
     private var whenEmpty: (() -> Void)?
 
@@ -57,6 +59,19 @@ final class LoopContext {
     func makeOperationID() -> OperationID {
         let milliseconds = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000))
         return OperationID(wallMilliseconds: milliseconds, using: &generator)
+    }
+
+    /// Asks what the network does to this node; the answer comes on this loop.
+    func askPeers(completion: @escaping (PeersSummary?) -> Void) {
+        guard let peers else { return completion(nil) }
+        peers.eventLoop.submit { peers.value.summary() }.hop(to: eventLoop).assumeIsolated()
+            .whenComplete { result in
+                if case .success(let summary) = result {
+                    completion(summary)
+                } else {
+                    completion(nil)
+                }
+            }
     }
 
     // MARK: Draining

@@ -19,7 +19,7 @@ struct GatewaySettings: Equatable, Sendable {
     var eventLoopCount: Int
     /// Nil where this node has no peers.
     var peers: PeerSettings?
-    /// Everything that was said, for `/status`.
+    /// Everything that was said and is no secret, for `/status`.
     var facts: [String: String]
 
     /// - Throws: a sentence that names the setting.
@@ -63,7 +63,7 @@ struct GatewaySettings: Equatable, Sendable {
         eventLoopCount = Int(
             try number("event_loops", Int64(max(1, min(coreCount, 4))), in: 1...64))
         peers = try PeerSettings(settings)
-        facts = settings.values
+        facts = settings.values.filter { $0.key != ConfigurationKey.clusterKey }
     }
 
     private enum Defaults {

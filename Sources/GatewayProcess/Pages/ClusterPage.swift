@@ -1,5 +1,6 @@
 internal import IPC
 internal import Model
+internal import Peering
 
 /// `/api/cluster-stats`: the core of `/status`, and all nodes that this one knows of, itself among
 /// them.
@@ -36,6 +37,9 @@ enum ClusterPage {
             json.member("layouts_in_use", status.layoutCount)
             json.member("settled", status.isSettled)
             json.member("clock_in_doubt", status.isClockInDoubt)
+            json.member("key_problems") { json in
+                json.array(facts.peers?.keyIncidents ?? []) { $0.value($1.sentence) }
+            }
             json.member("peer_list") { json in
                 json.array(status.nodes) { write($1, usage[$1.node], &$0) }
             }

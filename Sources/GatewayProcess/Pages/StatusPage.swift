@@ -1,5 +1,6 @@
 internal import IPC
 internal import Model
+internal import Peering
 
 /// `/status`, and what monitors ask.
 enum StatusPage {
@@ -49,6 +50,8 @@ struct NodeFacts {
     var store: StoreStatus?
     var cluster: ClusterStatus?
     var count: PartitionCounts.Count?
+    /// Nil where this node has no peers.
+    var peers: PeersSummary?
     var now: Timestamp
 
     init(_ context: LoopContext, _ facts: ClusterFacts) {
@@ -57,6 +60,7 @@ struct NodeFacts {
         store = facts.store
         cluster = facts.cluster
         count = facts.count
+        peers = facts.peers
         now = WallClock.now()
     }
 
@@ -66,6 +70,7 @@ struct NodeFacts {
             writeCore(&json)
             json.member("workers") { writeWorkers(&$0) }
             json.member("storage") { writeStorage(&$0) }
+            if let peers { json.member("peer_network") { NetworkFacts.write(peers, &$0) } }
             json.member("warnings") { json in
                 json.array(warnings) { $0.value($1) }
             }
@@ -114,7 +119,7 @@ struct NodeFacts {
         } else {
             all.append("the store does not answer")
         }
-        return all
+        return all + (peers?.keyIncidents.map(\.sentence) ?? [])
     }
 
     func writePartitions(_ json: inout JSONWriter) {

@@ -1,5 +1,7 @@
 internal import IPC
 internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
 internal import Peering
 internal import Posix
 
@@ -13,10 +15,13 @@ final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     private var decoder = FrameDecoder()
     private var isClosing = false
+    /// Nil where no cluster key is looked at.
+    private let gate: PeerGate?
 
-    init(id: ConnectionID, service: PeerService) {
+    init(id: ConnectionID, service: PeerService, gate: PeerGate?) {
         self.id = id
         self.service = service
+        self.gate = gate
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -26,8 +31,23 @@ final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) { ended("closed by the other side") }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        ended("\(error)")
+        if case NIOSSLError.handshakeFailed? = error as? NIOSSLError, let gate, !isClosing {
+            isClosing = true
+            service.handshakeFailed(id, gate.seen)
+        } else if case NIOSSLError.uncleanShutdown? = error as? NIOSSLError {
+            ended("closed by the other side")
+        } else {
+            ended("\(error)")
+        }
         context.close(promise: nil)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent, !isClosing {
+            gate?.isSecured = true
+            service.secured(id)
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     private func ended(_ reason: String) {
@@ -73,6 +93,9 @@ final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
         do {
             let pipeline = context.pipeline.syncOperations
             try pipeline.addHandler(handler, position: .after(self))
+            if gate?.isSecured == true {
+                try pipeline.addHandler(RegionReader(), position: .after(self))
+            }
             pipeline.removeHandler(self, promise: nil)
         } catch {
             Log.write(.warning, "a connection for contents", ["error": "\(error)"])

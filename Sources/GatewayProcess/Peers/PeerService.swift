@@ -3,6 +3,7 @@ internal import IPC
 internal import Model
 internal import NIOCore
 internal import NIOPosix
+internal import PeerKeys
 internal import Peering
 internal import Posix
 
@@ -27,6 +28,10 @@ final class PeerService: PeerStoreDelegate {
     private let loop: any EventLoop
     private let pool: NIOThreadPool
     private let network: PeerNetwork
+    /// Nil without a cluster key.
+    private let tls: PeerTLS?
+    /// What who speaks without this node's kind of network is told.
+    private let keyRefusal: PeerRefusal
     private var exchange: PeerExchange
     private var link: PeerStoreLink?
     private var absentStore = AbsentStore()
@@ -64,10 +69,17 @@ final class PeerService: PeerStoreDelegate {
             life: GatewayLife(
                 started: settings.supervisorStarted, generation: generation,
                 number: generator.next()))
+        let keys = settings.clusterKey.map { PeerKeys($0) }
+        tls = keys.map { PeerTLS($0) }
+        keyRefusal = PeerRefusal(
+            .clusterKey, by: settings.node,
+            keys == nil
+                ? "node \(settings.node) has no cluster key"
+                : "node \(settings.node) speaks with nodes alone that have its cluster key")
         exchange = PeerExchange(
             .init(
                 identity: identity, discovers: settings.discoveryPort != 0,
-                seeds: settings.join, isOpenNetwork: true),
+                seeds: settings.join, authenticator: keys?.authenticator),
             seed: generator.next())
         link = PeerStoreLink(
             loop: loop, generation: generation, connector: connector, delegate: self)
@@ -177,9 +189,10 @@ final class PeerService: PeerStoreDelegate {
             try channel.pipeline.syncOperations.addHandler(UnwantedChannel())
             return perform()
         }
-        let handler = PeerChannel(id: id, service: self)
+        let gate = makeGate(.accepted, id)
+        let handler = PeerChannel(id: id, service: self, gate: gate)
         channels[id] = handler
-        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel.pipeline.syncOperations.addHandlers(gate, handler)
         perform()
     }
 
@@ -188,14 +201,21 @@ final class PeerService: PeerStoreDelegate {
             exchange.dialFailed(id, "no IP address", now: now)
             return
         }
-        let handler = NIOLoopBound(PeerChannel(id: id, service: self), eventLoop: loop)
+        let tls = tls
+        let gate = NIOLoopBound(tls == nil ? nil : makeGate(.dialed, id), eventLoop: loop)
+        let handler = NIOLoopBound(
+            PeerChannel(id: id, service: self, gate: gate.value), eventLoop: loop)
         ClientBootstrap(group: loop)
             .connectTimeout(.seconds(GatewayLimits.peerConnectSeconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: PeerService.streamAllocator)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                    let pipeline = channel.pipeline.syncOperations
+                    if let gate = gate.value, let tls {
+                        try pipeline.addHandlers(gate, try tls.makeDialer(gate.seen))
+                    }
+                    try pipeline.addHandler(handler.value)
                 }
             }
             .connect(to: target.socketAddress)
@@ -205,12 +225,39 @@ final class PeerService: PeerStoreDelegate {
                 case .success(let channel):
                     guard exchange.isOpen(id) else { return channel.close(promise: nil) }
                     channels[id] = handler.value
-                    exchange.opened(id, now: now)
+                    // With a cluster key it is open when the other side has proved it.
+                    if tls == nil { exchange.opened(id, now: now) }
                 case .failure(let error):
                     exchange.dialFailed(id, PeerService.words(error), now: now)
                 }
                 perform()
             }
+    }
+
+    private func makeGate(_ side: PeerGate.Side, _ id: ConnectionID) -> PeerGate {
+        PeerGate(side, id: id, tls: tls, refusal: keyRefusal, service: self)
+    }
+
+    /// Both sides have proved that they have the key.
+    func secured(_ id: ConnectionID) {
+        // Who accepted hears of the connection by its hello.
+        exchange.opened(id, now: now)
+        perform()
+    }
+
+    func keyFailed(_ id: ConnectionID, _ problem: KeyProblem) {
+        exchange.keyFailed(id, problem, now: now)
+        perform()
+    }
+
+    func handshakeFailed(_ id: ConnectionID, _ seen: PeerTLS.Seen) {
+        if tls?.isOther(seen) == true {
+            exchange.keyFailed(id, .otherKey, now: now)
+        } else {
+            exchange.handshakeFailed(id, now: now)
+        }
+        channels[id] = nil
+        perform()
     }
 
     /// Why a connect failed, for people.
@@ -315,7 +362,7 @@ final class PeerService: PeerStoreDelegate {
     func bulkTarget(of node: NodeID) -> BulkTarget {
         BulkTarget(
             addresses: exchange.addresses(of: node),
-            hello: PeerFrame.bytes(.hello, exchange.bulkHello))
+            hello: PeerFrame.bytes(.hello, exchange.bulkHello), tls: tls)
     }
 
     func fetchWanted(_ order: FetchContent) { contents?.fetches.begin(order) }
@@ -442,6 +489,8 @@ final class PeerService: PeerStoreDelegate {
 
     /// What this gateway knows of other nodes, at this moment.
     func report() -> PeersReport { exchange.report(now: now) }
+
+    func summary() -> PeersSummary { exchange.summary(now: now) }
 
     var isAttached: Bool { link?.isEstablished ?? false }
 

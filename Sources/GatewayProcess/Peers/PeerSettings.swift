@@ -14,6 +14,8 @@ struct PeerSettings: Equatable, Sendable {
     var join: [String]
     /// Milliseconds since 1970.
     var supervisorStarted: UInt64
+    /// Nil: an open network.
+    var clusterKey: ClusterKey?
 
     /// Nil where this node has no peer port.
     /// - Throws: a sentence that names the setting.
@@ -39,6 +41,14 @@ struct PeerSettings: Equatable, Sendable {
         join = (settings[ConfigurationKey.join] ?? "").split(separator: ",").map(String.init)
         let started = settings[ConfigurationKey.started].flatMap { Int64($0) } ?? 0
         supervisorStarted = UInt64(max(0, started / 1_000_000))
+        if let text = settings[ConfigurationKey.clusterKey], !text.isEmpty {
+            do throws(ClusterKey.Flaw) {
+                clusterKey = try ClusterKey(text: text.utf8)
+            } catch {
+                throw SettingsFault(
+                    message: "the setting \(ConfigurationKey.clusterKey): \(error.sentence)")
+            }
+        }
     }
 
     private static func port(_ text: String, _ name: String) throws(SettingsFault) -> UInt16 {

@@ -59,6 +59,14 @@ struct CommandLineArguments: ParsableCommand {
         help: "Nodes of one name belong together. (default: default)")
     var clusterName: String?
 
+    @Option(
+        name: .customLong("cluster-key-file"),
+        help: """
+            File with the cluster's secret key (clusterfctl keygen): only nodes that have it belong to \
+            the cluster, and their connections are encrypted. (default: open network)
+            """)
+    var clusterKeyFile: String?
+
     @Option(name: .long, help: "Where this node stands: copies are spread over zones.")
     var zone: String?
 
@@ -134,7 +142,8 @@ struct CommandLineArguments: ParsableCommand {
             (.headerTimeout, headerTimeout), (.noDesktop, noDesktop ? "true" : nil),
             (.debug, debug ? "true" : nil), (.peerPort, peerPort),
             (.discoveryPort, discoveryPort), (.discoveryAddress, discoveryAddress),
-            (.clusterName, clusterName), (.zone, zone), (.capacity, capacity),
+            (.clusterName, clusterName), (.clusterKeyFile, clusterKeyFile), (.zone, zone),
+            (.capacity, capacity),
             (.noStore, noStore ? "true" : nil), (.simNodes, simNodes), (.basePort, basePort),
         ]
         var given = GivenOptions()

@@ -10,6 +10,7 @@ enum OptionName: String, CaseIterable {
     case discoveryAddress = "discovery-address"
     case join
     case clusterName = "cluster-name"
+    case clusterKeyFile = "cluster-key-file"
     case zone
     case capacity
     case noStore = "no-store"
@@ -37,7 +38,7 @@ enum OptionName: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .nodeID, .dataDirectory, .webdav, .storageMajor, .discoveryAddress, .clusterName,
-            .zone, .capacity:
+            .clusterKeyFile, .zone, .capacity:
             .text
         case .httpPort, .peerPort, .discoveryPort, .storageMinor, .simNodes, .basePort,
             .maxBodyBytes, .maxConnections, .maxConnectionsPerAddress, .idleTimeout,
@@ -57,7 +58,7 @@ enum OptionName: String, CaseIterable {
     /// Options of clusterf that this version does not have yet. They are refused, not ignored:
     /// who asks for encryption must not get a node without it.
     static let later: Set<String> = [
-        "cluster-key-file", "import-dir", "export-dir", "cluster-dir", "exclude-dirs",
+        "import-dir", "export-dir", "cluster-dir", "exclude-dirs",
         "encryption-key", "encryption-key-file", "tls-cert",
         "tls-key", "profiling",
     ]

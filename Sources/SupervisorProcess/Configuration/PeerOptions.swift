@@ -17,6 +17,8 @@ struct PeerOptions: Equatable {
     /// `HOST:PORT`, as given.
     var join: [String]
     var clusterName: ClusterName
+    /// Nil: an open network.
+    var key: KeyFile?
     /// Nil: nowhere in particular.
     var zone: String?
     /// Bytes; nil: what is free at the first start.
@@ -37,6 +39,9 @@ struct PeerOptions: Equatable {
                 throw PeerOptions.noName(value, "cluster")
             }
             clusterName = name
+        }
+        if let value = given[.clusterKeyFile] {
+            key = try KeyFile.read(value.text, place: value.place)
         }
         if let value = given[.zone] {
             // The rule of the names that people type: one for all.
@@ -118,6 +123,9 @@ struct PeerOptions: Equatable {
         return number << shift
     }
 
+    /// What is wrong, for people, and keeps nothing from working.
+    var notes: [String] { [key?.warning].compactMap { $0 } }
+
     // MARK: What workers are told
 
     func storeSettings(_ facts: NodeFacts) -> [String: String] {
@@ -137,6 +145,7 @@ struct PeerOptions: Equatable {
             ConfigurationKey.discoveryPort: String(facts.discoveryPort),
             ConfigurationKey.join: join.joined(separator: ","),
         ]
+        settings[ConfigurationKey.clusterKey] = key?.key.text
         if case .one(let address) = discoveryAddress {
             settings[ConfigurationKey.discoveryAddress] = address.description
         }
@@ -153,6 +162,7 @@ struct PeerOptions: Equatable {
         case .one(let address):
             text += "discovery at \(address), UDP port \(facts.discoveryPort)"
         }
+        text += key == nil ? ", OPEN NETWORK (no --cluster-key-file)" : ", with a cluster key"
         if !join.isEmpty { text += ", joining \(join.joined(separator: ", "))" }
         return text
     }
