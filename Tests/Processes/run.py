@@ -27,6 +27,7 @@ SUITES = [
     ("test_peers", 3, 5),
     ("test_network", 2, 3),
     ("test_keys", 4, 8),
+    ("test_ipv6", 2, 2),
     ("test_cluster", 5, 10),
     ("test_cluster_routes", 3, 5),
     ("test_operation", 4, 6),
