@@ -52,7 +52,10 @@ package enum ControlTool {
             version(base: base, node: node, json: arguments.json)
             return true
         }
-        if case .keygen(let file) = command { return try keygen(file, json: arguments.json) }
+        if case .keygen(let file) = command {
+            try keygen(file, json: arguments.json)
+            return true
+        }
         let directory = try NodeSearch.directory(base: base, node: node)
         var client = try ControlClient.connect(to: directory)
         try client.start()

@@ -10,7 +10,7 @@ import Testing
 
     private func exchange() -> PeerExchange {
         PeerExchange(
-            .init(identity: identity("n1"), discovers: false, seeds: [], isOpenNetwork: true),
+            .init(identity: identity("n1"), discovers: false, seeds: [], authenticator: nil),
             seed: 1)
     }
 

@@ -150,7 +150,7 @@ extension Store {
                     case .file(let facts): found.response = .heldFile(facts, by: holders)
                     case .directory(let modified):
                         found.response = .heldDirectory(modified: modified, by: holders)
-                    case .inline, .descriptor, .heldFile, .heldDirectory: break
+                    case .inline, .descriptor, .remote, .heldFile, .heldDirectory: break
                     }
                     return found
                 })
