@@ -123,7 +123,7 @@ extension LookupResponse {
     fileprivate var saysHolders: Bool {
         switch self {
         case .heldFile, .heldDirectory: true
-        case .file, .inline, .descriptor, .directory: false
+        case .file, .inline, .descriptor, .directory, .remote: false
         }
     }
 }

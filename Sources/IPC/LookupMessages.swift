@@ -1,0 +1,118 @@
+package import Model
+
+/// `lookup`: a path's facts and, when asked for, its content.
+package struct LookupRequest: Message {
+    package var path: StorePath
+    package var wanted: Wanted
+
+    package enum Wanted: UInt8, Sendable {
+        case facts = 0
+        case content = 1
+        /// The facts, and who holds the file.
+        case holders = 2
+    }
+
+    package init(path: StorePath, _ wanted: Wanted) {
+        self.path = path
+        self.wanted = wanted
+    }
+
+    package init(path: StorePath, wantsContent: Bool) {
+        self.init(path: path, wantsContent ? .content : .facts)
+    }
+
+    package var wantsContent: Bool { wanted == .content }
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(path)
+        writer.write(wanted.rawValue)
+    }
+
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        path = try reader.readPath()
+        guard let wanted = Wanted(rawValue: try reader.readUInt8()) else {
+            throw .invalid("wanted")
+        }
+        self.wanted = wanted
+    }
+}
+
+/// The answer to `lookup`. Nothing at the path is `RemoteError.notFound`.
+package enum LookupResponse: Message {
+    /// The facts alone.
+    case file(FileFacts)
+    /// Content of at most `IPCLimits.inlineContentByteCountMax`.
+    case inline(FileFacts, [UInt8])
+    /// The content is behind the descriptor sent with this answer, open for reading, at offset 0.
+    case descriptor(FileFacts)
+    case directory(modified: Timestamp)
+    /// The facts alone, and the nodes that hold the file, as far as the store knows.
+    case heldFile(FileFacts, by: [NodeID])
+    case heldDirectory(modified: Timestamp, by: [NodeID])
+    /// The content is elsewhere: at one of these nodes, asked in this order.
+    case remote(FileFacts, ObjectID, [NodeID])
+
+    package func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .heldFile(let facts, let holders):
+            writer.write(UInt8(4))
+            facts.encode(into: &writer)
+            Holders.encode(holders, into: &writer)
+        case .heldDirectory(let modified, let holders):
+            writer.write(UInt8(5))
+            writer.write(modified.nanoseconds)
+            Holders.encode(holders, into: &writer)
+        case .file(let facts):
+            writer.write(UInt8(0))
+            facts.encode(into: &writer)
+        case .inline(let facts, let content):
+            writer.write(UInt8(1))
+            facts.encode(into: &writer)
+            writer.writeRun(content)
+        case .descriptor(let facts):
+            writer.write(UInt8(2))
+            facts.encode(into: &writer)
+        case .directory(let modified):
+            writer.write(UInt8(3))
+            writer.write(modified.nanoseconds)
+        case .remote(let facts, let object, let nodes):
+            precondition(nodes.count <= IPCLimits.sourceCountMax, "too many sources")
+            writer.write(UInt8(6))
+            facts.encode(into: &writer)
+            writer.write(object)
+            writer.write(UInt16(nodes.count))
+            for node in nodes { node.encode(into: &writer) }
+        }
+    }
+
+    private static func remote(
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> LookupResponse {
+        let facts = try FileFacts(from: &reader)
+        let object: ObjectID = try reader.readIdentifier()
+        let count = Int(try reader.readUInt16())
+        guard count <= IPCLimits.sourceCountMax else { throw .invalid("count") }
+        var nodes: [NodeID] = []
+        for _ in 0..<count { nodes.append(try NodeID(from: &reader)) }
+        return .remote(facts, object, nodes)
+    }
+
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        switch try reader.readUInt8() {
+        case 0: self = .file(try FileFacts(from: &reader))
+        case 1:
+            let facts = try FileFacts(from: &reader)
+            self = .inline(facts, try reader.readRun(max: IPCLimits.inlineContentByteCountMax))
+        case 2: self = .descriptor(try FileFacts(from: &reader))
+        case 3: self = .directory(modified: Timestamp(nanoseconds: try reader.readInt64()))
+        case 4:
+            let facts = try FileFacts(from: &reader)
+            self = .heldFile(facts, by: try Holders.list(from: &reader))
+        case 5:
+            let modified = Timestamp(nanoseconds: try reader.readInt64())
+            self = .heldDirectory(modified: modified, by: try Holders.list(from: &reader))
+        case 6: self = try LookupResponse.remote(from: &reader)
+        default: throw .invalid("lookup")
+        }
+    }
+}
