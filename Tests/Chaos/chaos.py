@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from history import ABSENT, DONE, History, Violation  # noqa: E402
 from linear import check_registers  # noqa: E402
 from mishaps import Mischief, drawn  # noqa: E402
-from promises import check_copies, check_kept, check_sets, check_stale  # noqa: E402
+from promises import check_copies, check_kept, check_sets, check_stale, losing_to_swaps  # noqa: E402
 from workload import Board, Worker, Workload  # noqa: E402
 from world import World  # noqa: E402
 import network  # noqa: E402
@@ -158,7 +158,10 @@ class Run:
             found += kept
         found += check_sets(self.history.by_key(*SET_KINDS), self.held_to, self.world.troubles)
         # Where nothing is wrong both policies are exact.
-        calm, undecided = check_registers(self.calm.by_key(*REGISTER_KINDS))
+        calm = self.calm.by_key(*REGISTER_KINDS)
+        if self.policy == "available":
+            calm = {key: losing_to_swaps(ops) for key, ops in calm.items()}
+        calm, undecided = check_registers(calm)
         self.undecided += undecided
         found += calm + check_sets(self.calm.by_key(*SET_KINDS), "majority", self.world.troubles)
         found += check_copies(self.history) + check_copies(self.calm)

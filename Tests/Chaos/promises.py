@@ -5,7 +5,7 @@ nothing and bring nothing back. Under `available` a read has to see what was ack
 has it; nothing that was acknowledged is lost at the end; who loses a conflict is kept.
 """
 
-from history import ABSENT, DONE, REFUSED, Violation
+from history import ABSENT, DONE, REFUSED, UNKNOWN, Op, Violation
 
 # A link that was cut, or a node that was away, counts as doubtful for so long after.
 RECOVERY_SECONDS = 15.0
@@ -140,6 +140,19 @@ def check_kept(keys, finals, troubles, has_content):
                     violations.append(Violation(
                         "losers are kept", f"{key}: {finals[key]} won, and the other is on no disk", [*winner, op]))
     return violations, losers
+
+
+def losing_to_swaps(ops):
+    """A history as `available` has it where nothing is wrong: of a conditional write and an unconditional one at one
+    time the latter may lose, as if nobody knew whether it took effect (its content is kept as a conflict's)."""
+    swaps = [op for op in changes_of(ops) if op.kind in ("swap", "create")]
+    weaker = []
+    for op in ops:
+        if op.kind in ("write", "delete") and op.outcome == DONE and any(
+                swap.begin < op.end and ended(swap) > op.begin for swap in swaps):
+            op = Op(**dict(op.as_dict(), outcome=UNKNOWN, end=None))
+        weaker.append(op)
+    return weaker
 
 
 # Copies.

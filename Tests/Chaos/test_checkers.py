@@ -5,7 +5,7 @@ import unittest
 
 from history import ABSENT, DONE, REFUSED, UNKNOWN, History, Op
 from linear import check_registers, is_linearizable, shortest
-from promises import Troubles, check_copies, check_kept, check_sets, check_stale
+from promises import Troubles, check_copies, check_kept, check_sets, check_stale, losing_to_swaps
 
 
 def op(kind, begin, end, value=None, expected=None, outcome=DONE, node="n1", key="k", **notes):
@@ -220,6 +220,16 @@ class Stale(unittest.TestCase):
     def test_writes_at_one_time_may_win_in_any_order(self):
         self.assertEqual(self.found(
             calm(), op("write", 0, 3, "a", copies=2), op("write", 2, 4, "b", copies=2), op("read", 5, 6, "a")), [])
+
+
+class Calm(unittest.TestCase):
+    """Registers under `available` where nothing is wrong."""
+
+    def test_a_write_may_lose_to_a_conditional_one_at_the_same_time_alone(self):
+        for end, answer in ((4, True), (2.5, False)):
+            ops = [op("write", 0, 1, "a"), op("write", 2, end, "b"), op("swap", 3, 5, "c", "a"), read(6, 7, "c")]
+            self.assertIs(is_linearizable(ops), False)
+            self.assertIs(is_linearizable(losing_to_swaps(ops)), answer)
 
 
 class Kept(unittest.TestCase):

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 
 import network  # noqa: E402
 from chaos import run_once  # noqa: E402
-from test_checkers import Copies, Kept, Linear, Sets, Stale  # noqa: E402, F401: the loader finds them here
+from test_checkers import Calm, Copies, Kept, Linear, Sets, Stale  # noqa: E402, F401: the loader finds them here
 
 LONG = os.environ.get("CLUSTERF_LONG") == "yes"
 # Of those with few faults at a time, and some of each kind.
