@@ -24,6 +24,9 @@ struct ClientTask: Sendable {
         case waiting
         /// A deletion looks first whether there is anything.
         case looking(UInt64)
+        /// So many peers have not said yet whether they know of a cluster; where none does, this is
+        /// the answer.
+        case askingForCluster(open: Int, ClientAnswer)
     }
 
     /// Where a move stands.

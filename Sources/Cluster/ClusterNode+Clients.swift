@@ -79,7 +79,7 @@ extension ClusterNode {
         if case .own = task.origin { return end(id, .unavailable(reason), &turn) }
         switch task.stage {
         case .forwarded, .running: task.mayBeDone = true
-        case .due, .waiting, .looking: break
+        case .due, .waiting, .looking, .askingForCluster: break
         }
         task.lastFailure = reason
         task.attempts += 1
@@ -145,15 +145,46 @@ extension ClusterNode {
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
         switch task.request.plain {
-        case .get where isFirst: end(id, .notFound, &turn)
-        case .locks where isFirst: end(id, .locks([]), &turn)
-        case .move where isFirst: end(id, .notFound, &turn)
+        case .get where isFirst, .move where isFirst: endUnlessFounded(id, .notFound, &turn)
+        case .locks where isFirst: endUnlessFounded(id, .locks([]), &turn)
         case .list(let directory, _, _) where isFirst:
-            end(id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
+            endUnlessFounded(
+                id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
         default:
             askToEstablish(&turn)
             again(id, after: ClusterLimits.tick, .notReady, &turn)
         }
+    }
+
+    /// Somebody may have founded the cluster, and stored something, since he was heard of last. All who
+    /// are reached are asked: before the first write this is rare.
+    private mutating func endUnlessFounded(
+        _ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn
+    ) {
+        let peers = membership.alivePeers.filter(isReachable)
+        guard !peers.isEmpty else { return end(id, answer, &turn) }
+        tasks[id]?.stage = .askingForCluster(open: peers.count, answer)
+        for peer in peers {
+            ask(
+                peer, .epoch(of: disk), layouts: nil, timeout: ClusterLimits.epochTimeout,
+                .task(id), &turn)
+        }
+    }
+
+    private mutating func saidOfCluster(
+        _ id: UInt64, _ answer: Answer, by node: NodeID, open: Int, _ ending: ClientAnswer,
+        _ turn: inout Turn
+    ) {
+        if case .epoch(_, isInformed: true) = answer {
+            compareState(with: node, &turn)
+            return again(id, after: ClusterLimits.tick, .notReady, &turn)
+        }
+        guard open == 1 else {
+            tasks[id]?.stage = .askingForCluster(open: open - 1, ending)
+            return
+        }
+        if isEstablished { return again(id, after: .zero, .notReady, &turn) }
+        end(id, ending, &turn)
     }
 
     mutating func askToEstablish(_ turn: inout Turn) {
@@ -283,10 +314,13 @@ extension ClusterNode {
 
     // MARK: Answers
 
-    /// A forwarded request came back.
+    /// A forwarded request came back, or a peer said whether it knows of a cluster.
     mutating func resumeTask(
         _ id: UInt64, _ answer: Answer, by node: NodeID, _ turn: inout Turn
     ) {
+        if case .askingForCluster(let open, let ending) = tasks[id]?.stage {
+            return saidOfCluster(id, answer, by: node, open: open, ending, &turn)
+        }
         guard var task = tasks[id], case .forwarded(node) = task.stage else { return }
         switch answer {
         case .client(.unavailable(let reason)):

@@ -8,6 +8,30 @@ import Testing
         try StorePath(validating: Array(text.utf8))
     }
 
+    /// The first write makes the cluster, and not all hear of that at once: who has not asks before it says
+    /// that there is nothing.
+    @Test func whatTheFirstWriteStoredIsFoundByWhoHasNotHeardOfACluster() throws {
+        let path = try StorePath(validating: "/first".utf8)
+        let cluster = TinyCluster(seed: 1)
+        cluster.add("a")
+        cluster.add("b", seeds: ["a"])
+        cluster.run(for: .seconds(3))
+        cluster.isCut = { _, _ in true }
+        guard
+            case .written? = cluster.ask(
+                "a", .put(path, cluster.content(1), .none, cluster.operation()))
+        else {
+            Issue.record("not written")
+            return
+        }
+        cluster.isCut = { _, _ in false }
+        #expect(cluster.node("b")?.cluster == nil)
+        guard case .file? = cluster.ask("b", .get(path, .checked)) else {
+            Issue.record("b says that there is nothing")
+            return
+        }
+    }
+
     @Test func aFileWrittenOnOneNodeIsReadOnAll() throws {
         let cluster = TinyCluster.three()
         let path = try path("/docs/hello.txt")

@@ -106,9 +106,9 @@ class Together(LocalClusterCase):
         for number in range(1, 11):
             eventually(20, lambda: self.states(cluster, number) == names, f"all are alive to sim-{number}")
             for other in range(1, 11):
-                # While ten nodes join the layout of one, a node may look where the file is not yet.
-                eventually(10, lambda: f"sim-{other}.".encode() in self.request(
-                    cluster, number, "get", f"/api/files/demo/sim-{other}.txt").body, f"the file of sim-{other}")
+                got = self.request(cluster, number, "get", f"/api/files/demo/sim-{other}.txt")
+                self.assertEqual(got.status, 200, got)
+                self.assertIn(f"sim-{other}.".encode(), got.body)
         self.assertEqual(len(cluster.processes()), 30, "a supervisor, a store and a gateway each")
         # clusterfctl finds each of them as it finds any node.
         self.assertIn(b"sim-3", self.control(cluster, "--node", "sim-3", "status").stdout)
