@@ -105,7 +105,7 @@ package struct Pulls: Sendable {
     }
 
     private var pulls: [ObjectID: Pull] = [:]
-    private var fetches: [UInt64: ObjectID] = [:]
+    private var fetches: [UInt64: Fetch] = [:]
     private var parts: [ObjectID: Part] = [:]
     private var nextFetch: UInt64 = 1
     private var waiting: [ObjectID] = []
@@ -123,8 +123,8 @@ package struct Pulls: Sendable {
         pulls[object] != nil || wanted[object] != nil
     }
 
-    /// What a fetch under way is for.
-    package func object(ofFetch number: UInt64) -> ObjectID? { fetches[number] }
+    /// A fetch under way.
+    package func fetch(_ number: UInt64) -> Fetch? { fetches[number] }
 
     /// The first time at which `timePassed` has something to do.
     package var nextDeadline: Duration? {
@@ -255,7 +255,7 @@ package struct Pulls: Sendable {
 
     /// So many bytes are in the staging file.
     package mutating func progressed(_ fetch: UInt64, upTo end: UInt64, now: Duration) {
-        guard let object = fetches[fetch], var pull = pulls[object], pull.fetch == fetch,
+        guard let object = fetches[fetch]?.object, var pull = pulls[object], pull.fetch == fetch,
             end > pull.received, end <= pull.byteCount
         else { return }
         pull.received = end
@@ -268,7 +268,7 @@ package struct Pulls: Sendable {
     package mutating func fetchEnded(
         _ fetch: UInt64, _ end: FetchEnd, now: Duration, into directives: inout [Directive]
     ) {
-        guard let object = fetches.removeValue(forKey: fetch), let pull = pulls[object],
+        guard let object = fetches.removeValue(forKey: fetch)?.object, let pull = pulls[object],
             pull.fetch == fetch
         else { return }
         pulls[object]?.fetch = nil
@@ -378,7 +378,7 @@ package struct Pulls: Sendable {
                 number: nextFetch, node: source, object: object, offset: pull.received,
                 end: pull.byteCount)
             nextFetch += 1
-            fetches[fetch.number] = object
+            fetches[fetch.number] = fetch
             pull.fetch = fetch.number
             pull.deadline = now + TransferLimits.silenceMax
             pulls[object] = pull

@@ -66,7 +66,7 @@ import Testing
         pulls.want(content, from: [Self.a], now: .zero, into: &out)
         let fetch = try fetch(out)
         #expect((fetch.node, fetch.offset, fetch.end) == (Self.a, 0, large))
-        #expect(pulls.object(ofFetch: fetch.number) == content.object)
+        #expect(pulls.fetch(fetch.number) == fetch)
         out = []
         pulls.progressed(fetch.number, upTo: large, now: .zero)
         pulls.fetchEnded(fetch.number, .complete, now: .zero, into: &out)
@@ -75,7 +75,7 @@ import Testing
         pulls.finished(content.object, isGood: true, now: .zero, into: &out)
         #expect(out == [.done(content.object, .staged)])
         #expect(pulls.activeCount == 0)
-        #expect(pulls.object(ofFetch: fetch.number) == nil)
+        #expect(pulls.fetch(fetch.number) == nil)
     }
 
     @Test func aSilentSourceIsLeftWhereItStopped() throws {

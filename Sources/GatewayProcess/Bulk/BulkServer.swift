@@ -68,6 +68,9 @@ final class BulkServer: ChannelInboundHandler {
 
     func close() { context?.close(promise: nil) }
 
+    /// It got no connection.
+    func abandon() { closed() }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastMoved = context.eventLoop.now
         let bytes = unwrapInboundIn(data)

@@ -32,7 +32,7 @@ final class ClusterFacts {
             }
             facts.ended()
         }
-        context.askPeers { summary in
+        context.askPeers({ $0.summary() }) { summary in
             facts.peers = summary
             facts.ended()
         }

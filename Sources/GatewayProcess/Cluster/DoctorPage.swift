@@ -19,7 +19,7 @@ enum DoctorPage {
             doctor.hasSeeds = !(context.settings.peers?.join ?? []).isEmpty
             context.link.call(.nodeUsage, seconds: GatewayLimits.probeWaitSeconds) { reply in
                 if case .usage(let list) = reply { doctor.usage = list }
-                context.askPeers { report in
+                context.askPeers({ $0.report() }) { report in
                     doctor.peers = report
                     exchange.respond(json: json(doctor.findings, context.settings.nodeID))
                 }

@@ -120,6 +120,7 @@ final class Gateway: ControlDelegate {
                 peers = service
                 for bound in contexts {
                     bound.eventLoop.execute {
+                        bound.value.peers = service
                         bound.value.dialer = BulkDialer(
                             loop: bound.eventLoop, directory: PeerDirectory(service))
                     }
@@ -137,9 +138,6 @@ final class Gateway: ControlDelegate {
     ) {
         self.contexts = contexts
         connectOrders()
-        if let peers {
-            for bound in contexts { bound.eventLoop.execute { bound.value.peers = peers } }
-        }
         let server = HTTPServer(loops: loops, contexts: contexts, settings: settings)
         self.server = server
         var opening: [EventLoopFuture<any Channel>] = []
@@ -189,22 +187,12 @@ final class Gateway: ControlDelegate {
         for bound in contexts { bound.eventLoop.execute { bound.value.node = status } }
     }
 
-    /// Lets the serving loops ask the supervisor, whose link is on the control loop, and the peers'
-    /// loop.
+    /// Lets the serving loops ask the supervisor, whose link is on the control loop.
     private func connectOrders() {
         let gateway = NIOLoopBound(self, eventLoop: control)
-        let peers = peers
         for bound in contexts {
             let (loop, control) = (bound.eventLoop, control)
             loop.execute {
-                bound.value.peersReport = { done in
-                    guard let peers else { return done(nil) }
-                    let done = NIOLoopBound(done, eventLoop: loop)
-                    peers.eventLoop.execute {
-                        let report = peers.value.report()
-                        loop.execute { done.value(report) }
-                    }
-                }
                 bound.value.restart = { worker, done in
                     let done = NIOLoopBound(done, eventLoop: loop)
                     control.execute {

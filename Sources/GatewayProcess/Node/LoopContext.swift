@@ -26,8 +26,6 @@ final class LoopContext {
     /// Asks the supervisor for a restart of a worker; `done` runs on this loop. Nil before the gateway
     /// serves.
     var restart: ((_ worker: String, _ done: @escaping RestartDone) -> Void)?
-    /// Asks the peers' loop what it knows; `done` runs on this loop. Nil before the gateway serves.
-    var peersReport: ((_ done: @escaping (PeersReport?) -> Void) -> Void)?
     /// The peers' part of the gateway, on its own loop; nil where there is none, or not yet.
     var peers: NIOLoopBound<PeerService>?
     private(set) var isDraining = false
@@ -51,25 +49,23 @@ final class LoopContext {
     /// The year that dates with two digits of it are read by.
     var presentYear: Int { CivilTime(unixSeconds: WallClock.now().seconds).year }
 
-    /// What the gateway knows of other nodes; nil where it has no peers.
-    func askPeers(_ done: @escaping (PeersReport?) -> Void) {
-        if let peersReport { peersReport(done) } else { done(nil) }
-    }
-
     func makeOperationID() -> OperationID {
         let milliseconds = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000))
         return OperationID(wallMilliseconds: milliseconds, using: &generator)
     }
 
-    /// Asks what the network does to this node; the answer comes on this loop.
-    func askPeers(completion: @escaping (PeersSummary?) -> Void) {
+    /// Asks what the gateway knows of other nodes. `completion` runs on this loop, with nil where there is
+    /// no peers' part.
+    func askPeers<Value: Sendable>(
+        _ question: @escaping @Sendable (PeerService) -> Value,
+        completion: @escaping (Value?) -> Void
+    ) {
         guard let peers else { return completion(nil) }
-        peers.eventLoop.submit { peers.value.summary() }.hop(to: eventLoop).assumeIsolated()
+        peers.eventLoop.submit { question(peers.value) }.hop(to: eventLoop).assumeIsolated()
             .whenComplete { result in
-                if case .success(let summary) = result {
-                    completion(summary)
-                } else {
-                    completion(nil)
+                switch result {
+                case .success(let value): completion(value)
+                case .failure: completion(nil)
                 }
             }
     }

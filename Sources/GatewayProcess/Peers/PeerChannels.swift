@@ -87,8 +87,9 @@ final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Gives the connection to another handler: it carries contents from here on.
-    func give(to handler: BulkServer) {
-        guard let context, !isClosing else { return }
+    /// - Returns: false where it is closing, or could not be given; the handler hears nothing then.
+    func give(to handler: BulkServer) -> Bool {
+        guard let context, !isClosing else { return false }
         isClosing = true
         do {
             let pipeline = context.pipeline.syncOperations
@@ -97,9 +98,11 @@ final class PeerChannel: ChannelInboundHandler, RemovableChannelHandler {
                 try pipeline.addHandler(RegionReader(), position: .after(self))
             }
             pipeline.removeHandler(self, promise: nil)
+            return true
         } catch {
             Log.write(.warning, "a connection for contents", ["error": "\(error)"])
             context.close(promise: nil)
+            return false
         }
     }
 

@@ -377,7 +377,7 @@ final class PeerService: PeerStoreDelegate {
             exchange.bulkEnded(id)
             return channel.closeAfterWrites()
         }
-        channel.give(to: server)
+        if !channel.give(to: server) { server.abandon() }
     }
 
     // MARK: Directives

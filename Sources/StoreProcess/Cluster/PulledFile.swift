@@ -51,13 +51,16 @@ final class PulledFile: Sendable {
     static func operation(of object: ObjectID) -> OperationID { OperationID(bits: object.bits) }
 
     /// A descriptor for a gateway; on a thread for files.
+    /// - Parameter byteCount: what it is about to write. What others have is no reason to take the
+    ///   room that this disk needs for its own work.
     /// - Returns: nil where the disk is full or failed.
-    func openForWriting(_ directory: DataDirectory) -> HandedDescriptor? {
+    func openForWriting(_ directory: DataDirectory, byteCount: UInt64) -> HandedDescriptor? {
         state.withLock { state in
             do {
-                guard try directory.freeByteCount() > StoreLimits.freeByteCountReserve else {
-                    return nil
-                }
+                let free = try directory.freeByteCount()
+                guard free > StoreLimits.freeByteCountReserve,
+                    free - StoreLimits.freeByteCountReserve > byteCount
+                else { return nil }
                 let name = ObjectName.staging(operation)
                 let writer = try Directory.open(
                     name, in: directory.staging, [.readWrite, .create])
@@ -79,10 +82,8 @@ final class PulledFile: Sendable {
             do {
                 let start = state.hashed
                 try PulledFile.hash(&state, upTo: end)
-                guard state.hashed > start, let file = state.file.take() else { return }
-                try FileIO.startWriting(
-                    file, at: Int64(start), count: Int64(state.hashed - start))
-                state.file = consume file
+                guard state.hashed > start else { return }
+                try PulledFile.startWriting(state.file, start..<state.hashed)
             } catch {
                 // The end tells what matters.
                 Log.debug("a fetched content cannot be read", ["error": "\(error)"])
@@ -91,22 +92,29 @@ final class PulledFile: Sendable {
     }
 
     private static func hash(_ state: inout State, upTo end: UInt64) throws(PosixError) {
-        guard let file = state.file.take() else { return }
         while state.hashed < end {
             let count = Int(min(UInt64(StoreLimits.hashedByteCount), end - state.hashed))
-            let bytes = try FileIO.read(file, count: count, at: Int64(state.hashed))
+            let bytes = try PulledFile.read(state.file, count, at: state.hashed)
             if bytes.isEmpty { break }
             state.hasher.update(data: bytes)
             state.hashed += UInt64(bytes.count)
         }
-        state.file = consume file
+    }
+
+    private static func read(
+        _ file: borrowing Descriptor?, _ count: Int, at offset: UInt64
+    ) throws(PosixError) -> [UInt8] {
+        switch file {
+        case .some(let file): try FileIO.read(file, count: count, at: Int64(offset))
+        case .none: []
+        }
     }
 
     /// Makes it durable where it is what it has to be; on a thread for files.
     func finish(_ facts: ContentFacts, _ engine: Engine) -> End {
         state.withLock { state in
             do {
-                guard try PulledFile.takeLease(&state) else { return .isBeingWritten }
+                guard try PulledFile.hasNoWriter(state.file) else { return .isBeingWritten }
                 try PulledFile.hash(&state, upTo: facts.byteCount)
             } catch {
                 Log.error("a fetched content cannot be read", ["error": "\(error)"])
@@ -130,11 +138,23 @@ final class PulledFile: Sendable {
         }
     }
 
-    private static func takeLease(_ state: inout State) throws(PosixError) -> Bool {
-        guard let file = state.file.take() else { return true }
-        let hasNoWriter = try Lease.hasNoWriter(file)
-        state.file = consume file
-        return hasNoWriter
+    private static func startWriting(
+        _ file: borrowing Descriptor?, _ range: Range<UInt64>
+    ) throws(PosixError) {
+        switch file {
+        case .some(let file):
+            try FileIO.startWriting(
+                file, at: Int64(range.lowerBound), count: Int64(range.upperBound - range.lowerBound)
+            )
+        case .none: break
+        }
+    }
+
+    private static func hasNoWriter(_ file: borrowing Descriptor?) throws(PosixError) -> Bool {
+        switch file {
+        case .some(let file): try Lease.hasNoWriter(file)
+        case .none: true
+        }
     }
 
     /// From the start again: the file goes.

@@ -4,6 +4,7 @@ internal import Loop
 internal import Model
 internal import Posix
 internal import Replication
+internal import Synchronization
 internal import Transfer
 
 // Contents on their way: pulled from those who have them, offered to those who will, and given.
@@ -115,24 +116,25 @@ extension Store {
 
     /// Where a gateway writes what it fetches.
     func openFetch(_ number: UInt64, _ reply: @escaping Reply<HandedDescriptor>) {
-        guard let object = cluster.pulls.object(ofFetch: number) else {
+        guard let fetch = cluster.pulls.fetch(number) else {
             return reply(.failure(RemoteError(.notFound, "nobody wants this any more")))
         }
-        let lane = cluster.pulled[object] ?? FileLane(object)
-        cluster.pulled[object] = lane
+        let lane = cluster.pulled[fetch.object] ?? FileLane(fetch.object)
+        cluster.pulled[fetch.object] = lane
         let (engine, file) = (engine, lane.file)
-        let opened = OpenedFile()
+        let byteCount = fetch.end - fetch.offset
+        let handed = OpenedFile()
         lane.submit(on: loop, engine) {
-            opened.file = file.openForWriting(engine.directory)
+            handed.put(file.openForWriting(engine.directory, byteCount: byteCount))
             return nil
         } then: { _ in
-            guard let file = opened.file else { return reply(.failure(.noSpace)) }
+            guard let file = handed.take() else { return reply(.failure(.noSpace)) }
             reply(.success(file))
         }
     }
 
     func fetchProgressed(_ progress: FetchProgress) {
-        guard let object = cluster.pulls.object(ofFetch: progress.number) else { return }
+        guard let object = cluster.pulls.fetch(progress.number)?.object else { return }
         pullEvent { pulls, now, _ in
             pulls.progressed(progress.number, upTo: progress.end, now: now)
         }
@@ -352,9 +354,12 @@ extension Store {
     }
 }
 
-/// A file that a thread opened for the loop. The lane hands it from one to the other.
-private final class OpenedFile: @unchecked Sendable {
-    var file: HandedDescriptor?
+/// A file that a thread opens for the loop.
+private final class OpenedFile: Sendable {
+    private let file = Mutex<HandedDescriptor?>(nil)
+
+    func put(_ opened: HandedDescriptor?) { file.withLock { $0 = opened } }
+    func take() -> HandedDescriptor? { file.withLock { $0.take() } }
 }
 
 extension NamedContent {

@@ -23,7 +23,9 @@ extension Store {
         }
         let others = cluster.node.peerViews.filter { isMember($0) && !$0.isOwn }
             .map(\.node).prefix(IPCLimits.clusterNodesMax - 1)
-        guard let own = cluster.node.peerViews.first(where: \.isOwn)?.node else { return }
+        guard let own = cluster.node.peerViews.first(where: \.isOwn)?.node else {
+            return reply(.failure(.unavailable(.notReady)))
+        }
         cluster.rolling = RollingRestart(Array(others))
         reply(.success(RestartPlan(nodes: others + [own])))
         restartNext()
