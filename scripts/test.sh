@@ -14,8 +14,17 @@ unit() {
     # for would queue behind half a minute of computing.
     local waiting='^(Posix|Loop|IPCTransport|SupervisorProcess|StoreProcess|GatewayProcess|ControlTool)Tests\.'
     local status=0
-    swift test --skip-build "${arrows[@]}" --filter "$waiting" || status=$?
-    swift test --skip-build "${arrows[@]}" --skip "$waiting" || status=$?
+    swift_test --filter "$waiting" || status=$?
+    swift_test --skip "$waiting" || status=$?
+    return "$status"
+}
+# What failed is said again at the end of everything, where whoever reads the last lines sees it.
+swift_test() {
+    local output status=0
+    output=$(mktemp)
+    swift test --skip-build "${arrows[@]}" "$@" 2>&1 | tee "$output" || status=$?
+    [ "$status" = 0 ] || grep -aE -A1 '^✘|error: ' "$output" | tail -n 40 >>"$CLUSTERF_SUMMARY.failed" || true
+    rm -f "$output"
     return "$status"
 }
 build_release() { scripts/build.sh; }
@@ -66,7 +75,7 @@ if [ "${1:-}" = --long ]; then
     shift
 fi
 summary=$(mktemp)
-trap 'rm -f "$summary"' EXIT
+trap 'rm -f "$summary" "$summary.failed"' EXIT
 export CLUSTERF_SUMMARY=$summary CLUSTERF_BIN=$root/$release_bin CLUSTERF_LONG=$long
 export CLUSTERF_RECORDER=$root/$release_scratch/tests/recorder.so
 
@@ -137,6 +146,7 @@ if [ -z "$report" ]; then
     exit 64
 fi
 printf '\n%-14s %8s  %s\n%s' suite minutes outcome "$report"
+[ ! -s "$summary.failed" ] || cat "$summary.failed"
 # The count of the process tests: the last line.
 cat "$summary"
 exit "$failed"

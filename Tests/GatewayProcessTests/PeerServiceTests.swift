@@ -260,6 +260,8 @@ func part(
         try await a.send(part(to: "b", 1))
         try await eventually("a message") { try await old.messages() == [1] }
         let new = try await PeerBench("b", generation: 2, over: old)
+        // A datagram that comes before the store is attached is lost, as any may be.
+        try await eventually("the store is attached") { try await new.ask { $0.isAttached } }
         try await old.drain()
         try await a.send(part(to: "b", 2))
         try await a.send(part(to: "b", 3, channel: .datagram))
