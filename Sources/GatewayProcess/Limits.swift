@@ -98,6 +98,12 @@ enum GatewayLimits {
     /// The store looks at all of its partitions to answer: for no more than this part of the time.
     static let countTimeShare: Int64 = 20
 
+    /// Clients of one event loop that watch: each holds a connection for ever.
+    static let eventClientsMax = 64
+    /// Bytes of events that wait for a client that does not read; beyond, it loses them.
+    static let eventByteCountMax = 256 << 10
+    /// Below what proxies and routers take for a dead connection.
+    static let eventKeepAliveSeconds: Int64 = 15
     /// Keys of the state in one answer when none are asked for.
     static let inspectedDefault: UInt32 = 100
     /// A disk is said to be nearly full below this part of it, and below this many bytes whatever its

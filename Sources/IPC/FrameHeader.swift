@@ -107,4 +107,6 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case restartCluster = 98
     case repair = 99
     case inspect = 100
+    case watch = 101
+    case events = 102
 }

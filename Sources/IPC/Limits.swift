@@ -48,6 +48,9 @@ package enum IPCLimits {
     /// Keys of the state in one answer: what people ask for at the most.
     package static let inspectedMax = 2000
 
+    /// Events in one notice: with the longest paths it stays below half a frame.
+    package static let eventsMax = 100
+
     /// Bytes of one page of a listing, where the store stops adding entries.
     package static let listingPageByteCountMax = 512 << 10
 

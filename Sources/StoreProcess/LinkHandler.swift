@@ -27,6 +27,7 @@ final class LinkHandler {
             store.assumeIsolated { store in
                 store.linkClosed(id)
                 unsafe store.carrierClosed(link)
+                unsafe store.watcherClosed(link)
             }
             closed(end)
         }
@@ -197,6 +198,11 @@ final class LinkHandler {
             store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
         case .attachPeers, .peerFound, .peerReceived, .fetchProgress:
             try noticedPeers(type, payload)
+        case .watch:
+            let message = try WatchNotice(decoding: payload)
+            // As above.
+            nonisolated(unsafe) let link = link
+            store.assumeIsolated { unsafe $0.watch(link, message) }
         default: Log.debug("a notice that the store does not know", ["type": "\(type)"])
         }
     }

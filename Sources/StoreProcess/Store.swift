@@ -168,6 +168,7 @@ actor Store {
         applied = max(applied, committed.sequence)
         // Else a version that comes again would be taken without its content.
         for object in committed.lacking { cluster.known.remove(object) }
+        tellChanges(committed.changes)
         for (ticket, answer) in committed.storage {
             guard case .storage(let asked, let objects) = pending.removeValue(forKey: ticket) else {
                 preconditionFailure("an answer of the writer for another request")

@@ -179,6 +179,8 @@ struct FuzzRun {
         check(RepairStatus.self, payload)
         check(InspectRequest.self, payload)
         check(InspectResponse.self, payload)
+        check(WatchNotice.self, payload)
+        check(EventsNotice.self, payload)
         // Text of clients: whatever it is, it is read or refused.
         _ = try? JSONReader.read(payload)
         check(PeersAttached.self, payload)

@@ -103,6 +103,11 @@ final class FakeStore: StoreConnector {
         session?.answer(request.id, type: request.type, message)
     }
 
+    func notify(_ message: some Message, _ type: MessageType) {
+        session?.notify(message, type: type)
+        flush()
+    }
+
     func fail(_ request: Received, _ code: RemoteError.Code) {
         session?.fail(request.id, type: request.type, RemoteError(code, "\(code)"))
     }
@@ -225,6 +230,18 @@ final class Bench {
         client.connect(to: FakeStore.address, promise: nil)
         client.closeFuture.assumeIsolated().whenComplete { [self] _ in isClosed = true }
         store.pump()
+    }
+
+    /// Another client, that sends this.
+    func connect(_ text: String) throws -> EmbeddedChannel {
+        let other = EmbeddedChannel(loop: loop)
+        other.allowRemoteHalfClosure = true
+        try other.pipeline.syncOperations.addHandler(
+            Connection(context: context, router: Router(), isFromLoopback: true))
+        other.connect(to: FakeStore.address, promise: nil)
+        _ = try? other.writeInbound(ByteBuffer(string: text))
+        store.pump()
+        return other
     }
 
     func send(_ text: String) throws { try send([UInt8](text.utf8)) }

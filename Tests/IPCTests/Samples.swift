@@ -180,6 +180,17 @@ enum Samples {
                 "inspect-search",
                 InspectRequest.search(prefix: [], text: [0x78], after: [], limit: 7)
             ),
+            ("watch", WatchNotice(isOn: true)),
+            (
+                "events",
+                EventsNotice(
+                    lostCount: 3,
+                    events: [
+                        .file(path("/a/ü"), version: dot), .file(path("/b"), version: nil),
+                        .peer(node("n-2"), state: "dead"),
+                        .progress("layout_synced", about: "0a"),
+                    ])
+            ),
             ("inspect-get", InspectRequest.get(key: [0x61])),
             (
                 "inspect-items",

@@ -215,8 +215,9 @@ def main():
     skipped = [test for test, outcome in outcomes.items() if outcome == "SKIPPED"]
     if skipped:
         print("skipped: " + ", ".join(skipped))
-    failed = values.count("FAILED")
-    line = f"{values.count('passed')} passed, {failed} failed"
+    failed = [test for test, outcome in outcomes.items() if outcome == "FAILED"]
+    line = "".join(f"FAILED: {test}\n" for test in failed)
+    line += f"{values.count('passed')} passed, {len(failed)} failed"
     # `make test` prints it after its own table.
     if os.environ.get("CLUSTERF_SUMMARY"):
         with open(os.environ["CLUSTERF_SUMMARY"], "w", encoding="utf-8") as file:

@@ -1,6 +1,7 @@
 """What people order of a running node or cluster over HTTP and by clusterfctl, and what they watch."""
 
 import json
+import socket
 import threading
 import unittest
 import urllib.parse
@@ -198,6 +199,63 @@ class Inspector(SharedNodeCase):
         self.assertEqual(value["value_json"]["value"], "77")
         self.client.request("PATCH", "/api/settings", body='{"grace_before_out": null}')
         self.assertTrue(self.ask("get", key="settings/grace_before_out")["deleted"])
+
+
+class Watcher:
+    """A client of /api/events, as a browser's EventSource reads it."""
+
+    def __init__(self, node):
+        self.events, self.raw = [], b""
+        self.socket = socket.create_connection(("127.0.0.1", node.port), timeout=60)
+        self.socket.sendall(b"GET /api/events HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        rest = b""
+        while True:
+            try:
+                piece = self.socket.recv(65536)
+            except OSError:
+                return
+            if not piece:
+                return
+            self.raw += piece
+            *texts, rest = (rest + piece).split(b"\n\n")
+            for text in texts:
+                fields = dict(line.split(b": ", 1) for line in text.split(b"\n") if line[:1] in b"ied")
+                if b"event" in fields:
+                    self.events.append((fields[b"event"].decode(), json.loads(fields[b"data"])))
+
+    def seen(self, name, /, **members):
+        return any(event == name and all(data.get(key) == value for key, value in members.items())
+                   for event, data in list(self.events))
+
+    def close(self):
+        self.socket.close()
+
+
+class Events(ClusterCase):
+    def test_files_workers_and_nodes_are_told_of(self):
+        nodes = self.founded(2)
+        watchers = [Watcher(node) for node in nodes]
+        for watcher in watchers:
+            self.addCleanup(watcher.close)
+            eventually(10, lambda: watcher.seen("hello"), "a hello")
+        version = self.put(nodes[0], "/news/a", b"1").json["version"]
+        with nodes[1].client() as client:
+            self.assertEqual(client.delete("/api/files/first").status, 204)
+        for watcher in watchers:
+            eventually(10, lambda: watcher.seen("file", path="/news/a", kind="written", version=version), "a file")
+            eventually(10, lambda: watcher.seen("file", path="/first", kind="deleted"), "a deletion")
+        nodes[0].control("restart", "store")
+        eventually(10, lambda: watchers[0].seen("worker", name="store", state="ready", generation=2), "a worker")
+        eventually(10, lambda: watchers[0].seen("lost", count=None), "what is not known is said")
+        eventually(10, lambda: watchers[1].seen("peer", node_id="n1", state="back"), "a peer that is back")
+        self.put(nodes[0], "/news/b", b"2")
+        eventually(10, lambda: watchers[0].seen("file", path="/news/b"), "a file after the restart")
+        nodes[1].destroy()
+        eventually(30, lambda: watchers[0].seen("peer", node_id="n2", state="dead"), "a dead node")
 
 
 class Repair(ClusterCase):

@@ -47,6 +47,10 @@ enum ClusterRoutes {
         case "/api/crdt/list": return reading(Inspector.list)
         case "/api/crdt/get": return reading(Inspector.get)
         case "/api/crdt/search": return reading(Inspector.search)
+        case "/api/events":
+            return reading { (exchange) throws(Problem) in
+                try exchange.context.events.watch(exchange)
+            }
         case "/api/doctor": return reading(DoctorPage.answer)
         case "/api/repair":
             return Route(

@@ -23,6 +23,7 @@ enum FieldName: UInt8, CaseIterable {
     case createDirectory
     case origin
     case secFetchSite
+    case lastEventID
 
     /// In lower case.
     var text: StaticString {
@@ -49,6 +50,7 @@ enum FieldName: UInt8, CaseIterable {
         case .createDirectory: "x-create-directory"
         case .origin: "origin"
         case .secFetchSite: "sec-fetch-site"
+        case .lastEventID: "last-event-id"
         }
     }
 

@@ -15,6 +15,7 @@ final class LoopContext {
     let partitionCounts: PartitionCounts
     /// Fetches contents of other nodes; nil where there are none.
     var dialer: BulkDialer?
+    let events: EventHub
     private var dates = DateCache()
     private var generator: SplitMix64
 
@@ -22,7 +23,9 @@ final class LoopContext {
     /// Requests answered in this life.
     var answeredCount: UInt64 = 0
     /// What the supervisor said last of the node.
-    var node: NodeStatus?
+    var node: NodeStatus? {
+        didSet { events.workersChanged(node?.workers ?? []) }
+    }
     /// Asks the supervisor for a restart of a worker; `done` runs on this loop. Nil before the gateway
     /// serves.
     var restart: ((_ worker: String, _ done: @escaping RestartDone) -> Void)?
@@ -40,6 +43,9 @@ final class LoopContext {
         self.link = link
         self.background = background
         partitionCounts = PartitionCounts(loop: eventLoop, link: link)
+        var generator = generator
+        events = EventHub(
+            loop: eventLoop, link: link, prefix: String(generator.next(), radix: 36))
         self.generator = generator
     }
 
@@ -76,6 +82,7 @@ final class LoopContext {
     func drain(done: @escaping () -> Void) {
         isDraining = true
         whenEmpty = done
+        events.end()
         for connection in connections.values { connection.drain() }
         connectionEnded()
     }

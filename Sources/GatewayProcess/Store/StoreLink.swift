@@ -53,6 +53,11 @@ final class StoreLink {
     private var isStopped = false
     private var expiryIsArmed = false
     private(set) var finishedCount: UInt64 = 0
+    /// Somebody wants to hear what happens.
+    private var isWatching = false
+    var onEvents: ((EventsNotice) -> Void)?
+    /// Events may have passed while there was no link.
+    var onGap: (() -> Void)?
 
     init(
         loop: any EventLoop, generation: UInt64, connector: any StoreConnector,
@@ -125,6 +130,15 @@ final class StoreLink {
             return finish(call, .failed(error))
         }
         waiting.append(call)
+    }
+
+    /// Whether the store is to say what happens.
+    func watch(_ isOn: Bool) {
+        guard isOn != isWatching else { return }
+        isWatching = isOn
+        guard state == .established else { return }
+        session.notify(WatchNotice(isOn: isOn), type: .watch)
+        scheduleFlush()
     }
 
     /// The store may delete the staging file of an upload that will not be committed.
@@ -246,6 +260,10 @@ final class StoreLink {
                 session.notify(OperationList(operations: chunk), type: .claimUploads)
             }
         }
+        if isWatching {
+            session.notify(WatchNotice(isOn: true), type: .watch)
+            onGap?()
+        }
         sendWaiting()
         scheduleFlush()
     }
@@ -316,7 +334,16 @@ final class StoreLink {
             // The store asks nothing of a gateway without peers.
             session.fail(
                 id, type: type, RemoteError(.invalid, "The gateway knows no such request."))
+        case .notice(.events): eventsReceived(payload)
         case .notice, .cancelled, .staleResponse, .ignored: break
+        }
+    }
+
+    private func eventsReceived(_ payload: RawSpan) {
+        do throws(DecodeError) {
+            onEvents?(try EventsNotice(decoding: payload))
+        } catch {
+            fail("a malformed notice: \(error)")
         }
     }
 

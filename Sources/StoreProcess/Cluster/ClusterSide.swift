@@ -57,6 +57,7 @@ struct ClusterSide {
     var servedCount = 0
     var shelfTimer: LoopTimer?
     var usage = UsageBook()
+    var watchers = Watchers()
     /// Who waits for the end of a pass of comparisons.
     var repairWaiters: [() -> Void] = []
     var repairTimer: LoopTimer?

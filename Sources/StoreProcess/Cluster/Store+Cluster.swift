@@ -189,6 +189,7 @@ extension Store {
     }
 
     private func noticed(_ notice: NodeNotice) {
+        tell(notice)
         switch notice {
         case .peerChanged(let node, let state):
             Log.notice("a node is \(state)", ["node": node.name])
