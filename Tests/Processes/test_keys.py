@@ -551,7 +551,13 @@ class Strangers(KeyCase):
             self.assertEqual(self.status(node)["peer_network"]["key_problems"], [])
 
     def test_two_established_clusters_of_one_name_and_key_stay_two_until_a_person_says_so(self):
-        args = self.keyed()
+        self.check_two_stay_two(self.keyed())
+
+    def test_two_established_clusters_of_one_name_without_a_key_stay_two_until_a_person_says_so(self):
+        self.cluster(0)
+        self.check_two_stay_two([])
+
+    def check_two_stay_two(self, args):
         first = self.node(node_id="n1", args=args)
         second = self.node(node_id="n2", args=args)
         for node in (first, second):
