@@ -67,6 +67,7 @@ extension ClusterNode {
     private mutating func peerReturned(_ node: NodeID, _ turn: inout Turn) {
         compareState(with: node, &turn)
         upkeep.returned.insert(node)
+        if watching.isOn { turn.send(.watch, to: node) }
     }
 
     /// Whether a node is worth asking: as far as membership knows, it answers.

@@ -36,6 +36,7 @@ package struct ClusterNode: Sendable {
     /// How fast a change of the layout may move bytes. It goes by how long the own disk takes for
     /// what somebody waits for; how long a client waits says more about peers that are away.
     var throttle: Throttle
+    var watching = Watching()
     /// Comparisons under way, one a peer.
     var sessions: [NodeID: ReconciliationSession] = [:]
 
@@ -147,6 +148,9 @@ package struct ClusterNode: Sendable {
         case .request(let request): serve(request, from: peer, &turn)
         case .reply(let reply): replied(reply, from: peer, &turn)
         case .tell(let request): serve(told: request, &turn)
+        case .watch: watching.asked(by: peer, now: now.monotonic)
+        case .changed(let changes):
+            if watching.isOn { turn.directives.append(.changed(changes)) }
         }
         generator = turn.generator
         directives += turn.directives
@@ -255,6 +259,7 @@ package struct ClusterNode: Sendable {
         operationsTick(&turn)
         tasksTick(&turn)
         saveClock(&turn)
+        watchTick(&turn)
         // By layouts of which one may be missing nothing is moved, compared or dropped.
         guard isDiskTrusted, !isEstablished || gossip.isInformed else { return }
         takeOverTick(&turn)

@@ -176,4 +176,15 @@ package enum ClusterLimits {
 
     /// Client requests that one node has open at a time; more are answered 503.
     package static let clientsMax = 4096
+
+    /// For how long changes are told to who asked for them, and how often it asks again: a node that
+    /// comes anew is asked by the next time, and one that is gone is told nothing for long.
+    package static let watchLease = Duration.seconds(30)
+    package static let watchInterval = Duration.seconds(5)
+
+    /// Nodes that are told of changes: as many as there may be.
+    package static let watchersMax = 2000
+
+    /// Changes in one message: with the longest paths it stays below `messageByteCountMax`.
+    package static let changesMax = 200
 }

@@ -164,6 +164,8 @@ package enum NodeDirective: Sendable {
     case notice(NodeNotice)
     /// These nodes say where they are (`ClusterNode.addresses`).
     case located([NodeID])
+    /// What changed on another disk, while this node watches.
+    case changed([FileChange])
 }
 
 package struct StorageTicket: Hashable, Comparable, Sendable {

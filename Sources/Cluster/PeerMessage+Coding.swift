@@ -41,6 +41,10 @@ extension PeerMessage {
         case .tell(let request):
             writer.write(UInt8(5))
             guard request.encode(into: &writer) else { throw .ownWork }
+        case .watch: writer.write(UInt8(6))
+        case .changed(let changes):
+            writer.write(UInt8(7))
+            writer.write(changes)
         }
         guard writer.count <= WireLimits.messageByteCountMax else { throw .tooLarge }
         return writer.bytes
@@ -61,9 +65,24 @@ extension PeerMessage {
         case 3: self = .request(try PeerRequest(from: &reader))
         case 4: self = .reply(try PeerReply(from: &reader))
         case 5: self = .tell(try ReplicaRequest(from: &reader))
+        case 6: self = .watch
+        case 7: self = .changed(try reader.readList(max: ClusterLimits.changesMax))
         default: throw .unknown("message kind")
         }
         try reader.finish()
+    }
+}
+
+extension FileChange: WireValue {
+    package static let byteCountMin = 6
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(path)
+        writer.write(optional: version)
+    }
+
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        self.init(path: try reader.read(), version: try reader.readOptional())
     }
 }
 

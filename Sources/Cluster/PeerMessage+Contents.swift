@@ -6,7 +6,7 @@ extension PeerMessage {
     package var namedContents: NamedContents {
         var contents = NamedContents()
         switch self {
-        case .membership, .gossip: break
+        case .membership, .gossip, .watch, .changed: break
         case .tell(let request): request.name(&contents)
         case .request(let request):
             switch request.body {
@@ -23,7 +23,7 @@ extension PeerMessage {
     /// Where those are stored who have the contents; nil where the message names none.
     package var partition: Partition? {
         switch self {
-        case .membership, .gossip: nil
+        case .membership, .gossip, .watch, .changed: nil
         case .tell(let request): request.partition
         case .request(let request):
             switch request.body {

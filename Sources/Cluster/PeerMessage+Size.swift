@@ -11,6 +11,9 @@ extension PeerMessage {
         case .membership(let message): message.byteCount
         case .gossip(let message): message.encodedByteCount
         case .tell(let request): PeerMessage.headByteCount + request.byteCount
+        case .watch: PeerMessage.headByteCount
+        case .changed(let changes):
+            changes.reduce(PeerMessage.headByteCount) { $0 + 29 + $1.path.bytes.count }
         case .request(let request): PeerMessage.headByteCount + request.body.byteCount
         case .reply(let reply): PeerMessage.headByteCount + reply.body.byteCount
         }

@@ -12,6 +12,22 @@ package indirect enum PeerMessage: Equatable, Sendable {
     case reply(PeerReply)
     /// A request whose answer nobody waits for.
     case tell(ReplicaRequest)
+    /// The sender wants to hear, for a while, which files change (`ClusterLimits.watchLease`).
+    case watch
+    /// What changed on the sender's disk, to who watches. At most `ClusterLimits.changesMax`.
+    case changed([FileChange])
+}
+
+/// A file that was written, or is gone.
+package struct FileChange: Hashable, Sendable {
+    package var path: StorePath
+    /// Nil where the file is gone.
+    package var version: Dot?
+
+    package init(path: StorePath, version: Dot?) {
+        self.path = path
+        self.version = version
+    }
 }
 
 /// A question to another node's store.
@@ -84,6 +100,8 @@ extension PeerMessage {
         case .membership: "membership"
         case .gossip: "gossip"
         case .tell(let request): "tell-\(request.kind)"
+        case .watch: "watch"
+        case .changed: "changed"
         case .request(let request):
             switch request.body {
             case .replica(let request): request.kind

@@ -73,7 +73,7 @@ extension PeerMessage {
             if case .replica(let body) = request.body { return body.traceText }
         case .reply(let reply):
             if case .replica(let body) = reply.body { return body.traceText }
-        case .membership, .gossip: break
+        case .membership, .gossip, .watch, .changed: break
         }
         return kind
     }

@@ -15,7 +15,7 @@ package struct WatchNotice: Message {
 /// not read missed is counted.
 package struct EventsNotice: Message {
     package enum Event: Equatable, Sendable {
-        /// A file of this node's disk was written, or deleted.
+        /// A file was written, or deleted.
         case file(StorePath, version: Dot?)
         /// Another node is seen otherwise than before: a word.
         case peer(NodeID, state: String)

@@ -25,6 +25,8 @@ final class ContentTable {
     /// Of what it brings: a register that names it.
     private var names: [ObjectID: (path: StorePath, facts: Replication.FileFacts)] = [:]
     private var used: Set<ObjectID> = []
+    /// Whether what the request changes is new to the cluster.
+    private var isNews = false
     /// Rows above `Ledger.published`: their objects are in no file yet.
     private var fresh: [ObjectID: Fresh] = [:]
     /// Staging files that came along and that no register of the group named.
@@ -45,6 +47,7 @@ final class ContentTable {
     // MARK: The request under way
 
     func begin(_ job: StorageJob) {
+        isNews = job.request.bringsNews
         guard !job.contents.isEmpty else { return }
         arriving = job.contents
         guard case .replica(let request) = job.request else { return }
@@ -150,7 +153,7 @@ final class ContentTable {
         guard let new, let record = new.record else {
             try ledger.statements.removeRecord(at: path)
             try ledger.statements.insertDirty(ledger.nextSequence(), path)
-            return ledger.changes.append(Change(path: path))
+            return ledger.changes.append(Change(path: path, isNews: isNews))
         }
         let row = fresh[record.object].flatMap { $0.path == path ? $0 : nil }
         let stored = StoredRecord(
@@ -160,7 +163,8 @@ final class ContentTable {
         if row == nil, old?.value.facts?.object != record.object {
             try ledger.statements.insertDirty(ledger.nextSequence(), path)
         }
-        ledger.changes.append(Change(path: path, stored: stored, content: row?.bytes))
+        ledger.changes.append(
+            Change(path: path, stored: stored, content: row?.bytes, isNews: isNews))
     }
 
     private func addReference(_ object: ObjectID) throws {
@@ -250,4 +254,16 @@ final class ContentTable {
 extension Register {
     /// The newest version, where it is a file that is there.
     var liveHead: RegisterVersion? { head.flatMap { $0.value.facts == nil ? nil : $0 } }
+}
+
+extension StorageRequest {
+    /// Whether a change of what a path shows is one of the file: else copies move, or come late.
+    fileprivate var bringsNews: Bool {
+        guard case .replica(let request) = self else { return false }
+        return switch request {
+        case .forget, .quarantine, .merge(_, _, _, _, .takeOver), .merge(_, _, _, _, .handBack):
+            false
+        default: true
+        }
+    }
 }

@@ -157,6 +157,9 @@ package enum StoreLimits {
     /// Objects of which the loop remembers that they are stored.
     static let knownObjectsMax = 16_384
 
+    /// Changes of files that are remembered as told: each is told once, though all its holders say it.
+    static let toldChangesMax = 4096
+
     /// Bytes that wait for a gateway to read before messages for peers are dropped.
     static let carrierByteCountMax = 16 << 20
 

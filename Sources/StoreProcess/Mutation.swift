@@ -84,6 +84,9 @@ struct Change: Sendable {
     var stored: StoredRecord?
     /// Its content, where it is small.
     var content: [UInt8]?
+    /// Whether clients see something else at the path than before: not where a copy was moved, or where
+    /// caches are to ask again.
+    var isNews = false
 }
 
 /// A group that is durable, or refusals that needed no transaction.

@@ -122,7 +122,7 @@ enum PeerReplyKind: CaseIterable {
 }
 
 enum PeerMessageKind: CaseIterable {
-    case membership, gossip, request, reply, tell
+    case membership, gossip, request, reply, tell, watch, changed
 
     init(_ value: PeerMessage) {
         self =
@@ -132,6 +132,8 @@ enum PeerMessageKind: CaseIterable {
             case .request: .request
             case .reply: .reply
             case .tell: .tell
+            case .watch: .watch
+            case .changed: .changed
             }
     }
 }

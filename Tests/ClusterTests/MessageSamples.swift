@@ -103,7 +103,13 @@ struct MessageSamples {
             }
             + replies.map { .reply(PeerReply(id: 3, disk: disk, body: $0)) }
             + (try answers()).map { .reply(PeerReply(id: 4, disk: disk, body: .client($0))) }
-            + [.tell(read), .membership(swim), .gossip(gossip)]
+            + [.tell(read), .membership(swim), .gossip(gossip), .watch]
+            + [
+                .changed([
+                    FileChange(path: try path("/a/b"), version: Dot(disk: disk, sequence: 3)),
+                    FileChange(path: try path("/c"), version: nil),
+                ])
+            ]
     }
 
     /// What clients ask of a node, and no other node is asked.

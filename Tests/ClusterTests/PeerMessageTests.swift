@@ -121,7 +121,7 @@ import Testing
         var bytes = try Self.messages()[0].encode()
         bytes[0] = PeerMessage.version + 1
         #expect(throws: DecodeError.unknown("version")) { try decoded(bytes) }
-        #expect(throws: DecodeError.unknown("message kind")) { try decoded([1, 6]) }
+        #expect(throws: DecodeError.unknown("message kind")) { try decoded([1, 8]) }
         let head = [1, 3] + [UInt8](repeating: 0, count: 9)
         #expect(throws: DecodeError.unknown("request")) { try decoded(head + [8]) }
         let forward = head + [2] + [UInt8](repeating: 0, count: 9)

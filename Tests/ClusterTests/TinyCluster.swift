@@ -20,6 +20,8 @@ final class TinyCluster {
     private(set) var answers: [ClientTicket: ClientAnswer] = [:]
     private(set) var notices: [(NodeID, NodeNotice)] = []
     private(set) var located: [(NodeID, [NodeID])] = []
+    /// What nodes that watch heard.
+    private(set) var heard: [(NodeID, [FileChange])] = []
     private(set) var kinds: [String: Int] = [:]
     private var configurations: [NodeID: NodeConfiguration] = [:]
     private var standIns: [NodeID: StoreStandIn] = [:]
@@ -96,6 +98,15 @@ final class TinyCluster {
         var directives: [NodeDirective] = []
         nodes[id(name)]?.reachable(
             at: addresses, time(id(name)), using: &generator, into: &directives)
+        perform(directives, of: id(name))
+    }
+
+    func watch(_ name: String, _ isOn: Bool) { nodes[id(name)]?.watch(isOn, time(id(name))) }
+
+    /// These changed on the node's disk.
+    func change(_ name: String, _ changes: [FileChange]) {
+        var directives: [NodeDirective] = []
+        nodes[id(name)]?.changed(changes, time(id(name)), into: &directives)
         perform(directives, of: id(name))
     }
 
@@ -232,6 +243,7 @@ final class TinyCluster {
                     request.changes ? .milliseconds(2) : .zero, .stored(node, ticket, answer))
             case .answer(let ticket, let answer): answers[ticket] = answer
             case .located(let nodes): located.append((node, nodes))
+            case .changed(let changes): heard.append((node, changes))
             case .notice(let notice): notices.append((node, notice))
             case .renewDisk(let id):
                 disks[node]?.renew(id)

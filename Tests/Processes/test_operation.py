@@ -1,6 +1,7 @@
 """What people order of a running node or cluster over HTTP and by clusterfctl, and what they watch."""
 
 import json
+import os
 import socket
 import threading
 import unittest
@@ -256,6 +257,48 @@ class Events(ClusterCase):
         eventually(10, lambda: watchers[0].seen("file", path="/news/b"), "a file after the restart")
         nodes[1].destroy()
         eventually(30, lambda: watchers[0].seen("peer", node_id="n2", state="dead"), "a dead node")
+
+    def test_each_change_is_told_once_wherever_somebody_watches(self):
+        """Also where nobody has the file, and while copies move."""
+        for policy in ("available", "majority"):
+            with self.subTest(policy=policy):
+                nodes = self.founded(2)
+                with nodes[0].client() as client:
+                    body = json.dumps({"write_policy": policy}).encode()
+                    self.assertEqual(client.request("PATCH", "/api/settings", body=body).status, 200)
+                guest = self.member(3, ["--no-store"])
+                self.wait_whole([*nodes, guest])
+                eventually(10, lambda: self.stats(guest)["cluster_id"] is not None, "the guest belongs to it")
+                watchers = [Watcher(node) for node in (*nodes, guest)]
+                for watcher in watchers:
+                    self.addCleanup(watcher.close)
+                    eventually(10, lambda: watcher.seen("hello"), "a hello")
+                # The guest has asked the others by then.
+                eventually(15, lambda: self.told_of_a_probe(nodes[0], watchers[2]), "the guest hears of others")
+                versions = {f"/news/{n}": self.put(nodes[n % 2], f"/news/{n}", b"1").json["version"] for n in range(20)}
+                with guest.client() as client:
+                    self.assertEqual(client.delete("/api/files/news/0").status, 204)
+                self.set_factor(nodes[0], 1)
+                self.wait_settled(nodes)
+                self.put(nodes[1], "/end", b"")
+                for watcher in watchers:
+                    eventually(10, lambda: watcher.seen("file", path="/end"), "the last file")
+                    told = [data for event, data in watcher.events if event == "file" and "/news/" in data["path"]]
+                    written = [(data["path"], data["version"]) for data in told if data["kind"] == "written"]
+                    self.assertEqual(sorted(written), sorted(versions.items()))
+                    gone = [(data["path"], data["version"]) for data in told if data["kind"] == "deleted"]
+                    self.assertEqual(gone, [("/news/0", None)])
+                for node in (*nodes, guest):
+                    node.stop()
+
+    def told_of_a_probe(self, node, watcher):
+        self.put(node, "/probe", os.urandom(8))
+        return watcher.seen("file", path="/probe")
+
+    def set_factor(self, node, factor):
+        with node.client() as client:
+            answer = client.put("/api/replication-factor", b'{"replication_factor": %d}' % factor)
+            self.assertEqual(answer.status, 200, answer)
 
 
 class Repair(ClusterCase):

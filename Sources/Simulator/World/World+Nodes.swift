@@ -162,7 +162,7 @@ extension World {
                 case .storage(let ticket, let request): store(request, ticket, host)
                 case .answer(let ticket, let answer): answered(ticket.number, answer, host)
                 case .notice(let notice): noticed(notice, by: host)
-                case .located: break
+                case .located, .changed: break
                 case .renewDisk(let id): renewals.append((host, id))
                 }
             }

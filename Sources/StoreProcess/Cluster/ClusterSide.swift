@@ -58,6 +58,7 @@ struct ClusterSide {
     var shelfTimer: LoopTimer?
     var usage = UsageBook()
     var watchers = Watchers()
+    var told = ToldChanges()
     /// Who waits for the end of a pass of comparisons.
     var repairWaiters: [() -> Void] = []
     var repairTimer: LoopTimer?

@@ -49,6 +49,7 @@ extension Store {
         case .renewDisk(let disk): renewDisk(disk)
         case .notice(let notice): noticed(notice)
         case .located(let nodes): tellBook(of: nodes)
+        case .changed(let changes): tellWatchers(changes)
         }
     }
 

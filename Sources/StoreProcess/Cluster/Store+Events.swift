@@ -42,18 +42,68 @@ struct Watchers {
     }
 }
 
-// What happens, for those who watch. Nothing is put together while nobody does.
+/// What was told last of which file: each disk that has a file tells the same.
+struct ToldChanges {
+    private var told: Set<FileChange> = []
+    private var order: [FileChange] = []
+    private var start = 0
+
+    /// Whether it is new.
+    mutating func insert(_ change: FileChange) -> Bool {
+        guard told.insert(change).inserted else { return false }
+        // Deleted again, it is told again.
+        if change.version != nil { told.remove(FileChange(path: change.path, version: nil)) }
+        if order.count < StoreLimits.toldChangesMax {
+            order.append(change)
+        } else {
+            told.remove(order[start])
+            order[start] = change
+            start = (start + 1) % order.count
+        }
+        return true
+    }
+}
+
+// What happens, for those who watch. Nothing is put together while nobody does, here or elsewhere.
 extension Store {
     func watch(_ link: Link, _ notice: WatchNotice) {
         cluster.watchers.set(link, isOn: notice.isOn)
+        watchOthers()
     }
 
-    func watcherClosed(_ link: Link) { cluster.watchers.set(link, isOn: false) }
+    func watcherClosed(_ link: Link) {
+        cluster.watchers.set(link, isOn: false)
+        watchOthers()
+    }
 
+    private func watchOthers() {
+        let isOn = !cluster.watchers.isEmpty
+        if !isOn { cluster.told = ToldChanges() }
+        clusterEvent { node, now, _, _ in node.watch(isOn, now) }
+    }
+
+    /// What this node's disk learned.
     func tellChanges(_ changes: [Change]) {
-        guard !cluster.watchers.isEmpty, !changes.isEmpty else { return }
-        cluster.watchers.tell(
-            changes.map { .file($0.path, version: $0.stored?.record.version.dot) })
+        guard !cluster.watchers.isEmpty || cluster.node.isWatched else { return }
+        let news = changes.compactMap { change in
+            change.isNews
+                ? FileChange(path: change.path, version: change.stored?.record.version.dot) : nil
+        }
+        guard !news.isEmpty else { return }
+        clusterEvent { node, now, _, directives in
+            node.changed(news, now, into: &directives)
+        }
+        tellWatchers(news)
+    }
+
+    /// What this node's disk learned, or others'.
+    func tellWatchers(_ changes: [FileChange]) {
+        guard !cluster.watchers.isEmpty else { return }
+        let events = changes.compactMap { change -> EventsNotice.Event? in
+            guard cluster.told.insert(change) else { return nil }
+            return .file(change.path, version: change.version)
+        }
+        cluster.watchers.tell(events)
     }
 
     func tell(_ notice: NodeNotice) {
