@@ -38,7 +38,10 @@ extension ClusterNode {
         for found in outcome.damaged {
             ask(self: .quarantine(found.key, found.dots), .upkeep(.quarantined(found)), &turn)
         }
-        for key in outcome.repaired { turn.directives.append(.notice(.repaired(key.path))) }
+        for key in outcome.repaired {
+            upkeep.lossesSaid[key] = nil
+            turn.directives.append(.notice(.repaired(key.path)))
+        }
     }
 
     mutating func quarantined(_ versions: DamagedVersions, _ turn: inout Turn) {
@@ -92,8 +95,12 @@ extension ClusterNode {
         if check.open == 0 { ended(check, of: key, &turn) }
     }
 
-    private func ended(_ check: DamageCheck, of key: RegisterKey, _ turn: inout Turn) {
+    private mutating func ended(_ check: DamageCheck, of key: RegisterKey, _ turn: inout Turn) {
         if check.isIncomplete || check.dots.isEmpty { return }
+        let now = turn.now.monotonic
+        if let said = upkeep.lossesSaid[key], now - said < ClusterLimits.lossInterval { return }
+        if upkeep.lossesSaid.count >= ClusterLimits.lossesMax { upkeep.lossesSaid = [:] }
+        upkeep.lossesSaid[key] = now
         turn.directives.append(.notice(.noGoodCopy(key.path)))
     }
 }

@@ -155,6 +155,11 @@ package enum ClusterLimits {
     /// walk of the scrub.
     package static let damageChecksMax = 64
 
+    /// Between two words to people about a file of which there is no good copy: it is looked for each few
+    /// seconds all the same. And how many such are remembered: beyond, all are said again.
+    package static let lossInterval = Duration.seconds(3600)
+    package static let lossesMax = 1024
+
     /// Between two audits of partitions into which something came from other disks.
     package static let auditDueInterval = Duration.milliseconds(100)
 

@@ -52,6 +52,8 @@ struct Upkeep: Sendable {
     /// The register that was scrubbed last; nil at the beginning of a walk.
     var scrubbed: RegisterKey?
     var damageChecks: [RegisterKey: DamageCheck] = [:]
+    /// When it was said of what that there is no good copy.
+    var lossesSaid: [RegisterKey: Duration] = [:]
     var nextClockSave = Duration.zero
     var savedClock = HybridTime.zero
     /// Entries that an audit found wrong, and when first.
