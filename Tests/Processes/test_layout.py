@@ -219,8 +219,42 @@ class FactorUnderLoad(LayoutCase):
         load.wait_for(20)
 
 
+class Yielding(LayoutCase):
+    """What moves yields to clients."""
+
+    FILES, FILE_BYTES = 400, 2_000_000
+
+    def test_clients_wait_little_longer_while_copies_move(self):
+        nodes = self.founded(3)
+        self.set_factor(nodes[0], 1)
+        for number in range(self.FILES):
+            self.put(nodes[number % 3], f"/bulk/f{number}", pattern(self.FILE_BYTES, number))
+        self.wait_settled(nodes, SETTLE_SECONDS)
+        load = ClusterLoad(nodes, clients=1, seed=6, sizes=(10, 3_000, 60_000), deletes=False)
+        with load:
+            load.go_on(2)
+            began = time.monotonic()
+            load.go_on(10)
+            moving = time.monotonic()
+            self.set_factor(nodes[1], 3)
+            eventually(SETTLE_SECONDS, lambda: self.are_everywhere(nodes), "three copies of each", interval=0.5)
+            moved = time.monotonic()
+        speed = 2 * self.FILES * self.FILE_BYTES / (moved - moving) / 1e6
+        shares = [(share, load.percentile(share, began, moving), load.percentile(share, moving, moved))
+                  for share in (0.5, 0.9, 0.99)]
+        print(f"      {speed:.0f} MB/s moved in {moved - moving:.1f} s; " + "; ".join(
+            f"p{share * 100:.0f} {calm:.3f} s before, {busy:.3f} s meanwhile" for share, calm, busy in shares))
+        self.assertEqual(load.problems[:5], [], f"{len(load.problems)} problems")
+        _, calm, busy = shares[-1]
+        self.assertLess(busy, max(5 * calm, 0.5))
+
+    def are_everywhere(self, nodes):
+        return all(
+            sum(path.startswith("/bulk/") for path in disk.held_with_partition(node)) == self.FILES for node in nodes)
+
+
 def load_tests(loader, _, __):
-    return suite_of(loader, [FactorUnderLoad], [Copies])
+    return suite_of(loader, [FactorUnderLoad], [Copies, Yielding])
 
 
 if __name__ == "__main__":
