@@ -41,6 +41,7 @@ struct ClientTask: Sendable {
     let origin: TaskOrigin
     /// Replaced once: where the path named a file beside a directory, by the file's own.
     var request: ClientRequest
+    let began: Duration
     let deadline: Duration
     var stage: Stage
     /// Nodes that were asked to coordinate and did not.

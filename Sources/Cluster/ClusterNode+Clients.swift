@@ -26,7 +26,7 @@ extension ClusterNode {
             deadline = min(deadline, task.deadline)
         }
         tasks[id] = ClientTask(
-            origin: origin, request: request, deadline: deadline,
+            origin: origin, request: request, began: turn.now.monotonic, deadline: deadline,
             stage: .due(at: turn.now.monotonic))
         let mayBeRepeat = isRepeat || isOld(request, turn)
         tasks[id]?.isRepeat = mayBeRepeat
@@ -85,7 +85,30 @@ extension ClusterNode {
         task.attempts += 1
         task.stage = .due(at: turn.now.monotonic + delay)
         tasks[id] = task
-        if task.deadline <= turn.now.monotonic + delay { end(id, .unavailable(reason), &turn) }
+        if task.deadline <= turn.now.monotonic + delay
+            || reason == .noQuorum && isHopeless(task, turn)
+        {
+            end(id, .unavailable(reason), &turn)
+        }
+    }
+
+    /// Whether the task has tried for a while, and needs a majority of holders of whom too many are dead
+    /// (not silent for a moment) for there to be one.
+    private mutating func isHopeless(_ task: ClientTask, _ turn: Turn) -> Bool {
+        guard policy == .majority,
+            turn.now.monotonic >= task.began + ClusterLimits.hopelessTimeout
+        else { return false }
+        let partition: Partition
+        if let key = task.readKey ?? task.request.coordinatedKey {
+            partition = key.partition
+        } else if case .list(let directory, _, _) = task.request.plain {
+            partition = Partition(of: directory)
+        } else {
+            return false
+        }
+        return !layouts.targets(for: partition).mayHaveMajority { node in
+            node == configuration.node || !membership.isGone(node)
+        }
     }
 
     mutating func tasksTick(_ turn: inout Turn) {

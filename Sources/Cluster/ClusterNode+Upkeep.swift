@@ -108,7 +108,7 @@ extension ClusterNode {
         guard !tasks.values.contains(where: { $0.origin == .own(key) }) else { return nil }
         let id = nextID()
         tasks[id] = ClientTask(
-            origin: .own(key), request: .get(key.path, .checked),
+            origin: .own(key), request: .get(key.path, .checked), began: turn.now.monotonic,
             deadline: turn.now.monotonic + ClusterLimits.backgroundTimeout,
             stage: .due(at: .seconds(1 << 40)), prepared: prepared)
         return id

@@ -21,6 +21,10 @@ package enum ClusterLimits {
     /// A client is answered by then, with what is known.
     package static let clientTimeout = Duration.seconds(18)
 
+    /// A client is answered by then where so many of the holders are dead that there is no majority:
+    /// enough for one that starts again to be heard, and below what people take for a hang.
+    package static let hopelessTimeout = Duration.seconds(3)
+
     /// How long background work waits for an answer.
     package static let backgroundTimeout = Duration.seconds(3)
 

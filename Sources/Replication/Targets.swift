@@ -37,7 +37,7 @@ package struct Targets: Sendable {
 
     /// Whether those who pass can be a majority of the holders in each layout. Where they cannot,
     /// nobody is asked: what a few of them prepared would be of no use, and be settled by others.
-    func mayHaveMajority(where isReachable: (NodeID) -> Bool) -> Bool {
+    package func mayHaveMajority(where isReachable: (NodeID) -> Bool) -> Bool {
         !layouts.isEmpty
             && layouts.allSatisfy { holders in
                 holders.count { isReachable($0.node) } > holders.count / 2

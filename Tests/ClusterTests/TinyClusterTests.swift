@@ -32,6 +32,45 @@ import Testing
         }
     }
 
+    /// Who is not the majority waits for the others while they may come back, and not when they are dead.
+    @Test func whatNeedsDeadNodesIsRefusedSoon() throws {
+        let cluster = TinyCluster.three()
+        let path = try path("/file")
+        _ = cluster.ask("a", .setSetting(key: "write_policy", value: "majority"))
+        cluster.run(for: .seconds(5))
+        _ = cluster.ask("a", .put(path, cluster.content(1), .none, cluster.operation()))
+        func refused(_ request: ClientRequest) -> Duration? {
+            let began = cluster.now
+            guard case .unavailable(.noQuorum)? = cluster.ask("a", request) else { return nil }
+            return cluster.now - began
+        }
+        func requests() throws -> [ClientRequest] {
+            [
+                .put(path, cluster.content(2), .none, cluster.operation()),
+                .delete(path, .none, cluster.operation()), .get(path, .checked),
+                .list(.root, after: nil, limit: 10),
+                .move(path, to: try self.path("/other"), cluster.operation()),
+                .makeDirectory(try self.path("/directory"), cluster.operation()),
+            ]
+        }
+        cluster.kill("b")
+        cluster.kill("c")
+        let first = try #require(refused(.get(path, .checked)))
+        #expect(first > ClusterLimits.hopelessTimeout)
+        cluster.run(for: .seconds(20))
+        for request in try requests() {
+            let time = try #require(refused(request), "\(request)")
+            #expect(time < ClusterLimits.hopelessTimeout + .seconds(1), "\(request)")
+        }
+        cluster.add("b", seeds: ["a"])
+        cluster.run(for: .seconds(10))
+        for request in try requests() {
+            if case .unavailable(let reason)? = cluster.ask("a", request) {
+                Issue.record("\(request): \(reason)")
+            }
+        }
+    }
+
     @Test func aFileWrittenOnOneNodeIsReadOnAll() throws {
         let cluster = TinyCluster.three()
         let path = try path("/docs/hello.txt")
