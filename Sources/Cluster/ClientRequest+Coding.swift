@@ -153,6 +153,7 @@ extension UnavailableReason {
         case .full: 4
         case .notReady: 5
         case .contended: 6
+        case .hasLeft: 7
         }
     }
 
@@ -164,6 +165,7 @@ extension UnavailableReason {
         case 4: self = .full
         case 5: self = .notReady
         case 6: self = .contended
+        case 7: self = .hasLeft
         default: return nil
         }
     }

@@ -9,9 +9,8 @@ extension ClusterNode {
         _ request: ClientRequest, for origin: TaskOrigin, isRepeat: Bool = false,
         _ turn: inout Turn
     ) {
-        guard isRunning, serves(request) else {
-            return finish(origin, .unavailable(.notReady), &turn)
-        }
+        guard isRunning else { return finish(origin, .unavailable(.notReady), &turn) }
+        guard serves(request) else { return finish(origin, .unavailable(.hasLeft), &turn) }
         guard tasks.count < ClusterLimits.clientsMax else {
             return finish(origin, .unavailable(.contended), &turn)
         }

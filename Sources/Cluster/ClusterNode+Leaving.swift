@@ -54,9 +54,13 @@ extension ClusterNode {
                 return
             }
             upkeep.departure = .gone
-            let life = gossip.state.register(of: configuration.node)?.incarnation ?? 0
-            store(.save([MetaRow(.departed, NodeMemory.encode(life))]), .upkeep(.departed), &turn)
+            saveDeparture(.upkeep(.departed), &turn)
         }
+    }
+
+    private mutating func saveDeparture(_ waiting: Waiting, _ turn: inout Turn) {
+        let life = gossip.state.register(of: configuration.node)?.incarnation ?? 0
+        store(.save([MetaRow(.departed, NodeMemory.encode(life))]), waiting, &turn)
     }
 
     private mutating func askWhetherEmpty(_ turn: inout Turn) {
@@ -74,6 +78,8 @@ extension ClusterNode {
             announce(&turn)
         case .telling where isEmpty && hasHandedOver:
             upkeep.departure = .goodbye(now + ClusterLimits.goodbyeTime)
+            // Before anybody is told: a life that ends in between would go on leaving in the next.
+            saveDeparture(.nothing, &turn)
             sayGoodbye(&turn)
         case .handingOver, .telling:
             if upkeep.sumsAsked == sums.changeCount { sums.restore(left) }

@@ -121,9 +121,19 @@ extension ClusterNode {
         _ turn: inout Turn
     ) {
         for version in prepared {
-            let request: ReplicaRequest =
-                register.hasApplied(version)
-                ? .withdraw(key, version.dot) : .commit(key, version, listed: false)
+            let request: ReplicaRequest
+            if register.hasApplied(version) {
+                request = .withdraw(key, version.dot)
+            } else if policy == .majority, let head = register.head, version.rank < head.rank {
+                // Not even for a moment the newest here, where `head` may come later.
+                let kept = KeptVersion(
+                    version: version, since: head.version.time, isConflict: !head.covers(version))
+                request = .merge(
+                    key.partition, [KeyedRegister(key: key, register: Register(kept: [kept]))], [],
+                    theirs: PartitionContext(), .holder)
+            } else {
+                request = .commit(key, version, listed: false)
+            }
             ask(self: request, .nothing, &turn)
         }
     }

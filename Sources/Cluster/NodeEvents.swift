@@ -131,6 +131,8 @@ package enum RefusalReason: Hashable, Sendable {
 
 package enum UnavailableReason: Hashable, Sendable {
     case noQuorum, timedOut, clockInDoubt, full, notReady, contended
+    /// The node has said goodbye, and is part of no cluster.
+    case hasLeft
 }
 
 package struct ListedEntry: Hashable, Sendable {

@@ -154,7 +154,7 @@ extension ReplicaRequest {
         case .prepare(let key, let version, let earlier):
             earlier.reduce(key.byteCount + version.encodedByteCount) { $0 + $1.encodedByteCount }
         case .commit(let key, let version, _, _), .accept(let key, _, let version),
-            .confirm(let key, _, let version):
+            .confirm(let key, _, let version), .writeBack(let key, let version):
             key.byteCount + version.encodedByteCount + 64
         case .merge(_, let registers, let entries, let context, _):
             context.encodedByteCount + registers.byteCount + entries.byteCount

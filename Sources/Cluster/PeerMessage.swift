@@ -141,6 +141,7 @@ extension ReplicaRequest {
         case .assign: "assign"
         case .prepare: "prepare"
         case .commit: "commit"
+        case .writeBack: "write-back"
         case .withdraw: "withdraw"
         case .read: "read"
         case .merge: "merge"
@@ -174,8 +175,8 @@ extension ReplicaRequest {
     /// Whether a peer may ask for it. The others are a node's own work.
     var isForPeers: Bool {
         switch self {
-        case .prepare, .commit, .withdraw, .read, .merge, .joinContext, .promise, .accept, .confirm,
-            .putEntry,
+        case .prepare, .commit, .writeBack, .withdraw, .read, .merge, .joinContext, .promise,
+            .accept, .confirm, .putEntry,
             .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
             true
         case .guarded(let request, _): request.isForPeers

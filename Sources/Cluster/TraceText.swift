@@ -14,7 +14,8 @@ extension ReplicaRequest {
             detail = "\(assignment.key.text) \(assignment.value.text)"
         case .mint(let assignment, let ballot):
             detail = "\(assignment.key.text) \(assignment.value.text) ballot \(ballot.text)"
-        case .prepare(let key, let version, _), .commit(let key, let version, _, _):
+        case .prepare(let key, let version, _), .commit(let key, let version, _, _),
+            .writeBack(let key, let version):
             detail = "\(key.text) \(version.text)"
         case .withdraw(let key, let dot), .dropTombstone(let key, let dot):
             detail = "\(key.text) \(dot.text)"
@@ -139,7 +140,7 @@ extension Register {
         if let head { words.append("head \(head.text)") }
         words += prepared.map { "prepared \($0.text)" }
         words += damaged.map { "without content \($0.text)" }
-        words += kept.map { "kept \($0.version.text)\($0.isConflict ? " conflict" : "")" }
+        words += kept.map { "kept \($0.version.text)\($0.traceMark)" }
         if let ballot {
             words.append("promised \(ballot.promised.text)")
             if let settled = ballot.settled { words.append("settled \(settled.text)") }
@@ -171,5 +172,12 @@ extension Existence {
     fileprivate var text: String {
         "\(exists ? "exists" : "not there")\(isMarked ? " marked" : "")"
             + "\(hasChanged ? " changed" : "") \(rank?.text ?? "-")"
+    }
+}
+
+extension KeptVersion {
+    fileprivate var traceMark: String {
+        guard isConflict else { return "" }
+        return tookEffect ? " conflict, was newest" : " conflict"
     }
 }

@@ -38,6 +38,8 @@ package struct PeersReport: Equatable, Sendable {
     package var foreign: [PeerJournal.Foreign]
     /// The oldest first; `at` is how long ago.
     package var incidents: [PeerJournal.Incident]
+    /// Hosts with another cluster key, or on one side only, that were seen lately.
+    package var keyIncidents: [PeerJournal.KeyIncident] = []
     package var counts: PeerJournal.Counts
     package var linkCount: Int
 }
@@ -56,9 +58,13 @@ extension PeerExchange {
         PeersSummary(
             hasClusterKey: !context.isOpenNetwork, linkCount: linkCount,
             counts: context.journal.counts,
-            keyIncidents: context.journal.keyIncidents.filter {
-                now - $0.lastSeen <= PeeringLimits.keyProblemAge
-            })
+            keyIncidents: keyIncidents(now: now))
+    }
+
+    private func keyIncidents(now: Duration) -> [PeerJournal.KeyIncident] {
+        context.journal.keyIncidents.filter {
+            now - $0.lastSeen <= PeeringLimits.keyProblemAge
+        }
     }
 
     private var linkCount: Int { links.connections.values.count { $0.state == .current } }
@@ -83,6 +89,7 @@ extension PeerExchange {
                 incident.at = now - incident.at
                 return incident
             },
+            keyIncidents: keyIncidents(now: now),
             counts: context.journal.counts,
             linkCount: linkCount)
     }

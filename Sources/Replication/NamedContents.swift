@@ -75,7 +75,8 @@ extension ReplicaRequest {
             contents.require(assignment.value.facts?.content)
         case .prepare(_, let version, _), .accept(_, _, let version):
             contents.require(version.content)
-        case .commit(_, let version, _, _), .confirm(_, _, let version):
+        case .commit(_, let version, _, _), .confirm(_, _, let version),
+            .writeBack(_, let version):
             contents.want(version.content)
         case .merge(_, let registers, _, _, _):
             for item in registers { contents.want(item.register) }

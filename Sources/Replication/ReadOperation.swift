@@ -98,6 +98,8 @@ package struct ReadOperation: Sendable {
         case (.writingBack, .committed) where round == 1, (.writingBack, .merged) where round == 1:
             tally.count(target)
             if tally.hasMajority { phase = .finished(.read(joined)) }
+        // What was read is not the newest any more: it is read again.
+        case (.writingBack, .stale) where round == 1: phase = .finished(.failed)
         case (.asking, _) where round == 0:
             unanswered(by: target.node, round: round, into: &directives)
         default: break
@@ -171,10 +173,10 @@ package struct ReadOperation: Sendable {
         var back = Tally(targets)
         for answer in answers {
             // Where it is merely prepared, a later write need not know it: what was read, it must.
-            let hasIt = answer.context.contains(head.dot)
+            let hasIt = answer.context.contains(head.dot) && !answer.register.lost(head.dot)
             if hasIt { back.count(answer.target) }
             guard !hasIt, targets.isHolder(answer.target.node) else { continue }
-            let request = joined.bringing(head, of: key)
+            let request = joined.bringing(head, of: key, policy)
             directives.append(
                 policy == .majority && !hasIt
                     ? .ask(answer.target.node, request, round: 1)
@@ -202,8 +204,13 @@ extension [ReadOperation.Answer] {
 extension Register {
     /// Brings the newest version to a disk that lacks it; as a record alone where nobody who
     /// answered has its content.
-    fileprivate func bringing(_ head: RegisterVersion, of key: RegisterKey) -> ReplicaRequest {
-        guard isHeadDamaged else { return .commit(key, head, listed: false) }
+    fileprivate func bringing(
+        _ head: RegisterVersion, of key: RegisterKey, _ policy: WritePolicy
+    ) -> ReplicaRequest {
+        guard isHeadDamaged else {
+            return policy == .majority
+                ? .writeBack(key, head) : .commit(key, head, listed: false)
+        }
         var record = Register(head: head)
         record.damaged = [head.dot]
         return .merge(

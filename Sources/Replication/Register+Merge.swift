@@ -3,11 +3,18 @@ package import Model
 extension Register {
     /// Takes in a committed version: becomes the head, or is kept, or was known already.
     ///
-    /// - Parameter context: the partition's, which the version's dot joins.
-    package mutating func commit(_ version: RegisterVersion, in context: inout PartitionContext) {
+    /// - Parameters:
+    ///   - context: the partition's, which the version's dot joins.
+    ///   - wasNewest: whether it is, or was, the newest version of another disk.
+    package mutating func commit(
+        _ version: RegisterVersion, in context: inout PartitionContext, wasNewest: Bool = false
+    ) {
         prepared.removeAll { $0.dot == version.dot }
         clearAccepted(coveredBy: version)
-        guard !context.contains(version.dot) else { return }
+        guard !context.contains(version.dot) else {
+            if wasNewest { noteEffect(of: version.dot) }
+            return
+        }
         context.insert(version.dot)
         dropEarlierAttempts(than: version, in: &context)
         guard let old = head else {
@@ -16,10 +23,15 @@ extension Register {
         }
         if old.rank < version.rank {
             head = version
-            supersede(old, by: version)
+            supersede(old, by: version, tookEffect: true)
         } else {
-            supersede(version, by: old)
+            supersede(version, by: old, tookEffect: wasNewest)
         }
+    }
+
+    private mutating func noteEffect(of dot: Dot) {
+        guard let index = kept.firstIndex(where: { $0.dot == dot && $0.isConflict }) else { return }
+        kept[index].tookEffect = true
     }
 
     /// Joins what another disk knows of the same register, both with their partition's context:
@@ -42,7 +54,7 @@ extension Register {
             insertKept(version)
         }
         for version in other.kept { noteKept(version, in: &mine) }
-        if let head = other.head { commit(head, in: &mine) }
+        if let head = other.head { commit(head, in: &mine, wasNewest: true) }
         noteDamaged(joining: other, into: before)
     }
 
@@ -58,9 +70,15 @@ extension Register {
             context.formUnion(part.context)
         }
         var all = committed
+        var prepared: Set<Dot> = []
         for version in parts.flatMap(\.register.prepared)
         where !context.contains(version.dot) && !committed.hasApplied(version) {
+            prepared.insert(version.dot)
             all.commit(version, in: &context)
+        }
+        // That is this reader's order, and nobody was told.
+        for index in all.kept.indices where prepared.contains(all.kept[index].dot) {
+            all.kept[index].tookEffect = false
         }
         return (all, context)
     }
@@ -77,9 +95,12 @@ extension Register {
     /// Whether something that took effect came after `attempt` and before `version`, two attempts
     /// at one operation: then the operation's time is that of `attempt`.
     func isOvertaken(_ attempt: RegisterVersion, before version: RegisterVersion) -> Bool {
-        if let head, head.comesAfter(attempt, before: version) { return true }
-        return kept.contains {
-            !$0.isConflict && $0.version.comesAfter(attempt, before: version)
+        let others = (head.map { [$0] } ?? []) + kept.filter { !$0.isLost }.map(\.version)
+        if others.contains(where: { $0.comesAfter(attempt, before: version) }) { return true }
+        // Or was written beside it, and ranks between: what a reader was told before is not told again.
+        guard kept.contains(where: { $0.dot == attempt.dot && $0.tookEffect }) else { return false }
+        return others.contains {
+            $0.operation != version.operation && attempt.rank < $0.rank && $0.rank < version.rank
         }
     }
 
@@ -130,9 +151,12 @@ extension Register {
         if let index = kept.firstIndex(where: { $0.dot == theirs.dot }) {
             kept[index].since = min(kept[index].since, theirs.since)
             kept[index].isConflict = kept[index].isConflict || theirs.isConflict
+            kept[index].tookEffect =
+                kept[index].isConflict && (kept[index].tookEffect || theirs.tookEffect)
         } else if head?.dot == theirs.dot {
             head = nil
             insertKept(theirs)
+            noteEffect(of: theirs.dot)
         } else if prepared.contains(where: { $0.dot == theirs.dot }) {
             prepared.removeAll { $0.dot == theirs.dot }
             mine.insert(theirs.dot)
@@ -140,7 +164,9 @@ extension Register {
         }
     }
 
-    private mutating func supersede(_ old: RegisterVersion, by winner: RegisterVersion) {
+    private mutating func supersede(
+        _ old: RegisterVersion, by winner: RegisterVersion, tookEffect: Bool
+    ) {
         // The same operation, assigned twice (a holder knew more than the first assigner).
         if old.operation == winner.operation { return }
         // Marks carry nothing that could be lost.
@@ -150,7 +176,8 @@ extension Register {
         if winner.covers(old), old.value.isLocks || winner.value.isLocks { return }
         insertKept(
             KeptVersion(
-                version: old, since: winner.version.time, isConflict: !winner.covers(old)))
+                version: old, since: winner.version.time, isConflict: !winner.covers(old),
+                tookEffect: tookEffect))
     }
 
     private mutating func insertKept(_ version: KeptVersion) {

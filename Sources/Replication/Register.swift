@@ -127,7 +127,7 @@ package struct Register: Hashable, Sendable {
     /// The same, of what is committed.
     package func committedVersion(of operation: OperationID) -> RegisterVersion? {
         if let head, head.operation == operation { return head }
-        return kept.first { $0.version.operation == operation && !$0.isConflict }?.version
+        return kept.first { $0.version.operation == operation && !$0.isLost }?.version
     }
 
     package func contains(_ dot: Dot) -> Bool {

@@ -86,12 +86,22 @@ package struct KeptVersion: Hashable, Sendable {
     package var since: HybridTime
     /// Whether it lost against a version whose writer did not know it.
     package var isConflict: Bool
+    /// Of a conflict: whether it was the newest version of some disk before it lost, so that a reader may
+    /// have been told it. Then its operation is done. Disks may differ in this.
+    package var tookEffect: Bool
 
-    package init(version: RegisterVersion, since: HybridTime, isConflict: Bool) {
+    package init(
+        version: RegisterVersion, since: HybridTime, isConflict: Bool, tookEffect: Bool = false
+    ) {
         self.version = version
         self.since = since
         self.isConflict = isConflict
+        self.tookEffect = tookEffect && isConflict
     }
+
+    /// Whether it was never the newest, as far as is known here: what it did may be done again, and it
+    /// must not be acknowledged.
+    package var isLost: Bool { isConflict && !tookEffect }
 
     package var dot: Dot { version.dot }
 }

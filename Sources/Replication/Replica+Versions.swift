@@ -178,6 +178,25 @@ extension Replica {
         return register.damaged.contains(version.dot) ? .damaged : .committed
     }
 
+    /// A reader returns what so many disks have as the newest that no writer's majority misses them all:
+    /// whoever tries the operation again is told by one that it is done (`prepare`), or the reader by one
+    /// that it goes on.
+    static func writeBack(
+        _ key: RegisterKey, _ version: RegisterVersion, _ tables: inout some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        let register = tables.register(key) ?? Register()
+        guard !tables.state(of: key.partition).context.contains(version.dot) else {
+            return register.lost(version.dot)
+                ? .stale : register.damaged.contains(version.dot) ? .damaged : .committed
+        }
+        let isOvertaken = register.prepared.contains {
+            $0.operation == version.operation && version.rank < $0.rank
+        }
+        if isOvertaken || !version.ranksAbove(register.head) { return .stale }
+        return commit(key, version, listed: false, settled: nil, &tables, &outcome)
+    }
+
     /// Only where it is still prepared. Its dot is not spent: two coordinators of one operation that
     /// each took the other's version for the one applied would remove both everywhere.
     static func withdraw(
@@ -232,7 +251,7 @@ extension Assignment {
 
 extension Register {
     /// Whether a version was committed here and never was the newest: it must not be acknowledged.
-    func lost(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isConflict } }
+    func lost(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isLost } }
 
     var isMarked: Bool { head?.value == .mark }
 

@@ -39,6 +39,8 @@ package enum Replica {
             return prepare(key, version, earlier, &tables, now, &outcome)
         case .commit(let key, let version, let listed, let settled):
             return commit(key, version, listed: listed, settled: settled, &tables, &outcome)
+        case .writeBack(let key, let version):
+            return writeBack(key, version, &tables, &outcome)
         case .withdraw(let key, let dot): return withdraw(key, dot, &tables)
         case .read(let key): return read(key, tables, &outcome)
         case .merge(let partition, let registers, let entries, let theirs, let origin):
@@ -118,7 +120,8 @@ extension ReplicaRequest {
         case .assign(let assignment), .mint(let assignment, _): assignment.key.partition
         case .prepare(let key, _, _), .commit(let key, _, _, _), .read(let key),
             .promise(let key, _),
-            .withdraw(let key, _), .accept(let key, _, _), .confirm(let key, _, _),
+            .withdraw(let key, _), .writeBack(let key, _), .accept(let key, _, _),
+            .confirm(let key, _, _),
             .expire(let key, _), .quarantine(let key, _),
             .dropTombstone(let key, _):
             key.partition

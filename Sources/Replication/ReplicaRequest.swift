@@ -14,6 +14,10 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
     /// directory's entry is known to be durable), the entry is put into the outbox.
     /// `settled`: the ballot that decided it, where a majority had promised that.
     case commit(RegisterKey, RegisterVersion, listed: Bool, settled: Ballot? = nil)
+    /// Makes a version visible that a reader is about to return, as the newest of the register. Answered
+    /// `stale`, with nothing changed, where it cannot be that: something newer is visible, or its
+    /// operation has a later attempt here, which may be acknowledged.
+    case writeBack(RegisterKey, RegisterVersion)
     /// Takes a prepared version back: the operation turned out to have been applied before.
     case withdraw(RegisterKey, Dot)
     case read(RegisterKey)
@@ -76,7 +80,8 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
         case .guarded(let request, _): request.changes
         case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit, .scrub:
             false
-        case .assign, .prepare, .commit, .withdraw, .merge, .joinContext, .promise, .accept,
+        case .assign, .prepare, .commit, .writeBack, .withdraw, .merge, .joinContext, .promise,
+            .accept,
             .confirm, .mint,
             .putEntry,
             .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget,

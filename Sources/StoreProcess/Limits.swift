@@ -157,6 +157,14 @@ package enum StoreLimits {
     /// Objects of which the loop remembers that they are stored.
     static let knownObjectsMax = 16_384
 
+    /// Twins raise their registers against each other without end, and are said again each minute by
+    /// membership; a node with a new disk is known to all within seconds.
+    static let twinsCertainAfter = Duration.seconds(20)
+
+    /// After this without a sight of its cause a warning goes: some times what lies between two sights
+    /// (30 s, `CRDTLimits.conflictInterval`; 60 s, `MembershipLimits.duplicateInterval`).
+    static let passingWarningAge = Duration.seconds(150)
+
     /// Changes of files that are remembered as told: each is told once, though all its holders say it.
     static let toldChangesMax = 4096
 

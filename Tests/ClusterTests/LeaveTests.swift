@@ -52,6 +52,33 @@ import Testing
         }
     }
 
+    /// Others know that it has left before it says so itself: whoever starts it again by then wants it back.
+    @Test func whoIsStartedAgainWhenOthersKnowThatItLeftComesBack() throws {
+        let cluster = try filled()
+        guard case .done? = cluster.ask("d", .leave) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(cluster.run(until: { said(cluster, of: "d", "left") > 0 }, atMost: .seconds(60)))
+        #expect(!mayStop(cluster, "d"))
+        guard case .unavailable(.hasLeft)? = cluster.ask("d", .get(try path(3), .checked)) else {
+            Issue.record("does not say that it has left")
+            return
+        }
+        cluster.kill("d")
+        cluster.add("d", seeds: ["b"])
+        let isBack = cluster.run(
+            until: {
+                all.allSatisfy {
+                    memberCount(cluster, by: $0) == 4 && cluster.node($0)?.isSettled == true
+                }
+            }, atMost: .seconds(60))
+        #expect(isBack)
+        cluster.run(for: .seconds(20))
+        #expect(cluster.node("d")?.isLeaving == false)
+        #expect(!mayStop(cluster, "d"))
+    }
+
     @Test func itServesHandsOverSaysGoodbyeAndMayComeBack() throws {
         let cluster = try filled()
         guard case .done? = cluster.ask("d", .leave) else {

@@ -110,6 +110,7 @@ struct MessageSamples {
                     FileChange(path: try path("/c"), version: nil),
                 ])
             ]
+            + [.reply(PeerReply(id: 4, disk: disk, body: .client(.unavailable(.hasLeft))))]
     }
 
     /// What clients ask of a node, and no other node is asked.

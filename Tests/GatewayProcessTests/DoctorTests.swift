@@ -107,6 +107,21 @@ import Testing
         #expect(found.allSatisfy { $0.node == "n2" })
     }
 
+    @Test func aNodeWithAnotherKeyIsAProblem() throws {
+        var doctor = healthy()
+        let incident = PeerJournal.KeyIncident(
+            problem: .otherKey, node: ClusterBench.node("n7"),
+            address: PeerAddress(host: "10.0.0.7", port: 9), lastSeen: .zero, count: 3)
+        doctor.peers?.keyIncidents = [incident]
+        let finding = try #require(doctor.findings.first)
+        #expect((finding.code, finding.level, finding.node) == ("cluster_key", .problem, "n7"))
+        #expect(finding.message == incident.sentence)
+        #expect(finding.hint.contains("--cluster-key-file"))
+        // Where a seed says the same, it is said once.
+        doctor.peers?.seeds = [.init(name: "10.0.0.7:9", problem: incident.sentence)]
+        #expect(codes(doctor) == ["seed"])
+    }
+
     @Test func theNetwork() throws {
         var doctor = healthy()
         doctor.discoveryPort = 0

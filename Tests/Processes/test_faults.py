@@ -134,7 +134,11 @@ class AWipedDisk(DeathCase):
         self.assertEqual(watch.problems[:5], [], f"{len(watch.problems)} problems")
         self.assertEqual(gone & set(disk.copies(nodes)), set(), "deleted files that are on a disk")
         self.wait_nothing_lacks(nodes)
-
+        # Its new disk makes it no second node of its id.
+        for node in nodes:
+            with node.client() as client:
+                self.assertEqual(
+                    [text for text in client.get("/status").json["warnings"] if "two nodes" in text], [])
 
 
 class UnderMajority(DeathCase):

@@ -502,6 +502,9 @@ class Strangers(KeyCase):
             eventually(
                 10, lambda: any(words in text for text in self.status(node)["warnings"]), "it is a warning")
             self.assertIn(words, node.control("peers").stdout.decode())
+            told = node.control("doctor", check=False)
+            self.assertEqual(told.returncode, 1)
+            self.assertIn(words, told.stdout.decode())
         waiting = nodes[1:] if by_join else []
         self.apart(nodes, waiting)
         # Tried again, slowly and without more words.
@@ -581,6 +584,9 @@ class Strangers(KeyCase):
                 30, lambda: sorted(self.names(node)) == ["of-n1", "of-n2"], f"all files at {node.node_id}")
             self.assertEqual(self.get(node, "/of-n1").body, b"n1")
             self.assertEqual(self.get(node, "/of-n2").body, b"n2")
+        # What is one's own cluster by now is not another one.
+        eventually(
+            10, lambda: not any(ids[0] in text for text in self.status(second)["warnings"]), "no warning of itself")
 
 
 if __name__ == "__main__":

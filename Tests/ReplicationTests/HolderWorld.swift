@@ -47,6 +47,7 @@ struct HolderWorld {
         case .assign: "assign"
         case .prepare: "prepare"
         case .commit: "commit"
+        case .writeBack: "writeBack"
         case .withdraw: "withdraw"
         case .read: "read"
         case .putEntry(let key, _): "entry \(String(decoding: key.name, as: UTF8.self))"

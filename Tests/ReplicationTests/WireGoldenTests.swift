@@ -85,6 +85,7 @@ import Testing
         .items(partition), .items(partition, checked: true),
         .expire(.file(path("/d")), [dot(0, 4), dot(1, 5)]),
         .dropTombstone(.file(path("/d")), dot(1, 5)), .dropEntry(entryKey, DirectoryEntry()),
+        .writeBack(.file(path("/d/f")), version(file(3))),
     ]
 
     private static let replies: [ReplicaReply] = [

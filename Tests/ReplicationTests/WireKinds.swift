@@ -3,8 +3,8 @@ import Replication
 
 /// Every request to a disk. A new one does not compile before it is named here, and has a sample.
 enum RequestKind: String, CaseIterable {
-    case assign, prepare, commit, withdraw, read, merge, joinContext, promise, accept, confirm,
-        mint, guarded, putEntry, readEntry, list, fetch, items, scrub, quarantine, audit,
+    case assign, prepare, commit, writeBack, withdraw, read, merge, joinContext, promise, accept,
+        confirm, mint, guarded, putEntry, readEntry, list, fetch, items, scrub, quarantine, audit,
         addOutbox, settle, outbox, outboxDone, expire, dropTombstone, dropEntry, forget,
         partitions, aged
 
@@ -14,6 +14,7 @@ enum RequestKind: String, CaseIterable {
             case .assign: .assign
             case .prepare: .prepare
             case .commit: .commit
+            case .writeBack: .writeBack
             case .withdraw: .withdraw
             case .read: .read
             case .merge: .merge
@@ -109,6 +110,7 @@ extension WireSamples {
         case .assign: .assign(assignment())
         case .prepare: .prepare(key(), version(), earlier: some(0...2) { $0.version() })
         case .commit: .commit(key(), version(), listed: chance(), settled: maybe { $0.ballot() })
+        case .writeBack: .writeBack(key(), version())
         case .withdraw: .withdraw(key(), dot())
         case .read: .read(key())
         case .merge:

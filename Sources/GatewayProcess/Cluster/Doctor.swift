@@ -208,6 +208,13 @@ struct Doctor {
                     hint: hint(for: problem))
             }
         }
+        for incident in peers.keyIncidents
+        where !found.contains(where: { $0.message.contains(incident.sentence) }) {
+            found.append(
+                Finding(
+                    level: .problem, code: "cluster_key", node: incident.node?.name ?? "",
+                    message: incident.sentence, hint: hint(for: "key")))
+        }
         for foreign in peers.foreign {
             found.append(
                 Finding(

@@ -17,7 +17,8 @@ extension ReplicaRequest {
             writer.write(UInt8(1))
             writer.write(guarding)
             return request.encode(into: &writer)
-        case .prepare, .commit, .withdraw, .read, .expire, .dropTombstone: encodeVersions(&writer)
+        case .prepare, .commit, .writeBack, .withdraw, .read, .expire, .dropTombstone:
+            encodeVersions(&writer)
         case .promise, .accept, .confirm: encodeBallots(&writer)
         case .merge, .joinContext, .fetch, .items: encodePartitions(&writer)
         case .putEntry, .readEntry, .list, .dropEntry: encodeEntries(&writer)
@@ -41,6 +42,10 @@ extension ReplicaRequest {
             writer.write(version)
             writer.write(listed)
             writer.write(optional: settled)
+        case .writeBack(let key, let version):
+            writer.write(UInt8(19))
+            writer.write(key)
+            writer.write(version)
         case .withdraw(let key, let dot):
             writer.write(UInt8(4))
             writer.write(key)
@@ -197,6 +202,7 @@ extension ReplicaRequest {
                     ? try reader.readRun(max: StorePath.componentByteCountMax) : nil,
                 limit: Int(try reader.readUInt32()), withGone: try reader.readBool())
         case 18: return .dropEntry(try reader.read(), try reader.read())
+        case 19: return .writeBack(try reader.read(), try reader.read())
         default: throw .unknown("request kind")
         }
     }

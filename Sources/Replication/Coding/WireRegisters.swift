@@ -93,12 +93,16 @@ extension KeptVersion: WireValue {
     package func encode(into writer: inout ByteWriter) {
         writer.write(version)
         writer.write(since)
-        writer.write(isConflict)
+        writer.write(UInt8(isConflict ? tookEffect ? 2 : 1 : 0))
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        self.init(
-            version: try reader.read(), since: try reader.read(),
-            isConflict: try reader.readBool())
+        self.init(version: try reader.read(), since: try reader.read(), isConflict: false)
+        switch try reader.readUInt8() {
+        case 0: break
+        case 1: isConflict = true
+        case 2: (isConflict, tookEffect) = (true, true)
+        default: throw .invalid("kept version")
+        }
     }
 }
 

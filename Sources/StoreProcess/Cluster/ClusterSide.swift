@@ -59,6 +59,7 @@ struct ClusterSide {
     var usage = UsageBook()
     var watchers = Watchers()
     var told = ToldChanges()
+    var passing = PassingWarnings()
     /// Who waits for the end of a pass of comparisons.
     var repairWaiters: [() -> Void] = []
     var repairTimer: LoopTimer?

@@ -406,6 +406,10 @@ extension RemoteError {
                 .unavailable, "the clocks of the nodes differ too much",
                 hint: "set the clocks, for example with an NTP service")
         case .full: .noSpace
+        case .hasLeft:
+            RemoteError(
+                .unavailable, "this node has left the cluster",
+                hint: "ask another node; started again, this one joins again")
         case .notReady:
             RemoteError(
                 .unavailable, "the node has not found its cluster yet",

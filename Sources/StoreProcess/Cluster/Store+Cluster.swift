@@ -37,6 +37,7 @@ extension Store {
         cluster.isPerforming = false
         armWake()
         checkRepair()
+        clearPassedWarnings()
         if !cluster.early.isEmpty, cluster.node.hasBegun { askEarly() }
     }
 
@@ -184,6 +185,20 @@ extension Store {
 
     // MARK: Notices
 
+    private func warn(_ cause: PassingWarnings.Cause, _ text: String) {
+        guard cluster.passing.seen(cause, now: loop.now) else { return }
+        engine.warnings.set(cause.subject, text)
+    }
+
+    private func clearPassedWarnings() {
+        guard !cluster.passing.isEmpty else { return }
+        let own = cluster.node.cluster?.hex
+        let over = cluster.passing.takeOver(now: loop.now) { cause in
+            if case .cluster(let cluster) = cause { cluster == own } else { false }
+        }
+        for cause in over { engine.warnings.clear(cause.subject) }
+    }
+
     /// What waits for the node's answer goes on without it.
     private func peerLeft(_ node: NodeID) {
         offerEvent { offers, _, directives in offers.left(node, into: &directives) }
@@ -203,14 +218,14 @@ extension Store {
                 ["node": node.name])
             rollingHeard(of: node, isRestarting: isRestarting)
         case .duplicateNode(let node):
-            engine.warnings.set(
-                "node \(node.name)",
-                "two nodes have the id \(node.name): give one another --node-id")
+            warn(
+                .twins(node), "two nodes have the id \(node.name): give one another --node-id")
         case .foreignCluster(let cluster, let node):
-            engine.warnings.set(
-                "cluster \(cluster.hex)",
+            warn(
+                .cluster(cluster.hex),
                 "another cluster of this name is on the network (seen: \(node.name)); they do not "
-                    + "merge by themselves")
+                    + "merge by themselves: clusterfctl join --merge \(cluster.hex) makes this one "
+                    + "part of that")
         case .clockInDoubt(let isInDoubt):
             if isInDoubt {
                 engine.warnings.set(
@@ -225,7 +240,11 @@ extension Store {
             Log.warning("a dead node was taken out of the layout", ["node": node.name])
         case .tookOutByForce(let node):
             Log.warning("a node was taken out of the layout by force", ["node": node.name])
-        case .mayStop: Log.notice("this node has left the cluster: it may be stopped")
+        case .mayStop:
+            // Until it is stopped: what it answers is explained by that.
+            engine.warnings.set(
+                "left",
+                "this node has left the cluster and may be stopped; started again it joins again")
         case .diskRolledBack(let disk):
             Log.warning("the disk was set back to an older state", ["disk": disk.hex])
         case .stays: Log.notice("all members asked to leave: this one stays")
