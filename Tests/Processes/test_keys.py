@@ -269,6 +269,8 @@ class KeyedCluster(KeyCase):
             # A gateway that was just replaced has heard nothing yet.
             eventually(10, lambda: self.counts(node)["datagrams_received"] > 0, "a datagram of a peer")
             self.assertEqual(self.status(node)["peer_network"]["key_problems"], [])
+        # Not before: who is the last hears of nobody.
+        for node in nodes:
             node.stop()
 
     def test_what_peers_say_is_encrypted_and_no_recording_of_it_is_of_use(self):
