@@ -23,6 +23,12 @@ extension ClusterNode {
         return (holders.filter(isReachable) + standIns).filter { $0 != configuration.node }
     }
 
+    /// Of how many other nodes' disks a write there needs a copy, as things are.
+    package mutating func neededElsewhere(_ partition: Partition) -> Int {
+        let targets = layouts.targets(for: partition)
+        return max(0, targets.majority - (targets.isHolder(configuration.node) ? 1 : 0))
+    }
+
     /// Whether this node's disk is all that there is to be asked about any path: it is the only
     /// member of the one layout in use, and its disk is known to be as it was left.
     package var isOnlyHolder: Bool {

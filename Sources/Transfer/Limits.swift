@@ -46,6 +46,12 @@ package enum TransferLimits {
     /// above `silenceMax`, in which it finds that it has to ask again.
     package static let offerSilenceMax = Duration.seconds(8)
 
+    /// The same where enough others have it already: a node that is about to be known as dead does not
+    /// hold up a write that has its majority. Of who never said a word, and of who was pulling, which
+    /// says so each `pullingInterval`.
+    package static let offerPatience = Duration.seconds(1)
+    package static let offerPatiencePulling = Duration.seconds(3)
+
     /// How often a node that pulls what it was offered says that it still does: well below
     /// `offerSilenceMax`.
     package static let pullingInterval = Duration.seconds(2)

@@ -3,8 +3,8 @@ package import Model
 /// Large contents that are offered to the nodes that are about to hold them, so that they are there
 /// before the version that names them is: the brains wait a second for a holder, not for its network.
 ///
-/// An offer ends when every node has answered, or was silent for too long; a node that pulls is not
-/// silent.
+/// An offer ends when every node has answered, or was silent for too long (for less where enough have it);
+/// a node that pulls is not silent.
 package struct Offers: Sendable {
     package enum Directive: Hashable, Sendable {
         case offer(ContentFacts, to: NodeID)
@@ -13,9 +13,25 @@ package struct Offers: Sendable {
     }
 
     private struct Offer: Sendable {
-        /// Who has not answered, and when he was silent for too long.
-        var open: [NodeID: Duration]
+        /// Who has not answered.
+        struct Open: Sendable {
+            /// When it was heard of, or asked.
+            var last: Duration
+            var isPulling = false
+        }
+
+        var open: [NodeID: Open]
+        /// So many are waited for in any case.
+        let enough: Int
         var holding: [NodeID] = []
+
+        /// When a node was silent for too long.
+        func deadline(of open: Open) -> Duration {
+            guard holding.count >= enough else { return open.last + TransferLimits.offerSilenceMax }
+            return open.last
+                + (open.isPulling
+                    ? TransferLimits.offerPatiencePulling : TransferLimits.offerPatience)
+        }
     }
 
     private var offers: [ObjectID: Offer] = [:]
@@ -25,25 +41,30 @@ package struct Offers: Sendable {
     package var count: Int { offers.count }
 
     package var nextDeadline: Duration? {
-        offers.values.lazy.compactMap { $0.open.values.min() }.min()
+        offers.values.lazy.compactMap { offer in
+            offer.open.values.lazy.map { offer.deadline(of: $0) }.min()
+        }.min()
     }
 
-    /// - Parameter nodes: without this one.
+    /// - Parameters:
+    ///   - nodes: without this one.
+    ///   - enough: how many of them a write needs.
     package mutating func begin(
-        _ facts: ContentFacts, to nodes: [NodeID], now: Duration,
+        _ facts: ContentFacts, to nodes: [NodeID], enough: Int, now: Duration,
         into directives: inout [Directive]
     ) {
         guard !nodes.isEmpty else { return directives.append(.done(facts.object, holding: [])) }
-        let deadline = now + TransferLimits.offerSilenceMax
         offers[facts.object] = Offer(
-            open: Dictionary(nodes.map { ($0, deadline) }, uniquingKeysWith: { first, _ in first }))
+            open: Dictionary(
+                nodes.map { ($0, Offer.Open(last: now)) }, uniquingKeysWith: { first, _ in first }),
+            enough: enough)
         for node in nodes { directives.append(.offer(facts, to: node)) }
     }
 
     /// The node asked for it, or said that it pulls it.
     package mutating func asked(_ object: ObjectID, by node: NodeID, now: Duration) {
         guard offers[object]?.open[node] != nil else { return }
-        offers[object]?.open[node] = now + TransferLimits.offerSilenceMax
+        offers[object]?.open[node] = .init(last: now, isPulling: true)
     }
 
     package mutating func answered(
@@ -65,7 +86,7 @@ package struct Offers: Sendable {
     package mutating func timePassed(now: Duration, into directives: inout [Directive]) {
         for object in offers.keys.sorted() {
             guard var offer = offers[object] else { continue }
-            offer.open = offer.open.filter { $0.value > now }
+            offer.open = offer.open.filter { offer.deadline(of: $0.value) > now }
             offers[object] = offer
             endIfDone(object, &directives)
         }

@@ -17,7 +17,7 @@ import Testing
         var offers = Offers()
         var out: [Offers.Directive] = []
         let (a, b, facts) = (try node("a"), try node("b"), try facts())
-        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        offers.begin(facts, to: [a, b], enough: 2, now: .zero, into: &out)
         #expect(out == [.offer(facts, to: a), .offer(facts, to: b)])
         out = []
         offers.answered(facts.object, by: b, holds: true, into: &out)
@@ -31,7 +31,7 @@ import Testing
         var offers = Offers()
         var out: [Offers.Directive] = []
         let (a, b, facts) = (try node("a"), try node("b"), try facts())
-        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        offers.begin(facts, to: [a, b], enough: 2, now: .zero, into: &out)
         out = []
         // It takes a minute, at a piece a second.
         var now = Duration.zero
@@ -45,11 +45,42 @@ import Testing
         #expect(out == [.done(facts.object, holding: [a])])
     }
 
+    @Test func whereEnoughHaveItTheSilentAreWaitedForShortly() throws {
+        let (a, b, c, facts) = (try node("a"), try node("b"), try node("c"), try facts())
+        func ends(_ prepare: (inout Offers, inout [Offers.Directive]) -> Void) -> Duration? {
+            var offers = Offers()
+            var out: [Offers.Directive] = []
+            offers.begin(facts, to: [a, b, c], enough: 1, now: .zero, into: &out)
+            out = []
+            prepare(&offers, &out)
+            var now = Duration.zero
+            while out.isEmpty, now < .seconds(20) {
+                now += .milliseconds(500)
+                offers.timePassed(now: now, into: &out)
+            }
+            return out.isEmpty ? nil : now
+        }
+        let object = facts.object
+        #expect(ends { _, _ in } == TransferLimits.offerSilenceMax)
+        #expect(
+            ends { $0.answered(object, by: a, holds: true, into: &$1) }
+                == TransferLimits.offerPatience)
+        #expect(
+            ends { $0.answered(object, by: a, holds: false, into: &$1) }
+                == TransferLimits.offerSilenceMax)
+        #expect(
+            ends {
+                $0.asked(object, by: b, now: .zero)
+                $0.answered(object, by: a, holds: true, into: &$1)
+            } == TransferLimits.offerPatiencePulling)
+        #expect(TransferLimits.offerPatiencePulling > TransferLimits.pullingInterval)
+    }
+
     @Test func whoLeftIsNotWaitedFor() throws {
         var offers = Offers()
         var out: [Offers.Directive] = []
         let (a, b, facts) = (try node("a"), try node("b"), try facts())
-        offers.begin(facts, to: [a, b], now: .zero, into: &out)
+        offers.begin(facts, to: [a, b], enough: 2, now: .zero, into: &out)
         out = []
         offers.left(a, into: &out)
         #expect(out.isEmpty)
@@ -57,7 +88,7 @@ import Testing
         #expect(out.isEmpty)
         offers.answered(facts.object, by: b, holds: true, into: &out)
         #expect(out == [.done(facts.object, holding: [b])])
-        offers.begin(facts, to: [a], now: .zero, into: &out)
+        offers.begin(facts, to: [a], enough: 1, now: .zero, into: &out)
         out = []
         offers.left(a, into: &out)
         #expect(out == [.done(facts.object, holding: [])])
@@ -68,7 +99,7 @@ import Testing
         var offers = Offers()
         var out: [Offers.Directive] = []
         let facts = try facts()
-        offers.begin(facts, to: [], now: .zero, into: &out)
+        offers.begin(facts, to: [], enough: 0, now: .zero, into: &out)
         #expect(out == [.done(facts.object, holding: [])])
     }
 }

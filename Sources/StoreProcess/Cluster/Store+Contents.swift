@@ -253,7 +253,8 @@ extension Store {
         let nodes = cluster.node.willHold(partition)
         guard !nodes.isEmpty, cluster.offered[facts.object] == nil else { return done([]) }
         cluster.offered[facts.object] = done
-        offerEvent { $0.begin(facts, to: nodes, now: $1, into: &$2) }
+        let enough = cluster.node.neededElsewhere(partition)
+        offerEvent { $0.begin(facts, to: nodes, enough: enough, now: $1, into: &$2) }
     }
 
     func offerEvent(
