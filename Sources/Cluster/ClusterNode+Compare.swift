@@ -38,11 +38,11 @@ extension ClusterNode {
 
     mutating func compareTick(_ turn: inout Turn) {
         repairTick(&turn)
-        guard turn.now.monotonic >= upkeep.nextCompare,
+        guard turn.now.monotonic >= upkeep.nextCompare, !settings.isSyncPaused,
             !configuration.canaries.contains(.neverReconciles),
             layouts.newest?.member(configuration.node)?.disk == disk
         else { return }
-        let half = ClusterLimits.compareInterval / 2
+        let half = compareInterval / 2
         upkeep.nextCompare =
             turn.now.monotonic + half
             + .milliseconds(
@@ -55,6 +55,12 @@ extension ClusterNode {
         }
         guard let peer = nextCompared() else { return }
         compare(with: peer, &turn)
+    }
+
+    /// So that everybody's turn comes within `syncInterval`, where there are many.
+    private var compareInterval: Duration {
+        let turn = settings.syncInterval / max(1, sums.index.scopes.count)
+        return min(ClusterLimits.compareInterval, max(ClusterLimits.tick, turn))
     }
 
     /// Those that came back first, then in turn. Only who holds some of what is here: of the rest

@@ -12,8 +12,16 @@ package struct ClusterSettings: Hashable, Sendable {
     package var tombstoneRetention = ClusterSettings.Key.tombstoneRetention.defaultValue
     /// How long superseded versions are kept.
     package var versionRetention = ClusterSettings.Key.versionRetention.defaultValue
+    /// Each two nodes that hold the same compare it at least this often.
+    package var syncInterval = ClusterSettings.syncIntervalDefault
+    /// Whether nothing is compared in turn. What a layout moves and what stand-ins have goes on.
+    package var isSyncPaused = false
 
     package static let policyKey = "write_policy"
+    package static let syncIntervalKey = "partition_sync_interval_seconds"
+    package static let syncPausedKey = "partition_sync_paused"
+    private static let syncIntervalDefault = Duration.seconds(300)
+    private static let syncIntervalRange: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
 
     /// The settings that are times: whole seconds, as decimal digits.
     package enum Key: String, CaseIterable, Sendable {
@@ -48,6 +56,12 @@ package struct ClusterSettings: Hashable, Sendable {
         graceBeforeOut = Self.time(.graceBeforeOut, settings)
         tombstoneRetention = Self.time(.tombstoneRetention, settings)
         versionRetention = Self.time(.versionRetention, settings)
+        if let set = settings.value(for: Self.syncIntervalKey).flatMap(Self.seconds),
+            Self.syncIntervalRange.contains(set)
+        {
+            syncInterval = set
+        }
+        isSyncPaused = settings.value(for: Self.syncPausedKey) == "true"
     }
 
     /// What another version of the program set and this one does not understand counts as not set;
@@ -64,6 +78,8 @@ package struct ClusterSettings: Hashable, Sendable {
     package static func accepts(_ value: String, for key: String) -> Bool {
         if value.isEmpty { return true }
         if key == policyKey { return WritePolicy(rawValue: value) != nil }
+        if key == syncIntervalKey { return seconds(value).map(syncIntervalRange.contains) ?? false }
+        if key == syncPausedKey { return ["true", "false"].contains(value) }
         guard let known = Key(rawValue: key) else { return true }
         return seconds(value).map(known.range.contains) ?? false
     }

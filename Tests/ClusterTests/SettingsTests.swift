@@ -48,6 +48,42 @@ import Testing
         #expect(cluster.node("c")?.membership.configuration.grace == .seconds(600))
     }
 
+    @Test func comparisonsKeepToTheIntervalAndRestWhenTheyAreToldTo() throws {
+        let cluster = four()
+        for number in 0..<40 {
+            let path = try StorePath(validating: "/f\(number)".utf8)
+            _ = cluster.ask(
+                "a", .put(path, cluster.content(1), .none, cluster.operation()))
+        }
+        cluster.run(for: .seconds(20))
+        func comparisons() -> Int {
+            let before = cluster.kinds["reconcile"] ?? 0
+            cluster.run(for: .seconds(60))
+            return (cluster.kinds["reconcile"] ?? 0) - before
+        }
+        func set(_ key: String, _ value: String) -> Bool {
+            guard case .done? = cluster.ask("b", .setSetting(key: key, value: value)) else {
+                return false
+            }
+            cluster.run(for: .seconds(5))
+            return true
+        }
+        // Four nodes, one comparison each 2 s on average.
+        let usual = comparisons()
+        #expect((90...150).contains(usual), "\(usual)")
+        #expect(set(ClusterSettings.syncIntervalKey, "1"))
+        let often = comparisons()
+        #expect(often > 3 * usual, "\(often)")
+        #expect(set(ClusterSettings.syncPausedKey, "true"))
+        #expect(comparisons() == 0)
+        #expect(set(ClusterSettings.syncPausedKey, ""))
+        #expect(set(ClusterSettings.syncIntervalKey, "3600"))
+        let again = comparisons()
+        #expect((90...150).contains(again), "\(again)")
+        #expect(!set(ClusterSettings.syncIntervalKey, "0"))
+        #expect(!set(ClusterSettings.syncPausedKey, "perhaps"))
+    }
+
     @Test func aGraceThatIsShortenedCountsForWhoIsDeadAlready() {
         let cluster = four()
         #expect(set(cluster, .versionRetention, "86400"))
