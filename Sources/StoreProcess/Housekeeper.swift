@@ -229,6 +229,10 @@ final class HousekeepingRounds {
             warnings.clear("files\(path)")
             return true
         } catch {
+            // A file and a directory of one name: the directory has the name, and is shown.
+            if case .file = truth, let isDirectory = try? reader.isDirectory(path), isDirectory {
+                return show(path, .directory)
+            }
             let text = (error as? View.Obstacle)?.text ?? "\(error)"
             warnings.set("files\(path)", "the view of this file cannot be made: \(text)")
             return false

@@ -185,6 +185,11 @@ class Available(CutCase):
         for node in nodes:
             self.assertEqual(self.get(node, "/name/inside").body, b"in a directory")
             self.assertEqual(self.get(node, "/" + name).body, b"a file")
+            eventually(10, lambda: not self.warnings_of_views(node), "no warning of what cannot be shown")
+
+    def warnings_of_views(self, node):
+        with node.client() as client:
+            return [text for text in client.get("/status").json["warnings"] if "the view of this file" in text]
 
 
 class Majority(CutCase):

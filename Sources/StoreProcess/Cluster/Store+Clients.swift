@@ -343,7 +343,10 @@ extension Store {
         switch answer {
         case .notFound: RemoteError(.notFound, "nothing is at \(path)")
         case .conditionFailed(let isExact): isExact ? .anotherFile : .anotherFileInReach
-        case .directoryNotEmpty: RemoteError(.directoryNotEmpty, "\(path) is not empty")
+        case .directoryNotEmpty:
+            RemoteError(
+                .directoryNotEmpty, "\(path) is not empty",
+                hint: "?recursive=1 deletes what is in it as well")
         case .isDirectory: RemoteError(.isDirectory, "\(path) is a directory")
         case .notADirectory: RemoteError(.notDirectory, "a file is at or above \(path)")
         case .unavailable(.full): .noSpace
