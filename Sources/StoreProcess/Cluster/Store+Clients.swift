@@ -267,6 +267,14 @@ extension Store {
         }
         cluster.readers[record.object, default: []].append { isHere in
             if isHere { return self.findContent(record, path, reply) }
+            // Nobody else could have it.
+            if nodes.isEmpty {
+                return reply(
+                    .failure(
+                        RemoteError(
+                            .internalError, "the content of \(path) is not there",
+                            hint: "the disk lost it, or somebody changed the data directory")))
+            }
             reply(
                 .failure(
                     RemoteError(
