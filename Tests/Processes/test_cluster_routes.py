@@ -126,8 +126,13 @@ class Pages(ClusterRouteCase):
         first = page["partitions"][0]
         self.assertEqual(first["holders"], [self.shared.node_id])
         self.assertEqual(first["missing_replicas"], 2)
-        whole = self.client.get("/api/under-replicated").json["partitions"]
-        named = {file["path"]: file for entry in whole for file in entry["files"]}
+
+        # A write is acknowledged when it is prepared; it is among the records a moment later.
+        def listed():
+            whole = self.client.get("/api/under-replicated").json["partitions"]
+            named = {file["path"]: file for entry in whole for file in entry["files"]}
+            return "/lonely" in named and (whole, named)
+        whole, named = eventually(10, listed, "the file among those that lack copies")
         self.assertEqual(named["/lonely"]["size"], 1)
         self.assertEqual(named["/lonely"]["holders"], [self.shared.node_id])
         self.assertEqual(

@@ -162,7 +162,11 @@ class Inspector(SharedNodeCase):
         self.assertEqual(json.loads(value["value_text"]), value["value_json"])
         self.assertEqual(value["size"], len(value["value_text"]))
 
-        found = {item["key"].split("/", 2)[2]: item for item in self.walk("search", q="seen/f", limit=7)}
+        # A deletion is acknowledged when it is prepared; it is among the records a moment later.
+        def settled():
+            found = {item["key"].split("/", 2)[2]: item for item in self.walk("search", q="seen/f", limit=7)}
+            return "deleted" in found["seen/f7.txt"] and found
+        found = eventually(10, settled, "the deletion")
         self.assertEqual(set(found), {f"seen/f{number}.txt" for number in range(30)})
         gone = found["seen/f7.txt"]
         self.assertEqual(gone["deleted"], 1)
