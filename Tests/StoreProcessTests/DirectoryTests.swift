@@ -142,7 +142,7 @@ import Testing
         #expect(try await store.lists("/", ["t!", "t-", "t0"]))
         #expect(try await store.names("/t!") == ["f", "x"])
         #expect(try await store.names("/t0") == ["f", "y"])
-        #expect(try await store.status().fileCount == 2)
+        #expect(try await store.status(counting: 2).fileCount == 2)
         #expect(try await store.delete("/t", operation: operation, recursive: true) == response)
         _ = try await store.delete("/", recursive: true)
         #expect(try await store.lists("/", []))

@@ -200,6 +200,19 @@ final class TestStore: Sendable {
 
     func status() async throws -> StoreStatus { try await ask { $0.status($1) } }
 
+    /// The status when it counts so many files, or after half a minute: the last write is acknowledged when
+    /// it is prepared, and counts when it is committed.
+    func status(counting fileCount: Int) async throws -> StoreStatus {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let status = try await status()
+            if status.fileCount == UInt64(fileCount) || ContinuousClock.now >= deadline {
+                return status
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     /// A descriptor for writing.
     func beginUpload(
         _ path: String, operation: OperationID, link: UInt64 = 1,

@@ -115,13 +115,7 @@ import Testing
             #expect(outcome == expected, "seed \(seed), step \(step), \(path)")
         }
         try await compare(store, reference, "/")
-        // The last write is acknowledged when it is prepared, and counts when it is committed.
-        let deadline = ContinuousClock.now + .seconds(30)
-        var status = try await store.status()
-        while status.fileCount != UInt64(reference.files.count), ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(5))
-            status = try await store.status()
-        }
+        let status = try await store.status(counting: reference.files.count)
         #expect(status.fileCount == UInt64(reference.files.count))
         #expect(status.contentByteCount == UInt64(reference.files.values.map(\.count).reduce(0, +)))
         #expect(status.warnings == [])

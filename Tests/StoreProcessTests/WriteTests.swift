@@ -142,7 +142,7 @@ import Testing
         _ = try await store.put("/b", [1])
         _ = try await store.put("/c", [1])
         _ = try await store.delete("/c")
-        let status = try await store.status()
+        let status = try await store.status(counting: 2)
         #expect(status.fileCount == 2)
         #expect(status.contentByteCount == 4)
         #expect(status.partitionCount == 2)
