@@ -78,9 +78,8 @@ extension ClusterNode {
             announce(&turn)
         case .telling where isEmpty && hasHandedOver:
             upkeep.departure = .goodbye(now + ClusterLimits.goodbyeTime)
-            // Before anybody is told: a life that ends in between would go on leaving in the next.
-            saveDeparture(.nothing, &turn)
-            sayGoodbye(&turn)
+            // Nobody is told before that is durable: a life that ends in between goes on leaving in the next.
+            saveDeparture(.upkeep(.parting), &turn)
         case .handingOver, .telling:
             if upkeep.sumsAsked == sums.changeCount { sums.restore(left) }
             handOverAgain(&turn)
@@ -112,8 +111,13 @@ extension ClusterNode {
         turn.directives.append(.notice(.stays))
     }
 
+    mutating func partingSaved(_ turn: inout Turn) {
+        upkeep.isPartingSaved = true
+        sayGoodbye(&turn)
+    }
+
     private mutating func sayGoodbye(_ turn: inout Turn) {
-        guard turn.now.monotonic >= upkeep.nextGoodbye else { return }
+        guard upkeep.isPartingSaved, turn.now.monotonic >= upkeep.nextGoodbye else { return }
         upkeep.nextGoodbye = turn.now.monotonic + ClusterLimits.goodbyeInterval
         var directives: [MembershipDirective] = []
         membership.leave(

@@ -51,6 +51,7 @@ extension ClusterNode {
         case (.emptied, .replica(.partitions(let list))): emptied(list, &turn)
         case (.skipped, _): skipped()
         case (.epoch(let epoch), _): epochSaved(epoch, &turn)
+        case (.parting, _): partingSaved(&turn)
         case (.departed, _): turn.directives.append(.notice(.mayStop))
         case (.settled, .replica(.unsettled(let keys, let prepared, let more))):
             if more { upkeep.settleRounds = max(1, upkeep.settleRounds) }

@@ -1,3 +1,4 @@
+import CRDT
 import Membership
 import Model
 
@@ -54,6 +55,21 @@ extension ClusterNode {
     mutating func watchTick(_ turn: inout Turn) {
         guard watching.isOn, turn.now.monotonic >= watching.nextAsk else { return }
         watching.nextAsk = turn.now.monotonic + ClusterLimits.watchInterval
-        for peer in membership.alivePeers { turn.send(.watch, to: peer) }
+        for peer in membership.alivePeers where isFellow(peer) { turn.send(.watch, to: peer) }
     }
+
+    mutating func watchReceived(from peer: NodeID, _ turn: Turn) {
+        if isFellow(peer) { watching.asked(by: peer, now: turn.now.monotonic) }
+    }
+
+    mutating func changesReceived(
+        _ changes: [FileChange], from peer: NodeID, _ turn: inout Turn
+    ) {
+        guard watching.isOn, isFellow(peer) else { return }
+        turn.directives.append(.changed(changes))
+    }
+
+    /// Whether a node is of this cluster. Those of another one of this name are within the same
+    /// membership; their registers never come here.
+    private func isFellow(_ peer: NodeID) -> Bool { gossip.state.register(of: peer) != nil }
 }

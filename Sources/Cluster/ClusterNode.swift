@@ -148,9 +148,8 @@ package struct ClusterNode: Sendable {
         case .request(let request): serve(request, from: peer, &turn)
         case .reply(let reply): replied(reply, from: peer, &turn)
         case .tell(let request): serve(told: request, &turn)
-        case .watch: watching.asked(by: peer, now: now.monotonic)
-        case .changed(let changes):
-            if watching.isOn { turn.directives.append(.changed(changes)) }
+        case .watch: watchReceived(from: peer, turn)
+        case .changed(let changes): changesReceived(changes, from: peer, &turn)
         }
         generator = turn.generator
         directives += turn.directives

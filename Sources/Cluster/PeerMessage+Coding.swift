@@ -73,19 +73,6 @@ extension PeerMessage {
     }
 }
 
-extension FileChange: WireValue {
-    package static let byteCountMin = 6
-
-    package func encode(into writer: inout ByteWriter) {
-        writer.write(path)
-        writer.write(optional: version)
-    }
-
-    package init(from reader: inout ByteReader) throws(DecodeError) {
-        self.init(path: try reader.read(), version: try reader.readOptional())
-    }
-}
-
 extension PeerRequest {
     func encode(into writer: inout ByteWriter) -> Bool {
         writer.write(id)

@@ -18,18 +18,6 @@ package indirect enum PeerMessage: Equatable, Sendable {
     case changed([FileChange])
 }
 
-/// A file that was written, or is gone.
-package struct FileChange: Hashable, Sendable {
-    package var path: StorePath
-    /// Nil where the file is gone.
-    package var version: Dot?
-
-    package init(path: StorePath, version: Dot?) {
-        self.path = path
-        self.version = version
-    }
-}
-
 /// A question to another node's store.
 package struct PeerRequest: Equatable, Sendable {
     /// Unique in the asking node's life.

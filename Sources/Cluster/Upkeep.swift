@@ -15,7 +15,9 @@ enum UpkeepStep: Sendable {
     case audit
     /// A node that leaves asks whether its disk is empty.
     case emptied
-    /// That this node has left is durable.
+    /// That this node is about to say goodbye is durable.
+    case parting
+    /// All is said: it may be stopped.
     case departed
     /// The sequences that may have been forgotten are passed over.
     case skipped
@@ -41,6 +43,9 @@ struct Upkeep: Sendable {
     var settledAfter: RegisterKey?
     /// The same, of the outbox.
     var publishedAfter: OutboxRow?
+
+    /// Whether the next life knows that this one has left.
+    var isPartingSaved = false
 
     var nextUpkeep = Duration.zero
     var nextCompare = Duration.zero

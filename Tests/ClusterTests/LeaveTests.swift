@@ -45,6 +45,15 @@ import Testing
         return layouts[0].members.count
     }
 
+    private func areFourAgain(_ cluster: TinyCluster) -> Bool {
+        cluster.run(
+            until: {
+                all.allSatisfy {
+                    memberCount(cluster, by: $0) == 4 && cluster.node($0)?.isSettled == true
+                }
+            }, atMost: .seconds(60))
+    }
+
     private func holders(_ cluster: TinyCluster, _ number: Int, _ names: [String]) throws -> Int {
         let path = try path(number)
         return names.count {
@@ -67,13 +76,7 @@ import Testing
         }
         cluster.kill("d")
         cluster.add("d", seeds: ["b"])
-        let isBack = cluster.run(
-            until: {
-                all.allSatisfy {
-                    memberCount(cluster, by: $0) == 4 && cluster.node($0)?.isSettled == true
-                }
-            }, atMost: .seconds(60))
-        #expect(isBack)
+        #expect(areFourAgain(cluster))
         cluster.run(for: .seconds(20))
         #expect(cluster.node("d")?.isLeaving == false)
         #expect(!mayStop(cluster, "d"))
@@ -105,13 +108,7 @@ import Testing
         #expect(said(cluster, of: "d", "dead") == 0)
         // Not again in its next life.
         cluster.add("d", seeds: ["b"])
-        let isBack = cluster.run(
-            until: {
-                all.allSatisfy {
-                    memberCount(cluster, by: $0) == 4 && cluster.node($0)?.isSettled == true
-                }
-            }, atMost: .seconds(60))
-        #expect(isBack)
+        #expect(areFourAgain(cluster))
         #expect(cluster.node("d")?.isLeaving == false)
         guard case .file? = cluster.ask("d", .get(try path(30), .checked)) else {
             Issue.record("not served")

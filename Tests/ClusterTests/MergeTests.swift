@@ -75,6 +75,21 @@ import Testing
         return record.byteCount
     }
 
+    /// Nor does one hear which files the other has.
+    @Test func whoWatchesHearsOfItsOwnClusterAlone() throws {
+        let cluster = try two()
+        for name in all { cluster.watch(name, true) }
+        cluster.run(for: .seconds(10))
+        cluster.change("d", [FileChange(path: try path("/second/secret"), version: nil)])
+        cluster.change("a", [FileChange(path: try path("/first/secret"), version: nil)])
+        cluster.run(for: .seconds(1))
+        #expect(Set(cluster.heard.map(\.0.name)) == ["b", "c", "e"])
+        for (node, changes) in cluster.heard {
+            let own = first.contains(node.name) ? "/first/secret" : "/second/secret"
+            #expect(changes.map { "\($0.path)" } == [own], "\(node)")
+        }
+    }
+
     @Test func byThemselvesTheyNeverMergeAndBothSaySo() throws {
         let cluster = try two()
         #expect(foreign(cluster, saidBy: first).count == 1)

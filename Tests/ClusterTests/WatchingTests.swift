@@ -1,5 +1,6 @@
 import Membership
 import Model
+import Replication
 import Testing
 
 @testable import Cluster
@@ -71,6 +72,13 @@ import Testing
 
     @Test func whoComesBackIsAskedAtOnce() throws {
         let cluster = TinyCluster.three()
+        let path = try StorePath(validating: "/first".utf8)
+        let put = ClientRequest.put(path, cluster.content(1), .none, cluster.operation())
+        guard case .written? = cluster.ask("b", put) else {
+            Issue.record("not written")
+            return
+        }
+        cluster.run(for: .seconds(5))
         cluster.watch("b", true)
         cluster.run(for: .seconds(1))
         cluster.kill("a")

@@ -97,7 +97,10 @@ import Testing
         let stream = EventStream(exchange) { _ in }
         let event = [UInt8](repeating: 0x61, count: 1000)
         let room = GatewayLimits.eventByteCountMax / event.count
-        for _ in 0..<room + 5 { stream.send(event) }
+        for _ in 0..<room + 3 { stream.send(event) }
+        // Two that the store could not tell; and what is no event is not missed.
+        stream.send(event, events: 2)
+        stream.send(event, events: 0)
         guard case .bytes(let waiting) = stream.next() else {
             Issue.record("nothing waits")
             return

@@ -118,7 +118,7 @@ import Testing
     // MARK: Memories
 
     @Test func knownObjectsAreBoundedAndForgotten() {
-        var known = KnownObjects()
+        var known = RecentSet<ObjectID>(max: StoreLimits.knownObjectsMax)
         let count = UInt64(StoreLimits.knownObjectsMax)
         for number in 1...(count + 10) { known.insert(object(number)) }
         #expect(!known.contains(object(1)))
@@ -128,6 +128,32 @@ import Testing
         #expect(!known.contains(object(20)))
         for number in (count + 11)...(2 * count) { known.insert(object(number)) }
         #expect(known.contains(object(2 * count)))
+    }
+
+    @Test func whatWasRemovedAndCameAgainIsThere() {
+        var recent = RecentSet<Int>(max: 3)
+        for number in 1...3 { recent.insert(number) }
+        recent.remove(1)
+        let again = [recent.insert(1), recent.insert(1)]
+        #expect(again == [true, false])
+        for number in 4...5 { recent.insert(number) }
+        #expect((1...5).filter { recent.contains($0) } == [1, 4, 5])
+    }
+
+    /// Each version once, whoever tells it; a deletion anew after each version.
+    @Test func changesAreToldOnce() throws {
+        let path = try StorePath(validating: "/a".utf8)
+        let gone = FileChange(path: path, version: nil)
+        func version(_ sequence: UInt64) -> FileChange {
+            FileChange(
+                path: path,
+                version: Dot(disk: DiskID(bits: Bits128(high: 1, low: 1)), sequence: sequence))
+        }
+        var told = ToldChanges()
+        let said = [
+            version(1), version(1), gone, version(1), gone, version(2), gone, gone, version(2),
+        ].map { told.insert($0) }
+        #expect(said == [true, false, true, false, false, true, true, false, false])
     }
 
     @Test func answersAreRememberedAndTheOldestGo() {

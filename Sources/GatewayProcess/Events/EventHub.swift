@@ -59,8 +59,8 @@ final class EventHub {
 
     private var id: String { "\(prefix)-\(sequence)" }
 
-    private func send(_ text: [UInt8]) {
-        for stream in Array(streams.values) { stream.send(text) }
+    private func send(_ text: [UInt8], events: UInt64 = 1) {
+        for stream in Array(streams.values) { stream.send(text, events: events) }
     }
 
     private func send(_ name: String, _ members: (inout JSONWriter) -> Void) {
@@ -70,7 +70,9 @@ final class EventHub {
 
     private func received(_ notice: EventsNotice) {
         guard !streams.isEmpty else { return }
-        if notice.lostCount > 0 { send(EventText.lost(notice.lostCount)) }
+        if notice.lostCount > 0 {
+            send(EventText.lost(notice.lostCount), events: notice.lostCount)
+        }
         for event in notice.events {
             switch event {
             case .file(let path, let version):
@@ -127,7 +129,7 @@ final class EventHub {
             in: .seconds(GatewayLimits.eventKeepAliveSeconds)
         ) { [self] in
             isArmed = false
-            send(EventText.keepAlive)
+            send(EventText.keepAlive, events: 0)
             arm()
         }
     }

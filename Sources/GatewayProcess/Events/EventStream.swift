@@ -25,9 +25,10 @@ final class EventStream: BodySource {
     }
 
     /// Adds what a client is to see, unless too much waits for it.
-    func send(_ text: [UInt8]) {
+    /// - Parameter events: how many it tells of.
+    func send(_ text: [UInt8], events: UInt64 = 1) {
         guard waitingByteCount + text.count <= GatewayLimits.eventByteCountMax else {
-            lostCount += 1
+            lostCount += events
             return
         }
         waiting.append(text)

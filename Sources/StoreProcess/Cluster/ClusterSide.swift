@@ -40,7 +40,8 @@ struct ClusterSide {
 
     var shelf = ContentShelf()
     var gate = MessageGate()
-    var known = KnownObjects()
+    /// Objects of which it is known that their content is stored here.
+    var known = RecentSet<ObjectID>(max: StoreLimits.knownObjectsMax)
     var pulls = Pulls()
     var offers = Offers()
     /// Files that are being written by pulls.
@@ -107,35 +108,5 @@ extension NodeConfiguration {
         let weight = max(StoreLimits.weightMin, configuration.capacityBytes >> 30)
         configuration.weight = UInt32(clamping: weight)
         return configuration
-    }
-}
-
-/// Objects of which it is known that their content is stored here: a bounded memory of answers of the
-/// database, oldest out first.
-struct KnownObjects {
-    private var objects: Set<ObjectID> = []
-    private var order: [ObjectID] = []
-    private var start = 0
-
-    func contains(_ object: ObjectID) -> Bool { objects.contains(object) }
-
-    mutating func insert(_ object: ObjectID) {
-        guard objects.insert(object).inserted else { return }
-        if objects.count <= StoreLimits.knownObjectsMax {
-            order.append(object)
-            return
-        }
-        objects.remove(order[start])
-        order[start] = object
-        start = (start + 1) % order.count
-    }
-
-    /// It is not, or not for certain.
-    mutating func remove(_ object: ObjectID) {
-        guard objects.remove(object) != nil else { return }
-        guard let index = order.firstIndex(of: object) else { return }
-        order.remove(at: index)
-        if index < start { start -= 1 }
-        if start >= order.count { start = 0 }
     }
 }

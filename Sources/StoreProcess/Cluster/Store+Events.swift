@@ -44,22 +44,13 @@ struct Watchers {
 
 /// What was told last of which file: each disk that has a file tells the same.
 struct ToldChanges {
-    private var told: Set<FileChange> = []
-    private var order: [FileChange] = []
-    private var start = 0
+    private var told = RecentSet<FileChange>(max: StoreLimits.toldChangesMax)
 
     /// Whether it is new.
     mutating func insert(_ change: FileChange) -> Bool {
-        guard told.insert(change).inserted else { return false }
+        guard told.insert(change) else { return false }
         // Deleted again, it is told again.
         if change.version != nil { told.remove(FileChange(path: change.path, version: nil)) }
-        if order.count < StoreLimits.toldChangesMax {
-            order.append(change)
-        } else {
-            told.remove(order[start])
-            order[start] = change
-            start = (start + 1) % order.count
-        }
         return true
     }
 }
