@@ -16,6 +16,8 @@ package struct SettingView: Sendable {
         /// Whole seconds in this range.
         case seconds(ClosedRange<Duration>)
         case choice([String])
+        /// `true` or `false`.
+        case boolean
         /// Of another program's: this one does not know what it may be.
         case unknown
     }
@@ -33,6 +35,7 @@ extension ClusterNode {
             view(
                 ClusterSettings.policyKey, ClusterSettings().policy.rawValue,
                 .choice(WritePolicy.allCases.map(\.rawValue))))
+        views.append(view(ClusterSettings.syncPausedKey, "false", .boolean))
         for setting in all.all where !views.contains(where: { $0.key == setting.key }) {
             views.append(view(setting.key, "", .unknown))
         }

@@ -13,27 +13,26 @@ package struct ClusterSettings: Hashable, Sendable {
     /// How long superseded versions are kept.
     package var versionRetention = ClusterSettings.Key.versionRetention.defaultValue
     /// Each two nodes that hold the same compare it at least this often.
-    package var syncInterval = ClusterSettings.syncIntervalDefault
+    package var syncInterval = ClusterSettings.Key.syncInterval.defaultValue
     /// Whether nothing is compared in turn. What a layout moves and what stand-ins have goes on.
     package var isSyncPaused = false
 
     package static let policyKey = "write_policy"
-    package static let syncIntervalKey = "partition_sync_interval_seconds"
     package static let syncPausedKey = "partition_sync_paused"
-    private static let syncIntervalDefault = Duration.seconds(300)
-    private static let syncIntervalRange: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
 
     /// The settings that are times: whole seconds, as decimal digits.
     package enum Key: String, CaseIterable, Sendable {
         case graceBeforeOut = "grace_before_out"
         case tombstoneRetention = "tombstone_retention"
         case versionRetention = "version_retention"
+        case syncInterval = "partition_sync_interval_seconds"
 
         package var defaultValue: Duration {
             switch self {
             case .graceBeforeOut: .seconds(600)
             case .tombstoneRetention: .seconds(30)
             case .versionRetention: .seconds(7 * 86_400)
+            case .syncInterval: .seconds(300)
             }
         }
 
@@ -45,6 +44,7 @@ package struct ClusterSettings: Hashable, Sendable {
             case .graceBeforeOut: .seconds(10) ... .seconds(30 * 86_400)
             case .tombstoneRetention: .seconds(10) ... .seconds(366 * 86_400)
             case .versionRetention: .seconds(10) ... .seconds(3660 * 86_400)
+            case .syncInterval: .seconds(1) ... .seconds(3600)
             }
         }
     }
@@ -56,11 +56,7 @@ package struct ClusterSettings: Hashable, Sendable {
         graceBeforeOut = Self.time(.graceBeforeOut, settings)
         tombstoneRetention = Self.time(.tombstoneRetention, settings)
         versionRetention = Self.time(.versionRetention, settings)
-        if let set = settings.value(for: Self.syncIntervalKey).flatMap(Self.seconds),
-            Self.syncIntervalRange.contains(set)
-        {
-            syncInterval = set
-        }
+        syncInterval = Self.time(.syncInterval, settings)
         isSyncPaused = settings.value(for: Self.syncPausedKey) == "true"
     }
 
@@ -78,7 +74,6 @@ package struct ClusterSettings: Hashable, Sendable {
     package static func accepts(_ value: String, for key: String) -> Bool {
         if value.isEmpty { return true }
         if key == policyKey { return WritePolicy(rawValue: value) != nil }
-        if key == syncIntervalKey { return seconds(value).map(syncIntervalRange.contains) ?? false }
         if key == syncPausedKey { return ["true", "false"].contains(value) }
         guard let known = Key(rawValue: key) else { return true }
         return seconds(value).map(known.range.contains) ?? false

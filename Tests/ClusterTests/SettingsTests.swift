@@ -71,16 +71,16 @@ import Testing
         // Four nodes, one comparison each 2 s on average.
         let usual = comparisons()
         #expect((90...150).contains(usual), "\(usual)")
-        #expect(set(ClusterSettings.syncIntervalKey, "1"))
+        #expect(set(ClusterSettings.Key.syncInterval.rawValue, "1"))
         let often = comparisons()
         #expect(often > 3 * usual, "\(often)")
         #expect(set(ClusterSettings.syncPausedKey, "true"))
         #expect(comparisons() == 0)
         #expect(set(ClusterSettings.syncPausedKey, ""))
-        #expect(set(ClusterSettings.syncIntervalKey, "3600"))
+        #expect(set(ClusterSettings.Key.syncInterval.rawValue, "3600"))
         let again = comparisons()
         #expect((90...150).contains(again), "\(again)")
-        #expect(!set(ClusterSettings.syncIntervalKey, "0"))
+        #expect(!set(ClusterSettings.Key.syncInterval.rawValue, "0"))
         #expect(!set(ClusterSettings.syncPausedKey, "perhaps"))
     }
 

@@ -17,6 +17,12 @@ final class ClusterBench {
             key: "of_tomorrow", value: "x", standard: "", type: "text", range: "",
             setAt: Timestamp(nanoseconds: 1_000_000_000), setBy: "n2"),
         ClusterSettingsList.Entry(
+            key: "partition_sync_interval_seconds", value: "300", standard: "300", type: "seconds",
+            range: "1..3600", setAt: nil, setBy: ""),
+        ClusterSettingsList.Entry(
+            key: "partition_sync_paused", value: "false", standard: "false", type: "boolean",
+            range: "true|false", setAt: nil, setBy: ""),
+        ClusterSettingsList.Entry(
             key: "write_policy", value: "majority", standard: "available", type: "choice",
             range: "available|majority", setAt: Timestamp(nanoseconds: 2_000_000_000), setBy: "n1"),
     ]
@@ -343,15 +349,15 @@ final class ClusterBench {
 
     @Test func whatIsSetIsTold() throws {
         let cluster = try ClusterBench()
-        for (key, value) in [("interval_seconds", "30"), ("paused", "true")] {
-            cluster.settings.append(
-                .init(
-                    key: "partition_sync_\(key)", value: value, standard: "", type: "text",
-                    range: "", setAt: nil, setBy: "n1"))
+        func set(_ key: String, _ value: String) throws {
+            let index = cluster.settings.firstIndex { $0.key == "partition_sync_\(key)" }
+            cluster.settings[try #require(index)].value = value
         }
+        try set("interval_seconds", "30")
+        try set("paused", "true")
         #expect(try cluster.ask("GET", "/api/partition-sync-interval").body.hasSuffix(":30}"))
         #expect(try cluster.ask("GET", "/api/partition-sync-pause").body == #"{"paused":true}"#)
-        cluster.settings[3].value = "of tomorrow"
+        try set("interval_seconds", "of tomorrow")
         #expect(try cluster.ask("GET", "/api/partition-sync-interval").body.hasSuffix(":300}"))
     }
 

@@ -36,7 +36,8 @@ enum ReplicationFactor {
 /// addresses of their own.
 enum PartitionSync {
     static let intervalKey = "partition_sync_interval_seconds"
-    static let intervalRange: ClosedRange<Int64> = 1...3600
+    /// The store's; here for what a client is told.
+    private static let intervalRange: ClosedRange<Int64> = 1...3600
     static let pausedKey = "partition_sync_paused"
     private static let pausedMember = "paused"
 

@@ -25,31 +25,9 @@ struct SettingRule: Equatable {
     /// As `Setting` in the cluster's state allows.
     static let textByteCountMax = 4096
 
-    /// Settings that the store keeps as text, with what this program knows of them.
-    private static let own = [
-        SettingRule(
-            key: PartitionSync.intervalKey, kind: .seconds(PartitionSync.intervalRange),
-            value: "300", standard: "300"),
-        SettingRule(
-            key: PartitionSync.pausedKey, kind: .boolean, value: "false", standard: "false"),
-    ]
-
-    /// All that the store tells, and what this program knows besides, sorted by key.
+    /// All that the store tells, sorted by key.
     static func all(_ list: ClusterSettingsList) -> [SettingRule] {
-        var rules = list.entries.map(SettingRule.init)
-        for var rule in own {
-            guard let index = rules.firstIndex(where: { $0.key == rule.key }) else {
-                rules.append(rule)
-                continue
-            }
-            let told = rules[index]
-            rule.setAt = told.setAt
-            rule.setBy = told.setBy
-            // What another version set and this one cannot understand counts as not set.
-            if rule.accepts(told.value) { rule.value = told.value }
-            rules[index] = rule
-        }
-        return rules.sorted { $0.key < $1.key }
+        list.entries.map(SettingRule.init).sorted { $0.key < $1.key }
     }
 
     private init(_ entry: ClusterSettingsList.Entry) {
@@ -62,8 +40,11 @@ struct SettingRule: Equatable {
             switch entry.type {
             case "seconds": SettingRule.range(entry.range).map { .seconds($0) } ?? .text
             case "choice": .choice(entry.range.split(separator: "|").map(String.init))
+            case "boolean": .boolean
             default: .text
             }
+        // What another version set and this one cannot understand counts as not set.
+        if !accepts(value) { value = standard }
     }
 
     init(key: String, kind: Kind, value: String, standard: String) {

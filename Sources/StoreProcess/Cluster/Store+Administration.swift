@@ -130,6 +130,7 @@ extension ClusterSettingsList.Entry {
                     "\(range.lowerBound.components.seconds)..\(range.upperBound.components.seconds)"
                 )
             case .choice(let values): ("choice", values.joined(separator: "|"))
+            case .boolean: ("boolean", "true|false")
             case .unknown: ("text", "")
             }
         self.init(
