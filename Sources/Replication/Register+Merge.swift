@@ -149,10 +149,7 @@ extension Register {
         _ theirs: KeptVersion, in mine: inout PartitionContext
     ) {
         if let index = kept.firstIndex(where: { $0.dot == theirs.dot }) {
-            kept[index].since = min(kept[index].since, theirs.since)
-            kept[index].isConflict = kept[index].isConflict || theirs.isConflict
-            kept[index].tookEffect =
-                kept[index].isConflict && (kept[index].tookEffect || theirs.tookEffect)
+            kept[index].join(theirs)
         } else if head?.dot == theirs.dot {
             head = nil
             insertKept(theirs)

@@ -104,6 +104,15 @@ package struct KeptVersion: Hashable, Sendable {
     package var isLost: Bool { isConflict && !tookEffect }
 
     package var dot: Dot { version.dot }
+
+    /// What another disk knows of the same version. Where it was overwritten knowingly it had taken effect,
+    /// also if it lost elsewhere.
+    mutating func join(_ other: KeptVersion) {
+        since = min(since, other.since)
+        let hasEffect = !isLost || !other.isLost
+        isConflict = isConflict || other.isConflict
+        tookEffect = isConflict && hasEffect
+    }
 }
 
 /// The number of one attempt to decide a conditional write: higher wins, the node breaks ties

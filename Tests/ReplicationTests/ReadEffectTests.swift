@@ -129,6 +129,32 @@ import Testing
         }
     }
 
+    /// Overwritten by somebody who knew it on one disk, lost at once on another: it had taken effect.
+    @Test func whatIsKnownOfALoserJoins() {
+        func kept(_ isConflict: Bool, _ tookEffect: Bool) -> KeptVersion {
+            KeptVersion(
+                version: first, since: beside.version.time, isConflict: isConflict,
+                tookEffect: tookEffect)
+        }
+        let (overwritten, lost, read) = (kept(false, false), kept(true, false), kept(true, true))
+        let all = [overwritten, lost, read]
+        func joined(_ parts: KeptVersion...) -> KeptVersion {
+            var result = parts[0]
+            for part in parts.dropFirst() { result.join(part) }
+            return result
+        }
+        #expect(joined(overwritten, lost) == read)
+        for a in all {
+            #expect(joined(a, a) == a)
+            #expect(joined(a, read) == read)
+            for b in all {
+                #expect(joined(a, b) == joined(b, a))
+                for c in all { #expect(joined(joined(a, b), c) == joined(a, joined(b, c))) }
+            }
+        }
+        #expect(all.map(\.isLost) == [false, true, false])
+    }
+
     /// In a reader's own order of what is merely prepared, nothing took effect.
     @Test func whatIsMerelyPreparedTookNoEffect() {
         let parts = [
