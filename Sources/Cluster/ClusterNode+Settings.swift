@@ -15,6 +15,9 @@ package struct SettingView: Sendable {
     package enum Kind: Sendable {
         /// Whole seconds in this range.
         case seconds(ClosedRange<Duration>)
+        /// Days, with a fraction.
+        case days(ClosedRange<Duration>)
+        case number(ClosedRange<Int>)
         case choice([String])
         /// `true` or `false`.
         case boolean
@@ -28,15 +31,23 @@ extension ClusterNode {
     package var settingViews: [SettingView] {
         let all = gossip.state.settings
         var views = ClusterSettings.Key.allCases.map { key in
-            let standard = String(key.defaultValue.components.seconds)
-            return view(key.rawValue, standard, .seconds(key.range))
+            let standard = String(key.defaultValue.components.seconds / key.unit.rawValue)
+            return view(
+                key.rawValue, standard,
+                key.unit == .day ? .days(key.range) : .seconds(key.range))
+        }
+        views += ClusterSettings.Number.allCases.map { key in
+            view(key.rawValue, String(key.defaultValue), .number(key.range))
         }
         views.append(
             view(
                 ClusterSettings.policyKey, ClusterSettings().policy.rawValue,
                 .choice(WritePolicy.allCases.map(\.rawValue))))
         views.append(view(ClusterSettings.syncPausedKey, "false", .boolean))
-        for setting in all.all where !views.contains(where: { $0.key == setting.key }) {
+        for setting in all.all 
+        where setting.key != ClusterSettings.trashEmptiedKey
+            && !views.contains(where: { $0.key == setting.key })
+        {
             views.append(view(setting.key, "", .unknown))
         }
         return views.sorted { $0.key < $1.key }

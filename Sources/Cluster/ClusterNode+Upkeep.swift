@@ -171,13 +171,16 @@ extension ClusterNode {
             let wall = turn.now.wallMilliseconds
             return HybridTime(value: (wall > milliseconds ? wall - milliseconds : 0) << 16)
         }
+        // By their names operations that are repeated are known.
+        let retention = max(settings.versionRetention, ReplicationLimits.surplusAge)
         let bounds = AgeBounds(
             keptBefore: before(
-                configuration.canaries.contains(.dropsLosers) ? .zero : settings.versionRetention),
+                configuration.canaries.contains(.dropsLosers) ? .zero : retention),
             surplusBefore: before(ReplicationLimits.surplusAge),
-            keptCountMax: ReplicationLimits.keptCountMax,
+            keptCountMax: settings.versionsMax,
             losersMax: ReplicationLimits.losersMax,
-            tombstonesBefore: before(settings.tombstoneRetention))
+            tombstonesBefore: before(settings.tombstoneRetention),
+            emptiedUntil: settings.trashEmptiedUntil)
         ask(
             self: .aged(
                 bounds, after: upkeep.agedAfter, limit: ClusterLimits.agedCountMax),

@@ -166,7 +166,8 @@ extension ReplicaRequest {
         case .read(let key), .promise(let key, _), .withdraw(let key, _),
             .dropTombstone(let key, _):
             key.byteCount + 64
-        case .expire(let key, let dots): key.byteCount + 24 * dots.count
+        case .expire(let key, let dots), .purge(let key, let dots):
+            key.byteCount + 24 * dots.count
         case .readEntry(let key): key.directory.bytes.count + key.name.count
         case .items: 8
         // For the own disk alone (`isForPeers`).

@@ -150,6 +150,7 @@ extension ReplicaRequest {
         case .outbox: "outbox"
         case .outboxDone: "outbox-done"
         case .expire: "expire"
+        case .purge: "purge"
         case .dropTombstone: "drop-tombstone"
         case .dropEntry: "drop-entry"
         case .forget: "forget"
@@ -165,7 +166,7 @@ extension ReplicaRequest {
         switch self {
         case .prepare, .commit, .writeBack, .withdraw, .read, .merge, .joinContext, .promise,
             .accept, .confirm, .putEntry,
-            .readEntry, .list, .fetch, .items, .expire, .dropTombstone, .dropEntry:
+            .readEntry, .list, .fetch, .items, .expire, .purge, .dropTombstone, .dropEntry:
             true
         case .guarded(let request, _): request.isForPeers
         case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,

@@ -36,7 +36,7 @@ extension ReplicaRequest {
             detail = "\(key.text) \(entry.text)"
         case .readEntry(let key): detail = key.text
         case .list(let directory, _, _, _): detail = "\(directory)"
-        case .expire(let key, let dots):
+        case .expire(let key, let dots), .purge(let key, let dots):
             detail = "\(key.text) \(dots.map(\.text).joined(separator: " "))"
         case .outboxDone(let items):
             detail = items.map { "\($0.row.path)" }.joined(separator: " ")
@@ -177,7 +177,8 @@ extension Existence {
 
 extension KeptVersion {
     fileprivate var traceMark: String {
-        guard isConflict else { return "" }
-        return tookEffect ? " conflict, was newest" : " conflict"
+        let purged = isPurged ? " purged" : ""
+        guard isConflict else { return purged }
+        return (tookEffect ? " conflict, was newest" : " conflict") + purged
     }
 }

@@ -38,9 +38,9 @@ package enum ReplicationLimits {
     /// up after `operationTimeout`, can still go by it.
     package static let promiseAge = Duration.seconds(60)
 
-    /// Versions that a path keeps beside its newest one: all of them come with every answer about the
-    /// register. A path that is overwritten every second keeps `surplusAge` more.
-    package static let keptCountMax = 32
+    /// Superseded versions of a path whose contents are kept, whatever `versions_max` says: what is
+    /// overwritten many times a second would fill the disk before its surplus is of age.
+    package static let spareCountMax = 128
 
     /// Losers of conflicts that a path keeps beside: each is the only copy of what somebody was told is
     /// stored, so the limit is one of memory (some 64 KiB), not of taste.

@@ -30,7 +30,8 @@ package struct NamedContents: Hashable, Sendable {
         var versions = register.prepared
         if let head = register.head { versions.append(head) }
         if let accepted = register.ballot?.accepted { versions.append(accepted.version) }
-        versions += register.kept.filter(\.isConflict).map(\.version)
+        versions += register.kept.filter { $0.isConflict && !$0.isPurged }.map(\.version)
+        versions += register.spareVersions.map(\.version)
         for version in versions where !register.damaged.contains(version.dot) {
             want(version.content)
         }
@@ -82,7 +83,7 @@ extension ReplicaRequest {
             for item in registers { contents.want(item.register) }
         case .withdraw, .read, .joinContext, .promise, .putEntry, .readEntry, .list, .fetch,
             .items, .scrub, .quarantine, .audit, .addOutbox, .settle, .outbox, .outboxDone,
-            .expire, .dropTombstone, .dropEntry, .forget, .partitions, .aged:
+            .expire, .purge, .dropTombstone, .dropEntry, .forget, .partitions, .aged:
             break
         }
     }

@@ -14,10 +14,12 @@ extension Register {
         damaged.sort { $0 < $1 }
     }
 
-    /// Forgets the marks of versions that are not here any more.
+    /// Forgets the marks of versions that are not here any more, or not wanted.
     mutating func pruneDamaged() {
         if damaged.isEmpty { return }
-        damaged = damaged.filter { contains($0) }
+        damaged = damaged.filter { dot in
+            contains(dot) && !kept.contains { $0.dot == dot && $0.isPurged }
+        }
     }
 
     /// After `other` was joined into `before`: what neither side had a good copy of is damaged.

@@ -150,7 +150,7 @@ package struct Register: Hashable, Sendable {
             mixer.add(version.dot.disk)
             mixer.add(version.dot.sequence)
             mixer.add(version.since.value)
-            mixer.add(UInt8(version.isConflict ? 1 : 0))
+            mixer.add(UInt8((version.isConflict ? 1 : 0) | (version.isPurged ? 2 : 0)))
         }
         // What is no copy must differ from what is one.
         for dot in damaged {

@@ -89,14 +89,19 @@ package struct KeptVersion: Hashable, Sendable {
     /// Of a conflict: whether it was the newest version of some disk before it lost, so that a reader may
     /// have been told it. Then its operation is done. Disks may differ in this.
     package var tookEffect: Bool
+    /// Whether somebody said that its content is not wanted any more. Its name stays for a while, since
+    /// an operation that is repeated is known by it.
+    package var isPurged: Bool
 
     package init(
-        version: RegisterVersion, since: HybridTime, isConflict: Bool, tookEffect: Bool = false
+        version: RegisterVersion, since: HybridTime, isConflict: Bool, tookEffect: Bool = false,
+        isPurged: Bool = false
     ) {
         self.version = version
         self.since = since
         self.isConflict = isConflict
         self.tookEffect = tookEffect && isConflict
+        self.isPurged = isPurged
     }
 
     /// Whether it was never the newest, as far as is known here: what it did may be done again, and it
@@ -112,6 +117,7 @@ package struct KeptVersion: Hashable, Sendable {
         let hasEffect = !isLost || !other.isLost
         isConflict = isConflict || other.isConflict
         tookEffect = isConflict && hasEffect
+        isPurged = isPurged || other.isPurged
     }
 }
 

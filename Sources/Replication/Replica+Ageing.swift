@@ -56,6 +56,17 @@ extension Replica {
         return .done
     }
 
+    static func purge(
+        _ key: RegisterKey, _ dots: [Dot], _ tables: inout some ReplicaTables
+    ) -> ReplicaReply {
+        guard var register = tables.register(key) else { return .stale }
+        for index in register.kept.indices where dots.contains(register.kept[index].dot) {
+            register.kept[index].isPurged = true
+        }
+        store(register, tables.state(of: key.partition).context, for: key, &tables)
+        return .done
+    }
+
     static func dropTombstone(
         _ key: RegisterKey, _ dot: Dot, _ tables: inout some ReplicaTables, _ now: Duration,
         _ outcome: inout ReplicaOutcome
@@ -112,7 +123,7 @@ extension Replica {
         var found: [AgedRegister] = []
         var walked = 0
         for partition in tables.partitions where after.map({ $0 < partition }) ?? true {
-            let registers = tables.contents(of: partition).0
+            let registers = tables.agingRegisters(of: partition)
             for item in registers {
                 let kept = item.register.aged(bounds)
                 let head = item.register.head
@@ -127,7 +138,7 @@ extension Replica {
                         key: item.key, kept: kept, tombstone: tombstone, isExpired: isExpired))
                 if found.count >= limit { return .aged(found, next: partition) }
             }
-            walked += registers.count
+            walked += 1 + registers.count
             if walked >= ReplicationLimits.agedWalkMax { return .aged(found, next: partition) }
         }
         return .aged(found, next: nil)
@@ -144,8 +155,14 @@ extension Register {
 
     /// The kept versions that may go: those of age, and the oldest of a surplus.
     fileprivate func aged(_ bounds: AgeBounds) -> [Dot] {
-        let old = kept.filter { $0.since < bounds.keptBefore }.map(\.dot)
-        let rest = kept.filter { !($0.since < bounds.keptBefore) }
+        let isGone = head?.value.facts == nil
+        func isOld(_ version: KeptVersion) -> Bool {
+            if version.since < bounds.keptBefore { return true }
+            guard version.since < bounds.surplusBefore else { return false }
+            return version.isPurged || isGone && version.since <= bounds.emptiedUntil
+        }
+        let old = kept.filter(isOld).map(\.dot)
+        let rest = kept.filter { !isOld($0) }
         return old
             + Self.surplus(of: rest.filter { !$0.isConflict }, above: bounds.keptCountMax, bounds)
             + Self.surplus(of: rest.filter(\.isConflict), above: bounds.losersMax, bounds)

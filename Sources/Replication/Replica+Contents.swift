@@ -10,15 +10,29 @@ package protocol ContentTables: ReplicaTables {
 }
 
 extension Register {
-    /// The versions whose contents a disk keeps, of those that have one. What was overwritten in
-    /// knowledge of it goes at once; what lost a conflict may be the only copy.
+    /// The versions of which a disk has to have the content, of those that have one: to lack it is
+    /// damage. What lost a conflict may be the only copy.
     package var versionsWithContent: [RegisterVersion] {
         var versions: [RegisterVersion] = []
         if let head { versions.append(head) }
         versions += prepared
         if let accepted = ballot?.accepted { versions.append(accepted.version) }
-        for version in kept where version.isConflict { versions.append(version.version) }
+        for version in kept where version.isConflict && !version.isPurged {
+            versions.append(version.version)
+        }
         return versions.filter { $0.value.facts != nil }
+    }
+
+    /// What was overwritten or deleted in knowledge of it, newest first, and nobody purged: a disk keeps
+    /// these contents while it has room for them, and lacks them otherwise without harm.
+    package var spareVersions: [KeptVersion] {
+        if kept.isEmpty { return [] }
+        let spare = kept.filter {
+            !$0.isConflict && !$0.isPurged && $0.version.value.facts != nil
+        }
+        return Array(
+            spare.sorted { $1.version.rank < $0.version.rank }
+                .prefix(ReplicationLimits.spareCountMax))
     }
 }
 
@@ -118,7 +132,8 @@ extension ReplicaRequest {
             return assignment.value.facts.map { [(assignment.key, $0)] } ?? []
         case .merge(_, let registers, _, _, _):
             return registers.flatMap { item in
-                item.register.versionsWithContent.compactMap { version in
+                let spare = item.register.spareVersions.map(\.version)
+                return (item.register.versionsWithContent + spare).compactMap { version in
                     version.value.facts.map { (item.key, $0) }
                 }
             }

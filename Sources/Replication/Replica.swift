@@ -83,6 +83,7 @@ package enum Replica {
         case .outbox(let after, let limit): return outbox(after: after, limit: limit, tables)
         case .outboxDone(let items): return outboxDone(items, &tables, &outcome)
         case .expire(let key, let dots): return expire(key, dots, &tables)
+        case .purge(let key, let dots): return purge(key, dots, &tables)
         case .dropTombstone(let key, let dot):
             return dropTombstone(
                 key, dot, &tables, now, &outcome)
@@ -122,7 +123,7 @@ extension ReplicaRequest {
             .promise(let key, _),
             .withdraw(let key, _), .writeBack(let key, _), .accept(let key, _, _),
             .confirm(let key, _, _),
-            .expire(let key, _), .quarantine(let key, _),
+            .expire(let key, _), .purge(let key, _), .quarantine(let key, _),
             .dropTombstone(let key, _):
             key.partition
         case .merge(let partition, _, _, _, _), .joinContext(let partition, _, _),

@@ -62,6 +62,8 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
     case outboxDone([OutboxItem])
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.
     case expire(RegisterKey, [Dot])
+    /// The contents of these kept versions are not wanted any more. Their names go when they are of age.
+    case purge(RegisterKey, [Dot])
     /// Removes a tombstone that every holder has.
     case dropTombstone(RegisterKey, Dot)
     /// Removes the entry of a name that is gone, unless it changed since.
@@ -84,8 +86,8 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
             .accept,
             .confirm, .mint,
             .putEntry,
-            .settle, .outboxDone, .addOutbox, .expire, .dropTombstone, .dropEntry, .forget,
-            .quarantine:
+            .settle, .outboxDone, .addOutbox, .expire, .purge, .dropTombstone, .dropEntry,
+            .forget, .quarantine:
             true
         }
     }
@@ -106,16 +108,19 @@ package struct AgeBounds: Hashable, Sendable {
     package var keptCountMax: Int
     package var losersMax: Int
     package var tombstonesBefore: HybridTime
+    /// What is at no path any more, and was superseded up to here, goes: the trash was emptied.
+    package var emptiedUntil: HybridTime
 
     package init(
         keptBefore: HybridTime, surplusBefore: HybridTime, keptCountMax: Int,
-        losersMax: Int, tombstonesBefore: HybridTime
+        losersMax: Int, tombstonesBefore: HybridTime, emptiedUntil: HybridTime = .zero
     ) {
         self.keptBefore = keptBefore
         self.surplusBefore = surplusBefore
         self.keptCountMax = keptCountMax
         self.losersMax = losersMax
         self.tombstonesBefore = tombstonesBefore
+        self.emptiedUntil = emptiedUntil
     }
 }
 

@@ -63,6 +63,8 @@ package protocol ReplicaTables {
 
     /// The registers and entries of a partition, each sorted.
     func contents(of partition: Partition) -> ([KeyedRegister], [KeyedEntry])
+    /// Those registers of a partition that age: at least all that are more than a file's newest version.
+    func agingRegisters(of partition: Partition) -> [KeyedRegister]
     mutating func forget(_ partition: Partition)
     /// Sorted.
     var partitions: [Partition] { get }
@@ -79,6 +81,10 @@ package protocol ReplicaTables {
 }
 
 extension ReplicaTables {
+    package func agingRegisters(of partition: Partition) -> [KeyedRegister] {
+        contents(of: partition).0
+    }
+
     /// Gives out none of the next `count` sequences of any partition.
     package mutating func skipSequences(_ count: UInt64) {
         let highest = partitions.map { partition in

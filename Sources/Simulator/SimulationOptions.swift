@@ -77,7 +77,7 @@ package struct SimulationOptions: Sendable {
     /// size.
     package var settleTime: Nanoseconds?
 
-    /// How long nodes keep superseded versions; checkers count on it being longer than a run.
+    /// How long nodes keep superseded versions, in whole days; checkers count on it being longer than a run.
     package var retention: Nanoseconds = .seconds(7 * 86_400)
     /// Ends a run when a promise is broken; else it goes on, to see which others break.
     package var stopsAtViolation = true
@@ -107,11 +107,11 @@ package struct SimulationOptions: Sendable {
     /// What an operator sets when the cluster has formed.
     var settings: [(key: String, value: String)] {
         func time(_ key: ClusterSettings.Key, _ value: Nanoseconds) -> (String, String) {
-            (key.rawValue, String(value / .seconds(1)))
+            (key.rawValue, String(value / .seconds(key.unit.rawValue)))
         }
         return [
             (ClusterSettings.policyKey, policy.rawValue),
-            time(.graceBeforeOut, grace), time(.versionRetention, retention),
+            time(.graceBeforeOut, grace), time(.trashDays, retention),
         ]
     }
 }

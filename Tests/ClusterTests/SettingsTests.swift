@@ -29,7 +29,7 @@ import Testing
         let cluster = four()
         #expect(set(cluster, .graceBeforeOut, "30"))
         #expect(set(cluster, .tombstoneRetention, "3600"))
-        #expect(set(cluster, .versionRetention, "86400"))
+        #expect(set(cluster, .trashDays, "1"))
         cluster.run(for: .seconds(5))
         var wanted = ClusterSettings()
         wanted.graceBeforeOut = .seconds(30)
@@ -46,6 +46,32 @@ import Testing
         #expect(set(cluster, .graceBeforeOut, ""))
         cluster.run(for: .seconds(5))
         #expect(cluster.node("c")?.membership.configuration.grace == .seconds(600))
+    }
+
+    @Test func trashIsKeptForDaysAndPartsOfDays() {
+        let cluster = four()
+        let settings: [(String, String)] = [
+            ("trash_days", "0.5"), ("trash_percent", "0"), ("versions_max", "3"),
+            ("disk_reserve_percent", "5"), ("trash_emptied_until", "ff00"),
+        ]
+        for (key, value) in settings {
+            guard case .done? = cluster.ask("b", .setSetting(key: key, value: value)) else {
+                Issue.record("\(key) was refused")
+                return
+            }
+        }
+        cluster.run(for: .seconds(5))
+        var wanted = ClusterSettings()
+        wanted.versionRetention = .seconds(43_200)
+        (wanted.trashPercent, wanted.versionsMax, wanted.diskReservePercent) = (0, 3, 5)
+        wanted.trashEmptiedUntil = HybridTime(value: 0xFF00)
+        #expect(cluster.node("d")?.settings == wanted)
+        guard case .done? = cluster.ask("b", .setSetting(key: "trash_days", value: "0")) else {
+            Issue.record("nothing may be kept")
+            return
+        }
+        cluster.run(for: .seconds(5))
+        #expect(cluster.node("d")?.settings.versionRetention == .zero)
     }
 
     @Test func comparisonsKeepToTheIntervalAndRestWhenTheyAreToldTo() throws {
@@ -86,7 +112,7 @@ import Testing
 
     @Test func aGraceThatIsShortenedCountsForWhoIsDeadAlready() {
         let cluster = four()
-        #expect(set(cluster, .versionRetention, "86400"))
+        #expect(set(cluster, .trashDays, "1"))
         cluster.run(for: .seconds(10))
         cluster.kill("d")
         cluster.run(for: .seconds(120))
@@ -104,6 +130,18 @@ import Testing
                 "a", .setSetting(key: "grace_before_out", value: value))
             guard case .refused(.invalidValue)? = answer else {
                 Issue.record("\(value): \(String(describing: answer))")
+                continue
+            }
+        }
+        for (key, value) in [
+            ("trash_days", "3661"), ("trash_days", "1.123456"), ("trash_days", "1."),
+            ("trash_days", ".5"), ("trash_percent", "51"), ("versions_max", "129"),
+            ("versions_max", "3.5"), ("disk_reserve_percent", "-1"),
+            ("trash_emptied_until", "12345678901234567"), ("trash_emptied_until", "no"),
+        ] {
+            let answer = cluster.ask("a", .setSetting(key: key, value: value))
+            guard case .refused(.invalidValue)? = answer else {
+                Issue.record("\(key) \(value): \(String(describing: answer))")
                 continue
             }
         }

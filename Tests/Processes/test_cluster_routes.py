@@ -80,9 +80,9 @@ class Settings(ClusterRouteCase):
     def test_one_refused_leaves_all_unchanged(self):
         for wrong in ({"martian": 1}, {"write_policy": "all"}, {"partition_sync_paused": 3},
                       {"replication_factor": 0}):
-            changes = dict({"version_retention": 1234}, **wrong)
+            changes = dict({"trash_days": 12}, **wrong)
             self.assert_error(self.send("PATCH", "/api/settings", changes), 400)
-            self.assertNotEqual(self.setting("version_retention")["value"], 1234, wrong)
+            self.assertNotEqual(self.setting("trash_days")["value"], 12, wrong)
 
     def test_interval_and_pause(self):
         interval, pause = "/api/partition-sync-interval", "/api/partition-sync-pause"

@@ -26,12 +26,14 @@ import Testing
     }
 
     private func aged(
-        _ tables: MemoryTables, kept: UInt64 = 0, surplus: UInt64 = 0, after: Partition? = nil
+        _ tables: MemoryTables, kept: UInt64 = 0, surplus: UInt64 = 0, emptied: UInt64 = 0,
+        after: Partition? = nil
     ) -> (registers: [AgedRegister], next: Partition?) {
         var tables = tables
         let bounds = AgeBounds(
             keptBefore: HybridTime(value: kept), surplusBefore: HybridTime(value: surplus),
-            keptCountMax: 3, losersMax: 2, tombstonesBefore: .zero)
+            keptCountMax: 3, losersMax: 2, tombstonesBefore: .zero,
+            emptiedUntil: HybridTime(value: emptied))
         guard
             case .aged(let registers, let next) = tables.execute(
                 .aged(bounds, after: after, limit: 10), at: .zero
@@ -71,6 +73,40 @@ import Testing
         }
         // Three superseded and two losers may stay.
         #expect(aged(tables, surplus: 1000).registers.flatMap(\.kept) == [dot(1, 1)])
+    }
+
+    @Test func whatWasPurgedGoesOnceNoRepeatedOperationCanMeanIt() {
+        var tables = overwritten(3)
+        #expect(tables.execute(.purge(key, [dot(0, 1)]), at: .zero).reply == .done)
+        // The first was superseded at 20.
+        #expect(aged(tables, surplus: 20).registers == [])
+        #expect(aged(tables, surplus: 21).registers.map(\.kept) == [[dot(0, 1)]])
+        let register = tables.register(key)
+        #expect(register?.version(of: operation(1))?.dot == dot(0, 1))
+        #expect(register?.spareVersions.map(\.dot) == [dot(0, 2)])
+    }
+
+    @Test func anEmptiedTrashTakesWhatIsAtNoPathAnyMore() {
+        var tables = overwritten(3)
+        #expect(aged(tables, surplus: 1000, emptied: 1000).registers == [])
+        var deletion = version(4)
+        deletion.value = .deleted
+        _ = tables.execute(.commit(key, deletion, listed: true), at: .zero)
+        // The third was superseded at 40, by the deletion.
+        #expect(
+            aged(tables, surplus: 1000, emptied: 39).registers.map(\.kept)
+                == [[dot(0, 1), dot(0, 2)]])
+        #expect(
+            aged(tables, surplus: 1000, emptied: 40).registers.map(\.kept)
+                == [[dot(0, 1), dot(0, 2), dot(0, 3)]])
+        #expect(aged(tables, surplus: 20, emptied: 40).registers == [])
+    }
+
+    @Test func contentsAreKeptOfTheNewestAndNeverOfAllThatCame() {
+        let tables = overwritten(UInt64(ReplicationLimits.spareCountMax) + 10)
+        let spare = tables.register(key)?.spareVersions ?? []
+        #expect(spare.count == ReplicationLimits.spareCountMax)
+        #expect(spare.first?.dot == dot(0, UInt64(ReplicationLimits.spareCountMax) + 9))
     }
 
     @Test func oneSearchLooksAtABoundedPartAndGoesOnBehindIt() {

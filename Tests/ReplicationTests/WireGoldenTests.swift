@@ -86,6 +86,7 @@ import Testing
         .expire(.file(path("/d")), [dot(0, 4), dot(1, 5)]),
         .dropTombstone(.file(path("/d")), dot(1, 5)), .dropEntry(entryKey, DirectoryEntry()),
         .writeBack(.file(path("/d/f")), version(file(3))),
+        .purge(.file(path("/d")), [dot(0, 4), dot(1, 5)]),
     ]
 
     private static let replies: [ReplicaReply] = [

@@ -5,7 +5,7 @@ import Replication
 enum RequestKind: String, CaseIterable {
     case assign, prepare, commit, writeBack, withdraw, read, merge, joinContext, promise, accept,
         confirm, mint, guarded, putEntry, readEntry, list, fetch, items, scrub, quarantine, audit,
-        addOutbox, settle, outbox, outboxDone, expire, dropTombstone, dropEntry, forget,
+        addOutbox, settle, outbox, outboxDone, expire, purge, dropTombstone, dropEntry, forget,
         partitions, aged
 
     init(_ value: ReplicaRequest) {
@@ -37,6 +37,7 @@ enum RequestKind: String, CaseIterable {
             case .outbox: .outbox
             case .outboxDone: .outboxDone
             case .expire: .expire
+            case .purge: .purge
             case .dropTombstone: .dropTombstone
             case .dropEntry: .dropEntry
             case .forget: .forget
@@ -144,6 +145,7 @@ extension WireSamples {
         case .outbox: .outbox(after: nil, limit: 1)
         case .outboxDone: .outboxDone([OutboxItem(row: .directory(path()), entry: nil)])
         case .expire: .expire(key(), some(0...3) { $0.dot() })
+        case .purge: .purge(key(), some(0...3) { $0.dot() })
         case .dropTombstone: .dropTombstone(key(), dot())
         case .dropEntry: .dropEntry(entryKey(), entry())
         case .forget: .forget(partition(), ifSum: fingerprint())

@@ -106,7 +106,7 @@ struct WireSamples {
         let kept = some(0...3) {
             KeptVersion(
                 version: $0.version(), since: $0.time(), isConflict: $0.chance(),
-                tookEffect: $0.chance())
+                tookEffect: $0.chance(), isPurged: $0.chance())
         }
         var register = Register(
             head: maybe { $0.version() }, kept: kept.sorted { $0.dot < $1.dot },

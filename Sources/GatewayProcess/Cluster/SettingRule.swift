@@ -6,6 +6,8 @@ struct SettingRule: Equatable {
     enum Kind: Equatable {
         /// Whole seconds.
         case seconds(ClosedRange<Int64>)
+        /// Days, with a fraction of at most five digits.
+        case days(ClosedRange<Int64>)
         case number(ClosedRange<Int64>)
         case choice([String])
         case boolean
@@ -39,6 +41,8 @@ struct SettingRule: Equatable {
         kind =
             switch entry.type {
             case "seconds": SettingRule.range(entry.range).map { .seconds($0) } ?? .text
+            case "days": SettingRule.range(entry.range).map { .days($0) } ?? .text
+            case "number": SettingRule.range(entry.range).map { .number($0) } ?? .text
             case "choice": .choice(entry.range.split(separator: "|").map(String.init))
             case "boolean": .boolean
             default: .text
@@ -75,6 +79,7 @@ struct SettingRule: Equatable {
     var typeName: String {
         switch kind {
         case .seconds: "seconds"
+        case .days: "days"
         case .number: "number"
         case .choice: "choice"
         case .boolean: "boolean"
@@ -85,7 +90,7 @@ struct SettingRule: Equatable {
     /// For people: `10..600`, `available|majority`; empty where everything may be.
     var rangeText: String {
         switch kind {
-        case .seconds(let range), .number(let range):
+        case .seconds(let range), .days(let range), .number(let range):
             "\(range.lowerBound)..\(range.upperBound)"
         case .choice(let choices): choices.joined(separator: "|")
         case .boolean: "true|false"
@@ -102,10 +107,23 @@ struct SettingRule: Equatable {
             (1...10).contains(text.utf8.count)
                 && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
                 && Int64(text).map(range.contains) == true
+        case .days(let range): SettingRule.isDecimal(text, in: range)
         case .choice(let choices): choices.contains(text)
         case .boolean: text == "true" || text == "false"
         case .text: text.utf8.count <= SettingRule.textByteCountMax
         }
+    }
+
+    /// Digits, and perhaps a point with up to five more.
+    private static func isDecimal(_ text: String, in range: ClosedRange<Int64>) -> Bool {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), (1...10).contains(parts[0].utf8.count),
+            parts.count == 1 || (1...5).contains(parts[1].utf8.count),
+            parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+            let whole = Int64(parts[0])
+        else { return false }
+        let hasFraction = parts.count == 2 && parts[1].contains { $0 != "0" }
+        return range.contains(whole) && (whole < range.upperBound || !hasFraction)
     }
 
     /// The text that `value` stands for: a string's own, digits, `true` or `false`; null is empty and
@@ -125,6 +143,7 @@ struct SettingRule: Equatable {
             let what =
                 switch kind {
                 case .seconds: "whole seconds, \(rangeText)"
+                case .days: "days with at most five decimals, \(rangeText)"
                 case .number: "a whole number, \(rangeText)"
                 case .choice, .boolean: "one of \(rangeText)"
                 case .text: "a text of at most \(SettingRule.textByteCountMax) bytes"
@@ -157,6 +176,14 @@ struct SettingRule: Equatable {
         switch kind {
         case .seconds, .number:
             if let number = Int64(text) { json.value(number) } else { json.value(text) }
+        case .days:
+            if let whole = Int64(text) {
+                json.value(whole)
+            } else if let days = Double(text) {
+                json.value(days)
+            } else {
+                json.value(text)
+            }
         case .boolean: json.value(text == "true")
         case .choice, .text: json.value(text)
         }

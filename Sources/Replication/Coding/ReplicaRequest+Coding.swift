@@ -17,7 +17,8 @@ extension ReplicaRequest {
             writer.write(UInt8(1))
             writer.write(guarding)
             return request.encode(into: &writer)
-        case .prepare, .commit, .writeBack, .withdraw, .read, .expire, .dropTombstone:
+        case .prepare, .commit, .writeBack, .withdraw, .read, .expire, .purge,
+            .dropTombstone:
             encodeVersions(&writer)
         case .promise, .accept, .confirm: encodeBallots(&writer)
         case .merge, .joinContext, .fetch, .items: encodePartitions(&writer)
@@ -55,6 +56,10 @@ extension ReplicaRequest {
             writer.write(key)
         case .expire(let key, let dots):
             writer.write(UInt8(6))
+            writer.write(key)
+            writer.write(dots)
+        case .purge(let key, let dots):
+            writer.write(UInt8(20))
             writer.write(key)
             writer.write(dots)
         case .dropTombstone(let key, let dot):
@@ -203,6 +208,7 @@ extension ReplicaRequest {
                 limit: Int(try reader.readUInt32()), withGone: try reader.readBool())
         case 18: return .dropEntry(try reader.read(), try reader.read())
         case 19: return .writeBack(try reader.read(), try reader.read())
+        case 20: return .purge(try reader.read(), try reader.readList())
         default: throw .unknown("request kind")
         }
     }

@@ -93,11 +93,13 @@ extension KeptVersion: WireValue {
     package func encode(into writer: inout ByteWriter) {
         writer.write(version)
         writer.write(since)
-        writer.write(UInt8(isConflict ? tookEffect ? 2 : 1 : 0))
+        writer.write(UInt8(isConflict ? tookEffect ? 2 : 1 : 0) | (isPurged ? 4 : 0))
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
         self.init(version: try reader.read(), since: try reader.read(), isConflict: false)
-        switch try reader.readUInt8() {
+        let bits = try reader.readUInt8()
+        isPurged = bits & 4 != 0
+        switch bits & ~4 {
         case 0: break
         case 1: isConflict = true
         case 2: (isConflict, tookEffect) = (true, true)

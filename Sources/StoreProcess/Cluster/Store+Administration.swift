@@ -129,6 +129,13 @@ extension ClusterSettingsList.Entry {
                     "seconds",
                     "\(range.lowerBound.components.seconds)..\(range.upperBound.components.seconds)"
                 )
+            case .days(let range):
+                (
+                    "days",
+                    "\(range.lowerBound.components.seconds / 86_400).."
+                        + "\(range.upperBound.components.seconds / 86_400)"
+                )
+            case .number(let range): ("number", "\(range.lowerBound)..\(range.upperBound)")
             case .choice(let values): ("choice", values.joined(separator: "|"))
             case .boolean: ("boolean", "true|false")
             case .unknown: ("text", "")
