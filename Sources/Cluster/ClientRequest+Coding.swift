@@ -41,7 +41,8 @@ extension ClientRequest {
             writer.write(path)
             writer.write(change)
             writer.write(operation)
-        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .guarded, .lockSet,
+        case .get, .list, .move, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks,
+            .guarded, .lockSet,
             .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return false
         }
@@ -109,7 +110,8 @@ extension ClientAnswer {
             writer.write(reason.wireNumber)
         case .done: writer.write(UInt8(9))
         case .isDirectory: writer.write(UInt8(10))
-        case .file, .listing, .lockGranted, .unlocked, .locks, .lockNotFound, .tooManyLocks,
+        case .file, .history, .listing, .lockGranted, .unlocked, .locks, .lockNotFound,
+            .tooManyLocks,
             .lockSet, .refused:
             return false
         }

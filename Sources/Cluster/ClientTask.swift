@@ -27,6 +27,8 @@ struct ClientTask: Sendable {
         /// So many peers have not said yet whether they know of a cluster; where none does, this is
         /// the answer.
         case askingForCluster(open: Int, ClientAnswer)
+        /// Disks are told to let versions go: so many have not answered, and so many have done it.
+        case purging(open: Int, done: Int)
     }
 
     /// Where a move stands.
@@ -35,7 +37,7 @@ struct ClientTask: Sendable {
         /// The version that is moved; its destination is being written.
         case destination(RegisterVersion)
         /// The source is being removed; the answer is that of the destination.
-        case removal(ClientAnswer)
+        case removal(ClientAnswer, of: RegisterVersion)
     }
 
     let origin: TaskOrigin
@@ -125,7 +127,8 @@ extension ClientRequest {
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .changeLocks(let path, _, _): .locks(path)
         case .showing(let request, _): request.coordinatedKey
-        case .get, .list, .move, .guarded, .lock, .refreshLock, .unlock, .locks, .lockSet,
+        case .get, .list, .move, .history, .restore, .purge, .guarded, .lock, .refreshLock, .unlock,
+            .locks, .lockSet,
             .setSetting,
             .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             nil
@@ -138,10 +141,11 @@ extension ClientRequest {
         case .put(_, _, _, let id), .delete(_, _, let id), .makeDirectory(_, let id),
             .removeDirectory(_, let id), .move(_, _, let id), .place(_, _, let id),
             .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
-            .changeLocks(_, _, let id):
+            .changeLocks(_, _, let id), .restore(_, _, let id):
             id
         case .guarded(let request, _), .showing(let request, _): request.operation
-        case .get, .list, .locks, .lockSet, .setSetting, .setReplicationFactor, .leave,
+        case .get, .list, .history, .purge, .locks, .lockSet, .setSetting, .setReplicationFactor,
+            .leave,
             .cancelLeave, .takeOut, .joinCluster:
             nil
         }

@@ -45,7 +45,11 @@ extension ClusterNode {
             turn.send(
                 .reply(PeerReply(id: request, disk: disk, body: .client(answer))), to: node)
         case .task(let id):
-            if case .move = tasks[id]?.request.plain { return resumeMove(id, answer, &turn) }
+            switch tasks[id]?.request.plain {
+            case .move: return resumeMove(id, answer, &turn)
+            case .restore: return end(id, answer, &turn)
+            default: break
+            }
             resumeLocks(id, answer, &turn)
         case .own: break
         }
@@ -78,7 +82,7 @@ extension ClusterNode {
         if case .own = task.origin { return end(id, .unavailable(reason), &turn) }
         switch task.stage {
         case .forwarded, .running: task.mayBeDone = true
-        case .due, .waiting, .looking, .askingForCluster: break
+        case .due, .waiting, .looking, .askingForCluster, .purging: break
         }
         task.lastFailure = reason
         task.attempts += 1
@@ -127,8 +131,9 @@ extension ClusterNode {
         switch task.request.plain {
         case .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return administer(id, task.request.plain, &turn)
-        case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move, .lock,
-            .refreshLock, .unlock, .locks, .lockSet, .changeLocks, .guarded, .showing:
+        case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move,
+            .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks, .lockSet,
+            .changeLocks, .guarded, .showing:
             break
         }
         guard hasLookedAround(turn), mayCoordinate else {
@@ -145,6 +150,8 @@ extension ClusterNode {
             list(directory, after: after, limit: limit, for: id, &turn)
         case .move:
             if !looksForSibling(id, &turn) { startMove(id, &turn) }
+        case .history(let path), .restore(let path, _, _), .purge(let path, _):
+            read(.file(path), .checked, for: id, &turn)
         case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
         case .lock, .refreshLock, .unlock, .locks, .guarded: startLocks(id, &turn)
         default:
@@ -167,7 +174,9 @@ extension ClusterNode {
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
         switch task.request.plain {
-        case .get where isFirst, .move where isFirst: endUnlessFounded(id, .notFound, &turn)
+        case .get where isFirst, .move where isFirst, .history where isFirst,
+            .restore where isFirst, .purge where isFirst:
+            endUnlessFounded(id, .notFound, &turn)
         case .locks where isFirst: endUnlessFounded(id, .locks([]), &turn)
         case .list(let directory, _, _) where isFirst:
             endUnlessFounded(
@@ -306,8 +315,9 @@ extension ClusterNode {
                 return again(id, after: ClusterLimits.tick, .clockInDoubt, &turn)
             }
             self.change(key, change, operation, targets, for: id, &turn)
-        case .get, .list, .move, .lock, .refreshLock, .unlock, .locks, .lockSet, .guarded,
-            .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut,
+        case .get, .list, .move, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks,
+            .lockSet, .guarded, .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave,
+            .takeOut,
             .joinCluster:
             break
         }
@@ -342,6 +352,9 @@ extension ClusterNode {
     ) {
         if case .askingForCluster(let open, let ending) = tasks[id]?.stage {
             return saidOfCluster(id, answer, by: node, open: open, ending, &turn)
+        }
+        if case .purging(let open, let done) = tasks[id]?.stage {
+            return purged(id, answer, open: open, done: done, &turn)
         }
         guard var task = tasks[id], case .forwarded(node) = task.stage else { return }
         switch answer {

@@ -26,6 +26,10 @@ extension ClusterNode {
                 .file(path), .deleted, operation, .none,
                 layouts.targets(for: Partition(of: path)), for: id, &turn)
         case .move: moveSourceFound(register, id, &turn)
+        case .history: end(id, .history(register), &turn)
+        case .restore(let path, let dot, let operation):
+            restore(path, dot, operation, from: register, id, &turn)
+        case .purge(let path, let dots): purge(path, dots, of: register, id, &turn)
         case .lockSet(let path):
             end(id, .lockSet(path, register.head?.value.locks ?? LockSet()), &turn)
         case .put, .place, .makeDirectory: lookedUp(register, id, &turn)

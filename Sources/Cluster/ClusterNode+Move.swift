@@ -35,7 +35,7 @@ extension ClusterNode {
     }
 
     /// Each step looks for locks in its way, if the move does.
-    private mutating func beginStep(
+    mutating func beginStep(
         _ request: ClientRequest, of id: UInt64, _ turn: inout Turn
     ) {
         let guarding = tasks[id]?.request.lockGuard
@@ -54,13 +54,16 @@ extension ClusterNode {
         case .source: break
         case .destination(let source):
             guard case .written = answer else { return end(id, answer, &turn) }
-            tasks[id]?.moveStep = .removal(answer)
+            tasks[id]?.moveStep = .removal(answer, of: source)
             beginStep(
                 .delete(path, .version(source.dot), operation.second), of: id, &turn)
-        case .removal(let result):
+        case .removal(let result, _):
             switch answer {
             // A source that changed meanwhile stays as it is now: what was moved is moved.
-            case .written, .conditionFailed, .notFound: end(id, result, &turn)
+            case .conditionFailed, .notFound: end(id, result, &turn)
+            case .written:
+                leaveNoTrash(of: path, &turn, moved: tasks[id])
+                end(id, result, &turn)
             default: end(id, answer, &turn)
             }
         }

@@ -44,7 +44,7 @@ extension ClusterNode {
                 ClusterSettings.policyKey, ClusterSettings().policy.rawValue,
                 .choice(WritePolicy.allCases.map(\.rawValue))))
         views.append(view(ClusterSettings.syncPausedKey, "false", .boolean))
-        for setting in all.all 
+        for setting in all.all
         where setting.key != ClusterSettings.trashEmptiedKey
             && !views.contains(where: { $0.key == setting.key })
         {

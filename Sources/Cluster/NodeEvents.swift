@@ -31,6 +31,12 @@ package enum ClientRequest: Equatable, Sendable {
     case move(StorePath, to: StorePath, OperationID)
     /// The destination of a move: content that is stored already.
     case place(StorePath, FileFacts, OperationID)
+    /// What was at a path and is kept.
+    case history(StorePath)
+    /// Makes a kept version, or the newest of them, the file again.
+    case restore(StorePath, Dot?, OperationID)
+    /// These kept versions are not wanted any more; where none is named, all that are there.
+    case purge(StorePath, [Dot])
     /// Takes a lock; one that is taken already under its token stays as it is.
     case lock(StorePath, LockRequest, OperationID)
     /// Lets a lock go on, counted from now.
@@ -79,6 +85,8 @@ package enum ClientAnswer: Equatable, Sendable {
     case written(Version, copies: Int, created: Bool, listingPending: Bool, exact: Bool)
     /// The file's current version.
     case file(FileRecord)
+    /// All that is known of a path.
+    case history(Register)
     case listing([ListedEntry], next: [UInt8]?)
     case notFound
     /// The write's condition was not met, and nothing was changed. `exact` is cleared where that was

@@ -48,7 +48,8 @@ extension ClientRequest {
         case .put(_, let content, _, _): contents.require(content.named)
         case .place(_, let facts, _): contents.require(facts.content)
         case .guarded(let request, _), .showing(let request, _): request.name(&contents)
-        case .delete, .get, .makeDirectory, .removeDirectory, .list, .move, .lock, .refreshLock,
+        case .delete, .get, .history, .restore, .purge, .makeDirectory, .removeDirectory, .list,
+            .move, .lock, .refreshLock,
             .unlock, .locks, .lockSet, .changeLocks, .setSetting, .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:
             break

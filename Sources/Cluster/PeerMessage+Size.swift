@@ -72,8 +72,9 @@ extension ClientRequest {
         case .put(let path, let content, _, _):
             path.bytes.count + 128 + content.contentType.utf8.count
         case .delete(let path, _, _), .get(let path, _), .makeDirectory(let path, _),
-            .removeDirectory(let path, _):
+            .removeDirectory(let path, _), .history(let path), .restore(let path, _, _):
             path.bytes.count + 64
+        case .purge(let path, let dots): path.bytes.count + 24 * dots.count
         case .list(let path, let after, _): path.bytes.count + (after?.count ?? 0) + 8
         case .move(let path, let destination, _):
             path.bytes.count + destination.bytes.count + 24
@@ -99,6 +100,7 @@ extension ClientAnswer {
         switch self {
         case .written(let version, _, _, _, _): version.encodedByteCount + 8
         case .file(let record): record.encodedByteCount
+        case .history(let register): register.encodedByteCount
         case .listing(let entries, let next):
             entries.reduce(next?.count ?? 0) {
                 $0 + 8 + $1.name.count + ($1.record?.encodedByteCount ?? 0)

@@ -37,9 +37,13 @@ final class ContentTable {
     private let ledger: Ledger
     private let queries: TableQueries
     private let writes: TableWrites
+    private let kept: KeptTable
 
-    init(_ ledger: Ledger, _ queries: TableQueries, _ writes: TableWrites) {
+    init(
+        _ ledger: Ledger, _ queries: TableQueries, _ writes: TableWrites, _ kept: KeptTable
+    ) {
         self.ledger = ledger
+        self.kept = kept
         self.queries = queries
         self.writes = writes
     }
@@ -136,8 +140,9 @@ final class ContentTable {
     }
 
     private static func objects(of register: Register?) -> [ObjectID] {
+        guard let register else { return [] }
         var objects: [ObjectID] = []
-        for version in register?.versionsWithContent ?? [] {
+        for version in register.versionsWithContent + register.spareVersions.map(\.version) {
             guard let object = version.value.facts?.object, !objects.contains(object) else {
                 continue
             }
@@ -200,6 +205,7 @@ final class ContentTable {
         if old.contentKey != 0 { try removeRow(old.contentKey) }
         try writes.set(row, of: object)
         try store(object, key: row.contentKey, isNew: false)
+        try kept.set(object, at: name.path, isHere: true)
     }
 
     /// - Parameter isNew: false where an object of an earlier time may lie in its file.
@@ -227,12 +233,32 @@ final class ContentTable {
                 return try writes.set(row, of: object)
             }
             try writes.dropObject(object)
-            lacking.append(object)
-            if row.contentKey != 0 { try removeRow(row.contentKey) }
-            // Never shown to the housekeeper, or never there: there is no object.
-            if fresh.removeValue(forKey: object) != nil || row.state == .missing { return }
+            return try throwAway(object, row, path)
         }
         try ledger.statements.insertGarbage(ledger.nextSequence(), object, shownAt: path)
+    }
+
+    private func throwAway(_ object: ObjectID, _ row: ObjectRow, _ path: StorePath) throws {
+        lacking.append(object)
+        if row.contentKey != 0 { try removeRow(row.contentKey) }
+        // Never shown to the housekeeper, or never there: there is no object.
+        if fresh.removeValue(forKey: object) != nil || row.state == .missing { return }
+        try ledger.statements.insertGarbage(ledger.nextSequence(), object, shownAt: path)
+    }
+
+    /// The content of superseded versions goes, though they stay known; unless something else needs it.
+    func trim(_ spare: KeptTable.Spare, of register: Register?) throws {
+        try kept.set(spare.object, at: spare.path, isHere: false)
+        let isNeeded = register?.versionsWithContent.contains {
+            $0.value.facts?.object == spare.object
+        }
+        guard isNeeded != true, var row = try queries.object(spare.object),
+            row.referenceCount == 1, row.state != .missing
+        else { return }
+        try throwAway(spare.object, row, spare.path)
+        row.state = .missing
+        row.contentKey = 0
+        try writes.set(row, of: spare.object)
     }
 
     private func removeRow(_ key: UInt64) throws {

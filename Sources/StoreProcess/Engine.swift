@@ -12,6 +12,7 @@ final class Engine: Sendable {
     let readers: Readers
     let syncs = SyncClock()
     let warnings = Warnings()
+    let space = SpaceRules()
     let isReadOnly: Bool
     /// For calls on files that wait for the disk.
     let files: ThreadPool
@@ -81,7 +82,7 @@ final class Engine: Sendable {
             finished: { wires.submit(.finishCheckpoint) })
         let (housekeeper, checkpointer) = (housekeeper, checkpointer)
         writer = Writer(
-            queues.writer, directory, isReadOnly: isReadOnly, syncs: syncs,
+            queues.writer, directory, space, isReadOnly: isReadOnly, syncs: syncs,
             outlets: WriterOutlets(
                 committed: committed,
                 // A read-only life leaves the outboxes to the next one.
@@ -91,7 +92,8 @@ final class Engine: Sendable {
                 checkpointDue: { checkpointer.start() },
                 housekeepingFinished: { housekeeper.post(.end) }))
         wires.connect(writer)
-        readers = Readers(queues.readers, directory, found: found)
+        space.connect { wires.submit(.makeRoom) }
+        readers = Readers(queues.readers, directory, space, found: found)
     }
 
     /// Finishes everything that was asked for, writes out what waits, and ends the threads. Takes

@@ -17,6 +17,7 @@ final class Ledger {
         /// Content in rows.
         var unwrittenByteCount = 0
         var unwrittenCount = 0
+        var kept = KeptSums()
     }
 
     var counters: Counters
@@ -28,6 +29,8 @@ final class Ledger {
     let reader: MetadataReader
     let statements: LedgerStatements
     private var entropy = Entropy()
+    /// As the database has them.
+    private var savedKept = KeptSums()
     /// Directories that exist, root excepted.
     private var knownDirectories: Set<StorePath> = []
 
@@ -38,6 +41,8 @@ final class Ledger {
         counters.sequence = UInt64(bitPattern: try reader.stateNumber("sequence") ?? 0)
         counters.time = HybridTime(
             value: UInt64(bitPattern: try reader.stateNumber("time") ?? 0))
+        counters.kept = try KeptSums { try reader.stateNumber($0) }
+        savedKept = counters.kept
         (counters.unwrittenCount, counters.unwrittenByteCount) = try statements.unwritten()
         // An earlier life may have written out any of them.
         published = counters.sequence
@@ -59,7 +64,7 @@ final class Ledger {
         case .delete(let request): try delete(request, now)
         case .makeDirectory(let request): try makeDirectory(request, now)
         case .housekept(let done): try housekept(done)
-        case .finishCheckpoint, .finishHousekeeping: .silent
+        case .finishCheckpoint, .finishHousekeeping, .makeRoom: .silent
         case .storage, .renewDisk, .markBad:
             preconditionFailure("the brain's requests are not the ledger's")
         }
@@ -77,11 +82,17 @@ final class Ledger {
     func finishGroup() throws {
         try statements.setState("sequence", Int64(bitPattern: counters.sequence))
         try statements.setState("time", Int64(bitPattern: counters.time.value))
+        guard savedKept != counters.kept else { return }
+        for (key, value) in zip(KeptSums.keys, counters.kept.values) {
+            try statements.setState(key, value)
+        }
+        savedKept = counters.kept
     }
 
     /// The transaction is lost: back to what was.
     func rolledBack(to before: Counters) {
         counters = before
+        savedKept = before.kept
         changes = []
         knownDirectories = []
     }
@@ -117,7 +128,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad:
+            .renewDisk, .markBad, .makeRoom:
             nil
         }
     }

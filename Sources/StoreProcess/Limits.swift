@@ -42,7 +42,20 @@ package enum StoreLimits {
     /// Files of one transaction of a recursive deletion: others wait for it some 20 ms.
     static let deletionChunkCount = 500
 
-    /// Bytes that stay free on the disk: SQLite needs some for deletions, and a file system
+    /// Contents of superseded versions that one transaction lets go: others wait for it some milliseconds.
+    static let trimmedCountMax = 128
+
+    /// What is kept of the past makes way for so much above the reserve, so that writes find room without
+    /// waiting: some seconds of a fast network.
+    static let roomByteCount: UInt64 = 256 << 20
+
+    /// How long a write waits for that before it is refused: a round of the housekeeper, and some.
+    static let roomWait = Duration.seconds(5)
+
+    /// Between two looks at what has to go; it takes a round of the housekeeper until the room is there.
+    static let trimInterval = Duration.seconds(1)
+
+    /// Bytes that stay free on the disk at least: SQLite needs some for deletions, and a file system
     /// without any behaves badly. Writes answer "no space" below it.
     static let freeByteCountReserve: UInt64 = 4 << 20
 

@@ -25,6 +25,8 @@ enum Mutation: Sendable {
     case renewDisk(DiskID)
     /// Contents of which a reader found that they are not what was stored.
     case markBad([ObjectID])
+    /// Somebody waits for room on the disk (`SpaceRules.want`).
+    case makeRoom
 
     /// Bytes that it adds to the rows that wait for the write-out.
     var contentByteCount: Int {
@@ -48,7 +50,7 @@ enum Mutation: Sendable {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
         case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad:
+            .renewDisk, .markBad, .makeRoom:
             false
         }
     }

@@ -106,7 +106,7 @@ final class Readers: Sendable {
     ///   - queues: connections that nobody else uses from here on, one a thread.
     ///   - found: takes the answers, on a thread of these.
     init(
-        _ queues: [DatabaseQueue], _ directory: DataDirectory,
+        _ queues: [DatabaseQueue], _ directory: DataDirectory, _ space: SpaceRules,
         found: @escaping @Sendable (Finding) -> Void
     ) {
         let mailbox = mailbox
@@ -114,7 +114,7 @@ final class Readers: Sendable {
             Worker.start("store-reader-\(index)") {
                 do {
                     try queue.inDatabase { database in
-                        let answering = try Answering(database, directory)
+                        let answering = try Answering(database, directory, space)
                         while let asked = mailbox.takeOne() {
                             found(answering.answer(asked.question, ticket: asked.ticket))
                         }
@@ -142,8 +142,12 @@ final class Answering {
     private let reader: MetadataReader
     private let tables: SQLTables
     private let directory: DataDirectory
+    private let space: SpaceRules
 
-    init(_ database: Database, _ directory: DataDirectory) throws {
+    init(
+        _ database: Database, _ directory: DataDirectory, _ space: SpaceRules = SpaceRules()
+    ) throws {
+        self.space = space
         reader = try MetadataReader(database)
         tables = try SQLTables(database, reader)
         self.directory = directory
@@ -346,9 +350,14 @@ final class Answering {
         let (_, sequence) = try reader.snapshot { try checkUpload(request) }
         finding.sequence = sequence
         let free = try directory.freeByteCount()
-        let needed = StoreLimits.freeByteCountReserve.addingReportingOverflow(
-            request.byteCount ?? 0)
-        if needed.overflow || free < needed.partialValue { throw RemoteError.noSpace }
+        let byteCount = request.byteCount ?? 0
+        if !space.hasRoom(for: byteCount, free: free) {
+            let spare = try reader.stateNumber(KeptSums.spareKey) ?? 0
+            guard space.hasRoom(for: byteCount, free: free + UInt64(clamping: spare)) else {
+                throw RemoteError.noSpace
+            }
+            space.want(byteCount)
+        }
         let name = ObjectName.staging(request.operation)
         let writing = try Directory.open(name, in: directory.staging, [.readWrite, .create])
         let own = try Directory.open(name, in: directory.staging, [.readOnly])

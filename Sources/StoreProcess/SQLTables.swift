@@ -18,6 +18,7 @@ final class SQLTables: ContentTables {
         let ledger: Ledger
         let writes: TableWrites
         let contents: ContentTable
+        let kept: KeptTable
     }
 
     /// A register, and what the tables have of it.
@@ -59,9 +60,10 @@ final class SQLTables: ContentTables {
         knownDisk = try reader.disk()
         if let ledger {
             let writes = try TableWrites(database)
+            let kept = try KeptTable(database, ledger)
             writing = Writing(
                 ledger: ledger, writes: writes,
-                contents: ContentTable(ledger, queries, writes))
+                contents: ContentTable(ledger, queries, writes, kept), kept: kept)
         } else {
             writing = nil
         }
@@ -172,6 +174,14 @@ final class SQLTables: ContentTables {
         return found + rest + others
     }
 
+    /// A row of `records` alone has nothing that ages.
+    func agingRegisters(of partition: Partition) -> [KeyedRegister] {
+        flush()
+        return attempt([]) {
+            try queries.registers(of: partition).filter { !$0.register.isEmpty }
+        }
+    }
+
     func forget(_ partition: Partition) {
         for item in contents(of: partition).0 {
             setRegister(nil, for: item.key)
@@ -273,6 +283,9 @@ final class SQLTables: ContentTables {
         case .file:
             try writing.contents.headChanged(
                 key.path, from: slot.storedRegister?.liveHead, to: slot.register?.liveHead)
+            try writing.kept.changed(
+                key.path, from: slot.storedRegister, to: slot.register
+            ) { try queries.object($0)?.state == .here }
             // The record is not the last word then: caches ask again.
             if slot.since != nil { writing.ledger.changes.append(Change(path: key.path)) }
         case .mark:

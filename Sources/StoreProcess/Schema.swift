@@ -27,6 +27,10 @@ enum Schema {
             try database.execute(sql: version2)
             try Adoption.run(database)
         }
+        migrator.registerMigration("3") { database in
+            try database.execute(sql: version3)
+            try KeptAdoption.run(database)
+        }
         return migrator
     }
 
@@ -90,6 +94,17 @@ enum Schema {
             object BLOB PRIMARY KEY, refs INTEGER NOT NULL, state INTEGER NOT NULL,
             content INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        """
+
+    /// What is kept of superseded and deleted files.
+    private static let version3 = """
+        CREATE TABLE kept(
+            path BLOB NOT NULL, disk BLOB NOT NULL, sequence INTEGER NOT NULL,
+            since INTEGER NOT NULL, size INTEGER NOT NULL, object BLOB NOT NULL,
+            conflict INTEGER NOT NULL, here INTEGER NOT NULL,
+            PRIMARY KEY(path, disk, sequence)) WITHOUT ROWID;
+        CREATE INDEX kept_by_age ON kept(since) WHERE here AND NOT conflict;
+        CREATE TABLE trash(path BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

@@ -65,6 +65,19 @@ final class StorageExecutor {
         for object in objects { try writing.contents.markBad(object) }
     }
 
+    /// Contents of superseded versions go, oldest first, until they take no more than `limit` bytes.
+    /// - Returns: whether more of it is to be done.
+    func trim(to limit: UInt64) throws -> Bool {
+        tables.flush()
+        _ = ledger.nextSequence()
+        let spare = try writing.kept.oldest(limit: StoreLimits.trimmedCountMax)
+        for item in spare where ledger.counters.kept.spareByteCount > Int64(clamping: limit) {
+            try writing.contents.trim(item, of: tables.register(.file(item.path)))
+        }
+        try tables.check()
+        return !spare.isEmpty && ledger.counters.kept.spareByteCount > Int64(clamping: limit)
+    }
+
     /// Before the commit.
     func finishGroup() throws { try tables.finishGroup() }
 

@@ -28,15 +28,16 @@ final class Writer: Sendable {
 
     /// - Parameter queue: a connection that nobody else uses from here on.
     init(
-        _ queue: DatabaseQueue, _ directory: DataDirectory, isReadOnly: Bool, syncs: SyncClock,
-        outlets: WriterOutlets
+        _ queue: DatabaseQueue, _ directory: DataDirectory, _ space: SpaceRules = SpaceRules(),
+        isReadOnly: Bool, syncs: SyncClock, outlets: WriterOutlets
     ) {
         let mailbox = mailbox
         thread = Worker.start("store-writer") {
             do {
                 try queue.inDatabase { database in
                     let thread = try WriterThread(
-                        database, mailbox, directory, isReadOnly: isReadOnly, syncs, outlets)
+                        database, mailbox, directory, space, isReadOnly: isReadOnly, syncs,
+                        outlets)
                     try thread.run()
                 }
             } catch {
@@ -61,6 +62,7 @@ final class Writer: Sendable {
 private final class WriterThread {
     private let mailbox: Mailbox<Job>
     private let directory: DataDirectory
+    private let space: SpaceRules
     private let isReadOnly: Bool
     private let syncs: SyncClock
     private let outlets: WriterOutlets
@@ -76,6 +78,9 @@ private final class WriterThread {
     /// Recursive deletions under way; the first one advances with each group.
     private var deletions: [TreeDeletion] = []
     private var isSpaceLow = false
+    private var lowSince: ContinuousClock.Instant?
+    /// As it was seen last.
+    private var freeByteCount: UInt64?
     /// The disk was too full for the housekeeper's rows; until the next look at the space.
     private var isHousekeepingHeld = false
     private var spaceChecked: ContinuousClock.Instant?
@@ -87,6 +92,10 @@ private final class WriterThread {
     /// When the first mutation that is not published was committed.
     private var unpublishedSince: ContinuousClock.Instant?
     private var unpublishedByteCount = 0
+    /// Down to so many bytes of the past are let go with the next group.
+    private var trimLimit: UInt64?
+    private var trimmed = ContinuousClock.Instant.now
+    private var isTrimmingOn = false
     private var isPruningDue = true
     private var pruned = ContinuousClock.Instant.now
     private var isCheckpointing = false
@@ -94,10 +103,11 @@ private final class WriterThread {
 
     init(
         _ database: Database, _ mailbox: Mailbox<Job>, _ directory: DataDirectory,
-        isReadOnly: Bool, _ syncs: SyncClock, _ outlets: WriterOutlets
+        _ space: SpaceRules, isReadOnly: Bool, _ syncs: SyncClock, _ outlets: WriterOutlets
     ) throws {
         self.mailbox = mailbox
         self.directory = directory
+        self.space = space
         self.isReadOnly = isReadOnly
         self.syncs = syncs
         self.outlets = outlets
@@ -117,7 +127,11 @@ private final class WriterThread {
         while true {
             takeMail()
             let group = nextGroup()
-            if !group.isEmpty || !deletions.isEmpty || isPruningDue { try commit(group) }
+            checkSpace()
+            trimLimit = dueTrim()
+            if !group.isEmpty || !deletions.isEmpty || isPruningDue || trimLimit != nil {
+                try commit(group)
+            }
             backlog = heldStorage + backlog
             heldStorage = []
             refuseWhatCannotWait()
@@ -130,7 +144,7 @@ private final class WriterThread {
 
     private func takeMail() {
         var timeout: Duration? = StoreLimits.pruneInterval
-        if !deletions.isEmpty || isPruningDue || hasRunnable {
+        if !deletions.isEmpty || isPruningDue || isTrimmingOn || hasRunnable {
             timeout = .zero
         } else if !backlog.isEmpty {
             // Puts wait for the write-out or for space, of which mail or the clock tells.
@@ -144,6 +158,35 @@ private final class WriterThread {
         case .closed: isClosed = true
         }
         if .now - pruned > StoreLimits.pruneInterval { isPruningDue = true }
+    }
+
+    /// How much of the past may stay, where less of it has to go. Trash goes before a write is refused for
+    /// want of room.
+    private func dueTrim() -> UInt64? {
+        let spare = UInt64(clamping: ledger.counters.kept.spareByteCount)
+        guard !isReadOnly, spare > 0 else { return nil }
+        let rules = space.current
+        if spare > rules.trash, isTrimmingOn || .now - trimmed > StoreLimits.trimInterval {
+            trimmed = .now
+            return rules.trash
+        }
+        let wanted = space.takeWanted()
+        let needed =
+            rules.reserve + min(rules.reserve, StoreLimits.roomByteCount)
+            + min(wanted, UInt64.max >> 2)
+        guard let free = freeByteCount, free < needed,
+            wanted > 0 || .now - trimmed > StoreLimits.trimInterval
+        else { return nil }
+        trimmed = .now
+        return spare - min(spare, needed - free)
+    }
+
+    /// Whether what is kept of the past is making way just now: writes wait for it, for a while.
+    private var isMakingRoom: Bool {
+        guard isSpaceLow, ledger.counters.kept.spareByteCount > 0, let lowSince else {
+            return false
+        }
+        return .now - lowSince < StoreLimits.roomWait
     }
 
     private var hasRunnable: Bool {
@@ -162,6 +205,7 @@ private final class WriterThread {
         case .housekept: !isHousekeepingHeld
         case .storage(let job):
             !isStorageHeld && !isReadOnly
+                && (job.contents.isEmpty || !isMakingRoom)
                 && (job.contentByteCount == 0 || isSpaceLow || ledger.hasRoomForContent)
         case .renewDisk: !isStorageHeld && !isReadOnly
         default: true
@@ -220,7 +264,9 @@ private final class WriterThread {
         do {
             let free = try directory.freeByteCount()
             // While the ballast is gone, what is free is for deletions.
-            isSpaceLow = free < StoreLimits.freeByteCountReserve || !ballast.hold(free: free)
+            isSpaceLow = free < space.current.reserve || !ballast.hold(free: free)
+            lowSince = isSpaceLow ? lowSince ?? now : nil
+            freeByteCount = free
         } catch {
             Log.error("the free space cannot be asked for", ["error": "\(error)"])
         }
@@ -268,6 +314,7 @@ private final class WriterThread {
             isPruningDue = try !isReadOnly && ledger.pruneOperations(WallClock.now)
             pruned = .now
         }
+        if let trimLimit { isTrimmingOn = try storage.trim(to: trimLimit) }
         try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
         try syncs.during { try commitGroup.run() }

@@ -8,7 +8,8 @@ import Replication
 enum ClientRequestKind: CaseIterable {
     case put, delete, get, makeDirectory, removeDirectory, list, move, place, lock,
         refreshLock, unlock, locks, guarded, showing, lockSet, changeLocks, setSetting,
-        setReplicationFactor, leave, cancelLeave, takeOut, joinCluster
+        setReplicationFactor, leave, cancelLeave, takeOut, joinCluster, history,
+        restore, purge
 
     init(_ value: ClientRequest) {
         self =
@@ -35,6 +36,9 @@ enum ClientRequestKind: CaseIterable {
             case .cancelLeave: .cancelLeave
             case .takeOut: .takeOut
             case .joinCluster: .joinCluster
+            case .history: .history
+            case .restore: .restore
+            case .purge: .purge
             }
     }
 
@@ -47,7 +51,7 @@ enum ClientRequestKind: CaseIterable {
 }
 
 enum ClientAnswerKind: CaseIterable {
-    case written, file, listing, notFound, conditionFailed, directoryNotEmpty, isDirectory,
+    case written, file, history, listing, notFound, conditionFailed, directoryNotEmpty, isDirectory,
         notADirectory, lockGranted, unlocked, locks, locked, lockNotFound, tooManyLocks,
         lockSet, lockDecision, unavailable, done, refused
 
@@ -56,6 +60,7 @@ enum ClientAnswerKind: CaseIterable {
             switch value {
             case .written: .written
             case .file: .file
+            case .history: .history
             case .listing: .listing
             case .notFound: .notFound
             case .conditionFailed: .conditionFailed

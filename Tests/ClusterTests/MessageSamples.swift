@@ -128,6 +128,7 @@ struct MessageSamples {
             .setSetting(key: "k", value: "v"), .setReplicationFactor(3), .leave, .cancelLeave,
             .takeOut(try #require(NodeID("n1"))),
             .joinCluster(ClusterID(bits: Bits128(high: 1, low: 2))),
+            .history(path), .restore(path, nil, operation), .purge(path, []),
         ]
     }
 }

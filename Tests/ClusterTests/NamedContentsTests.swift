@@ -53,15 +53,19 @@ import Testing
         var register = Register(head: try version(1), prepared: [try version(2)])
         register.kept = [
             KeptVersion(version: try version(3), since: .zero, isConflict: true),
-            KeptVersion(version: try version(4), since: .zero, isConflict: false),
+            KeptVersion(
+                version: try version(4), since: .zero, isConflict: false, isPurged: true),
+            KeptVersion(
+                version: try version(5), since: .zero, isConflict: true, isPurged: true),
+            KeptVersion(version: try version(6), since: .zero, isConflict: false),
         ]
         register.damaged = [try version(2).dot]
         let merge = ReplicaRequest.merge(
             key.partition, [KeyedRegister(key: key, register: register)], [],
             theirs: PartitionContext(), .holder)
         let named = asked(merge).namedContents
-        // Not what its sender lacks as well, nor what was overwritten in knowledge of it.
-        #expect(named.wanted.map(\.byteCount) == [1, 3])
+        // Not what its sender lacks as well, nor what nobody wants any more.
+        #expect(named.wanted.map(\.byteCount) == [1, 3, 6])
         #expect(named.required.isEmpty)
         let reply = PeerMessage.reply(
             PeerReply(
@@ -70,7 +74,7 @@ import Testing
                     .fetched(
                         [KeyedRegister(key: key, register: register)], [], PartitionContext(),
                         contents: .zero))))
-        #expect(reply.namedContents.wanted.map(\.byteCount) == [1, 3])
+        #expect(reply.namedContents.wanted.map(\.byteCount) == [1, 3, 6])
         #expect(reply.partition == key.partition)
     }
 

@@ -132,6 +132,7 @@ import Testing
             next = aged(tables, after: after).next
             rounds += 1
         }
-        #expect(rounds == 3 || rounds == 2)
+        // Partitions count, too: each is a look into the tables.
+        #expect((2...4).contains(rounds))
     }
 }

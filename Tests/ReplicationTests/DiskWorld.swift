@@ -196,6 +196,12 @@ struct DiskWorld {
         guard let kept = disks[index].register(key)?.kept.randomElement(using: &generator) else {
             return
         }
+        if roll(2) == 0 {
+            let request = ReplicaRequest.purge(key, [kept.dot])
+            sometimesLate(request)
+            execute(request, on: index)
+            return
+        }
         expired.insert(kept.dot)
         let request = ReplicaRequest.expire(key, [kept.dot])
         sometimesLate(request)

@@ -130,6 +130,8 @@ import Testing
             #expect(version.version.time > old.version.time)
             #expect(try disk.run(.commit(.file(path), version, listed: true)).reply == .committed)
             #expect(try disk.ledger.reader.record(at: path)?.record == version.record)
+            let kept = try #require(disk.fresh().register(.file(path))?.kept)
+            try disk.run(.expire(.file(path), kept.map(\.dot)))
             // Its first content may have been written out.
             #expect(try disk.count("garbage") == 1)
             #expect(try disk.contentFault() == nil)

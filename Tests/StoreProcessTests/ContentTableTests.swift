@@ -100,15 +100,17 @@ import Testing
         }
     }
 
-    @Test func overwrittenContentGoesAtOnce() throws {
+    @Test func overwrittenContentGoesWithItsVersion() throws {
         try onDisk { disk in
             try put(disk, path, 3)
             disk.publish()
             let second = try put(disk, path, 4)
-            // The version is kept, its content is not.
             let register = try #require(disk.fresh().register(key))
             #expect(register.kept.map(\.version.operation) == [Sample.operation(3)])
             #expect(register.head == second)
+            #expect(try disk.count("objects") == 2)
+            #expect(try disk.count("garbage") == 0)
+            try disk.run(.expire(key, register.kept.map(\.dot)))
             #expect(disk.fresh().badContents(of: key) == [])
             #expect(try disk.count("objects") == 1)
             #expect(try disk.rows("SELECT hex(object) FROM garbage").count == 1)
@@ -118,16 +120,21 @@ import Testing
         }
     }
 
-    @Test func whatTheHousekeeperNeverSawLeavesNoGarbage() throws {
+    @Test func whatIsPurgedLeavesItsNameAlone() throws {
         try onDisk { disk in
-            try put(disk, path, 3)
+            let first = try put(disk, path, 3)
             try put(disk, path, 4)
+            #expect(try disk.count("content") == 2)
+            try disk.run(.purge(key, [first.dot]))
+            // The housekeeper never saw it.
             #expect(try disk.count("garbage") == 0)
             #expect(try disk.count("content") == 1)
+            #expect(try disk.count("objects") == 1)
+            #expect(disk.fresh().register(key)?.version(of: first.operation)?.dot == first.dot)
         }
     }
 
-    @Test func aDeletionLeavesATombstoneAndNoContent() throws {
+    @Test func aDeletedFileIsInTheTrashUntilItExpires() throws {
         try onDisk { disk in
             try put(disk, path, 3)
             disk.publish()
@@ -140,13 +147,110 @@ import Testing
             #expect(changes.first?.stored == nil)
             #expect(try disk.count("records") == 0)
             #expect(try disk.count("registers") == 1)
+            #expect(try disk.count("trash") == 1)
+            #expect(try disk.count("objects") == 1)
+            #expect(try disk.rows("SELECT path FROM view_dirty") == [Hex.encode(path.bytes)])
+            let kept = try #require(disk.fresh().register(key)?.kept)
+            try disk.run(.expire(key, kept.map(\.dot)))
+            #expect(try disk.count("trash") == 0)
             #expect(try disk.count("objects") == 0)
             #expect(try disk.count("content") == 0)
-            #expect(try disk.rows("SELECT path FROM view_dirty") == [Hex.encode(path.bytes)])
             // Its view goes before it does.
             let order = try disk.rows(
                 "SELECT (SELECT max(sequence) FROM view_dirty) < (SELECT sequence FROM garbage)")
             #expect(order == ["1"])
+        }
+    }
+
+    @Test func aRestoredFileNamesTheContentThatIsHere() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            let removal = try #require(try disk.run(Sample.delete(path, 4)).madeVersion)
+            try disk.run(.commit(key, removal, listed: true))
+            disk.publish()
+            let place = ReplicaRequest.assign(
+                Assignment(
+                    key: key, value: Sample.file(3), operation: Sample.operation(50),
+                    time: HybridTime(value: 50 << 16)))
+            let version = try #require(try disk.run(place).madeVersion)
+            #expect(try disk.run(.commit(key, version, listed: true)).reply == .committed)
+            #expect(try disk.rows("SELECT refs, state FROM objects") == ["1 0"])
+            #expect(try disk.count("trash") == 0)
+            let stored = try #require(try disk.ledger.reader.record(at: path))
+            #expect(try disk.ledger.reader.content(of: stored) == Sample.content(3))
+            // What was kept of it goes, what it is stays.
+            let kept = try #require(disk.fresh().register(key)?.kept)
+            try disk.run(.expire(key, kept.map(\.dot)))
+            #expect(disk.fresh().badContents(of: key) == [])
+            #expect(try disk.count("garbage") == 0)
+        }
+    }
+
+    // MARK: Room
+
+    private func trim(_ disk: TableDisk, to limit: UInt64) throws -> Bool {
+        try disk.begin()
+        let hasMore = try disk.storage.trim(to: limit)
+        try disk.commit()
+        return hasMore
+    }
+
+    @Test func theOldestOfThePastMakesWayAndStaysKnown() throws {
+        try onDisk { disk in
+            // Of 3, 4, 5 and 6 bytes; the first three are of the past.
+            for number in UInt64(3)...6 { try put(disk, path, number) }
+            disk.publish()
+            #expect(disk.ledger.counters.kept.spareByteCount == 12)
+            #expect(try !trim(disk, to: 12))
+            #expect(try !trim(disk, to: 6))
+            #expect(try disk.rows("SELECT sum(size) FROM kept WHERE here") == ["5"])
+            #expect(disk.storage.takeLacking().suffix(2) == [Sample.object(3), Sample.object(4)])
+            #expect(try disk.count("garbage") == 2)
+            #expect(disk.fresh().register(key)?.kept.count == 3)
+            #expect(disk.fresh().badContents(of: key) == [])
+            // It comes from another disk again.
+            let register = try #require(disk.fresh().register(key))
+            let merge = ReplicaRequest.merge(
+                key.partition, [KeyedRegister(key: key, register: register)], [],
+                theirs: PartitionContext(), .holder)
+            let contents = [Sample.object(3): NewContent.bytes(Sample.content(3))]
+            try disk.run(merge, contents)
+            #expect(disk.ledger.counters.kept.spareByteCount == 8)
+            #expect(try disk.tables.queries.object(Sample.object(3))?.state == .here)
+            #expect(try !trim(disk, to: 0))
+            #expect(disk.ledger.counters.kept.byteCount == 0)
+        }
+    }
+
+    @Test func whatSomethingElseNamesMakesNoWay() throws {
+        try onDisk { disk in
+            // Restored: of the past and of today at one time. And moved: of two paths.
+            try put(disk, path, 3)
+            try put(disk, path, 4)
+            for (target, number) in [(path, UInt64(3)), (TableWorld.paths[1], 4)] {
+                let place = ReplicaRequest.assign(
+                    Assignment(
+                        key: .file(target), value: Sample.file(number),
+                        operation: Sample.operation(50 + number),
+                        time: HybridTime(value: (50 + number) << 16)))
+                let version = try #require(try disk.run(place).madeVersion)
+                try disk.run(.commit(.file(target), version, listed: true))
+            }
+            _ = try trim(disk, to: 0)
+            #expect(try disk.rows("SELECT count(*) FROM objects WHERE state = 0") == ["2"])
+            #expect(try disk.count("garbage") == 0)
+        }
+    }
+
+    @Test func losersOfConflictsMakeNoWay() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            let request = ReplicaRequest.commit(key, foreign(8), listed: true)
+            try disk.run(request, Sample.contents(of: request))
+            #expect(disk.ledger.counters.kept.byteCount == 3)
+            #expect(disk.ledger.counters.kept.spareByteCount == 0)
+            #expect(try !trim(disk, to: 0))
+            #expect(try disk.rows("SELECT count(*) FROM objects WHERE state = 0") == ["2"])
         }
     }
 
@@ -181,6 +285,8 @@ import Testing
             #expect(try disk.rows("SELECT refs, state FROM objects") == ["2 0"])
             let removal = try #require(try disk.run(Sample.delete(path, 51)).madeVersion)
             try disk.run(.commit(key, removal, listed: true))
+            let kept = try #require(disk.fresh().register(key)?.kept)
+            try disk.run(.purge(key, kept.map(\.dot)))
             #expect(try disk.rows("SELECT refs, state FROM objects") == ["1 0"])
             #expect(try disk.count("garbage") == 0)
             let stored = try #require(try disk.ledger.reader.record(at: other))
@@ -275,6 +381,9 @@ import Testing
             #expect(disk.storage.takeLacking() == [])
             disk.publish()
             let version = try put(disk, path, 4)
+            #expect(disk.storage.takeLacking() == [])
+            let kept = try #require(disk.fresh().register(key)?.kept)
+            try disk.run(.expire(key, kept.map(\.dot)))
             #expect(disk.storage.takeLacking() == [Sample.object(3)])
             disk.publish()
             try disk.begin()
@@ -298,6 +407,8 @@ import Testing
             try disk.run(.commit(key, foreign(8), listed: true))
             disk.publish()
             try put(disk, path, 9)
+            let kept = try #require(disk.fresh().register(key)?.kept)
+            try disk.run(.expire(key, kept.map(\.dot)))
             #expect(try disk.count("garbage") == 0)
         }
     }

@@ -148,6 +148,6 @@ import Testing
         #expect(try await store.lists("/", []))
         await store.end()
         #expect(directory.names("files") == [])
-        #expect(directory.tree("objects").isEmpty)
+        #expect(try directory.objectFault() == nil)
     }
 }

@@ -1,4 +1,6 @@
+import Cluster
 import Foundation
+import GRDB
 import IPC
 import Loop
 import Model
@@ -46,6 +48,19 @@ final class TemporaryDirectory: Sendable {
     }
 
     /// Every regular file below, by its relative path.
+    /// What lies in `objects/` and nothing names, and what is named and not there, of a store that ended.
+    func objectFault() throws -> String? {
+        let queue = try Schema.connect(bytePath.appending("meta"), cachePages: 16)
+        defer { try? queue.close() }
+        let named = try queue.inDatabase { database in
+            try String.fetchAll(
+                database, sql: "SELECT lower(hex(object)) FROM objects WHERE state = 0")
+        }
+        let there = tree("objects").keys.map { String($0.suffix(32)) }
+        let wrong = Set(named).symmetricDifference(there)
+        return wrong.isEmpty ? nil : "\(named.count) are named, \(there.count) are there: \(wrong)"
+    }
+
     func tree(_ relative: String) -> [String: [UInt8]] {
         var found: [String: [UInt8]] = [:]
         for name
@@ -109,6 +124,19 @@ final class TestStore: Sendable {
             contentType: "text/plain", created: created, modified: modified,
             byteCount: UInt64(content.count), digest: .test(content))
         return try await ask { $0.put(PutRequest(write: write, content: content), $1) }
+    }
+
+    /// Lets everything go that was at the path before.
+    func purge(_ path: String) async throws {
+        let path = try StorePath.test(path)
+        let answer: ClientAnswer = await withCheckedContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { store in
+                    store.askCluster(.purge(path, [])) { continuation.resume(returning: $0) }
+                }
+            }
+        }
+        #expect(answer == .done)
     }
 
     struct Found {

@@ -128,7 +128,7 @@ import Testing
                         (String($0.key.dropFirst()), $0.value)
                     }
                 ))
-        #expect(directory.tree("objects").count == reference.files.count)
+        #expect(try directory.objectFault() == nil)
         #expect(directory.names("staging") == [])
     }
 

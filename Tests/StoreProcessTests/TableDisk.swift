@@ -126,12 +126,17 @@ final class TableDisk {
     func contentFault() throws -> String? {
         let tables = fresh()
         var references: [ObjectID: Int64] = [:]
+        var kept = KeptFacts()
         for partition in tables.partitions {
             for item in tables.contents(of: partition).0 {
-                let objects = item.register.versionsWithContent.compactMap(\.value.facts?.object)
+                let register = item.register
+                let versions = register.versionsWithContent + register.spareVersions.map(\.version)
+                let objects = versions.compactMap(\.value.facts?.object)
                 for object in Set(objects) { references[object, default: 0] += 1 }
+                if item.key.kind == .file { try note(register, at: item.key.path, in: &kept) }
             }
         }
+        if let fault = try keptFault(kept) { return fault }
         for (object, count) in references {
             guard let row = try tables.queries.object(object) else { return "no row of \(object)" }
             if row.referenceCount != count {
@@ -149,6 +154,67 @@ final class TableDisk {
         guard
             unwritten == (ledger.counters.unwrittenCount, ledger.counters.unwrittenByteCount)
         else { return "the sums of unwritten rows" }
+        return nil
+    }
+}
+
+/// What the registers say that is kept.
+private struct KeptFacts {
+    var rows: [String: Replication.FileFacts] = [:]
+    /// Objects that are needed whatever is kept.
+    var needed: Set<ObjectID> = []
+    var trash: Set<String> = []
+    var sums = KeptSums()
+}
+
+extension TableDisk {
+    private func note(
+        _ register: Register, at path: StorePath, in facts: inout KeptFacts
+    ) throws {
+        let losers = register.kept.filter { $0.isConflict && !$0.isPurged }
+        let versions = (losers + register.spareVersions).filter {
+            $0.version.value.facts != nil
+        }
+        let name = Hex.encode(path.bytes)
+        facts.needed.formUnion(register.versionsWithContent.compactMap { $0.value.facts?.object })
+        for version in versions {
+            guard let file = version.version.value.facts else { continue }
+            facts.rows[
+                "\(name) \(version.dot.disk.hex) \(version.dot.sequence) \(version.since.value) "
+                    + "\(version.isConflict ? 1 : 0)"] = file
+            facts.sums.count += 1
+        }
+        if register.liveHead == nil, let since = versions.map(\.since).max() {
+            facts.trash.insert("\(name) \(since.value)")
+        }
+    }
+
+    private func keptFault(_ facts: KeptFacts) throws -> String? {
+        var sums = facts.sums
+        let found = try rows(
+            "SELECT path, disk, sequence, since, conflict FROM kept ORDER BY 1, 2, 3")
+        let here = try rows("SELECT here FROM kept ORDER BY path, disk, sequence")
+        if Set(found) != Set(facts.rows.keys) { return "kept: \(found), not \(facts.rows.keys)" }
+        for (name, here) in zip(found, here) {
+            guard let file = facts.rows[name], let row = try tables.queries.object(file.object)
+            else { return "no row of \(name)" }
+            // What makes no room counts for nothing, though it is here.
+            if (here == "1") != (row.state == .here),
+                !(here == "0"
+                    && (facts.needed.contains(file.object) || row.referenceCount > 1))
+            {
+                return "\(name) is \(here)"
+            }
+            guard here == "1" else { continue }
+            sums.byteCount += Int64(file.byteCount)
+            if name.hasSuffix(" 0") { sums.spareByteCount += Int64(file.byteCount) }
+        }
+        let trash = try rows("SELECT path, since FROM trash")
+        if Set(trash) != facts.trash { return "trash: \(trash), not \(facts.trash)" }
+        let stored = try KeptSums { try ledger.reader.stateNumber($0) }
+        if ledger.counters.kept != sums || stored != sums {
+            return "sums: \(ledger.counters.kept), \(stored), not \(sums)"
+        }
         return nil
     }
 }

@@ -163,7 +163,9 @@ struct TableWorld {
         let register = memory[disk].register(key) ?? Register()
         switch roll(6) {
         case 0: return .settle(preparedBefore: roll(4) == 0 ? nil : now, after: nil)
-        case 1: return .expire(key, register.kept.map(\.dot).filter { _ in roll(2) == 0 })
+        case 1:
+            let dots = register.kept.map(\.dot).filter { _ in roll(2) == 0 }
+            return roll(2) == 0 ? .expire(key, dots) : .purge(key, dots)
         case 2, 3: return .dropTombstone(key, register.head?.dot ?? someDot(disk))
         case 4:
             let dots = register.versionsWithContent.map(\.dot)

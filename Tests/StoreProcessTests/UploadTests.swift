@@ -215,6 +215,7 @@ import Testing
         _ = try await store.upload("/f", large)
         let handed = try await store.open("/f")
         _ = try await store.put("/f", [1])
+        try await store.purge("/f")
         await store.end()
         let file = try #require(handed?.box())
         let again = try BorrowedDescriptor.duplicate(try #require(file.rawValue))

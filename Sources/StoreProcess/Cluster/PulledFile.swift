@@ -54,13 +54,13 @@ final class PulledFile: Sendable {
     /// - Parameter byteCount: what it is about to write. What others have is no reason to take the
     ///   room that this disk needs for its own work.
     /// - Returns: nil where the disk is full or failed.
-    func openForWriting(_ directory: DataDirectory, byteCount: UInt64) -> HandedDescriptor? {
+    func openForWriting(
+        _ directory: DataDirectory, _ space: SpaceRules, byteCount: UInt64
+    ) -> HandedDescriptor? {
         state.withLock { state in
             do {
                 let free = try directory.freeByteCount()
-                guard free > StoreLimits.freeByteCountReserve,
-                    free - StoreLimits.freeByteCountReserve > byteCount
-                else { return nil }
+                guard space.hasRoom(for: byteCount, free: free) else { return nil }
                 let name = ObjectName.staging(operation)
                 let writer = try Directory.open(
                     name, in: directory.staging, [.readWrite, .create])

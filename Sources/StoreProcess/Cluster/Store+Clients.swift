@@ -360,7 +360,8 @@ extension Store {
         case .unavailable(.full): .noSpace
         case .unavailable(let reason): .unavailable(reason)
         case .refused(let reason): RemoteError(.invalid, "refused: \(reason)")
-        case .written, .file, .listing, .lockGranted, .unlocked, .locks, .locked, .lockNotFound,
+        case .written, .file, .history, .listing, .lockGranted, .unlocked, .locks, .locked,
+            .lockNotFound,
             .tooManyLocks, .lockSet, .lockDecision, .done:
             RemoteError(.internalError, "the store answered something else than was asked")
         }
