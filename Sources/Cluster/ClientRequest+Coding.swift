@@ -23,10 +23,11 @@ extension ClientRequest {
             writer.write(path)
             writer.write(condition)
             writer.write(operation)
-        case .place(let path, let facts, let operation):
-            writer.write(UInt8(4))
+        case .place(let path, let facts, let condition, let operation):
+            writer.write(UInt8(condition == .none ? 4 : 8))
             writer.write(path)
             writer.write(facts)
+            if condition != .none { writer.write(condition) }
             writer.write(operation)
         case .makeDirectory(let path, let operation):
             writer.write(UInt8(5))
@@ -41,7 +42,8 @@ extension ClientRequest {
             writer.write(path)
             writer.write(change)
             writer.write(operation)
-        case .get, .list, .move, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks,
+        case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
+            .locks,
             .guarded, .lockSet,
             .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return false
@@ -75,6 +77,10 @@ extension ClientRequest {
         case 7:
             return .changeLocks(
                 try reader.read(), try reader.read(), try reader.readIdentifier())
+        case 8:
+            return .place(
+                try reader.read(), try reader.read(), when: try reader.read(),
+                try reader.readIdentifier())
         default: throw .unknown("client request")
         }
     }

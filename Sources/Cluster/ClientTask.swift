@@ -76,7 +76,7 @@ struct ClientTask: Sendable {
     var needsContent: Bool {
         if case .own = origin { return false }
         return switch request {
-        case .get, .move: true
+        case .get, .move, .copy: true
         default: false
         }
     }
@@ -123,11 +123,13 @@ extension ClientRequest {
     /// The register whose holders coordinate the request; nil where any node does.
     var coordinatedKey: RegisterKey? {
         switch self {
-        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _): .file(path)
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _):
+            .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .changeLocks(let path, _, _): .locks(path)
         case .showing(let request, _): request.coordinatedKey
-        case .get, .list, .move, .history, .restore, .purge, .guarded, .lock, .refreshLock, .unlock,
+        case .get, .list, .move, .copy, .history, .restore, .purge, .guarded, .lock, .refreshLock,
+            .unlock,
             .locks, .lockSet,
             .setSetting,
             .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
@@ -139,7 +141,8 @@ extension ClientRequest {
     var operation: OperationID? {
         switch self {
         case .put(_, _, _, let id), .delete(_, _, let id), .makeDirectory(_, let id),
-            .removeDirectory(_, let id), .move(_, _, let id), .place(_, _, let id),
+            .removeDirectory(_, let id), .move(_, _, _, let id), .copy(_, _, _, let id),
+            .place(_, _, _, let id),
             .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
             .changeLocks(_, _, let id), .restore(_, _, let id):
             id
@@ -155,7 +158,8 @@ extension ClientRequest {
     var isUnconditionalWrite: Bool {
         switch self {
         case .put(_, _, let condition, _): condition == .none
-        case .place, .makeDirectory: true
+        case .place(_, _, let condition, _): condition == .none
+        case .makeDirectory: true
         case .showing(let request, _): request.isUnconditionalWrite
         default: false
         }

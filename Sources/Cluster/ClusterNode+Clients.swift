@@ -47,7 +47,7 @@ extension ClusterNode {
         case .task(let id):
             switch tasks[id]?.request.plain {
             case .move: return resumeMove(id, answer, &turn)
-            case .restore: return end(id, answer, &turn)
+            case .restore, .copy: return end(id, answer, &turn)
             default: break
             }
             resumeLocks(id, answer, &turn)
@@ -132,7 +132,7 @@ extension ClusterNode {
         case .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move,
-            .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks, .lockSet,
+            .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks, .lockSet,
             .changeLocks, .guarded, .showing:
             break
         }
@@ -148,7 +148,7 @@ extension ClusterNode {
             read(.file(path), consistency, for: id, &turn)
         case .list(let directory, let after, let limit):
             list(directory, after: after, limit: limit, for: id, &turn)
-        case .move:
+        case .move, .copy:
             if !looksForSibling(id, &turn) { startMove(id, &turn) }
         case .history(let path), .restore(let path, _, _), .purge(let path, _):
             read(.file(path), .checked, for: id, &turn)
@@ -174,7 +174,7 @@ extension ClusterNode {
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
         switch task.request.plain {
-        case .get where isFirst, .move where isFirst, .history where isFirst,
+        case .get where isFirst, .move where isFirst, .copy where isFirst, .history where isFirst,
             .restore where isFirst, .purge where isFirst:
             endUnlessFounded(id, .notFound, &turn)
         case .locks where isFirst: endUnlessFounded(id, .locks([]), &turn)
@@ -297,8 +297,8 @@ extension ClusterNode {
         case .put(let path, let content, let condition, let operation):
             let value = fileValue(path, content, turn)
             write(key, value, operation, condition, targets, for: id, &turn)
-        case .place(_, let facts, let operation):
-            write(key, .file(facts), operation, .none, targets, for: id, &turn)
+        case .place(_, let facts, let condition, let operation):
+            write(key, .file(facts), operation, condition, targets, for: id, &turn)
         case .delete(_, let condition, let operation):
             guard condition == .none else {
                 return write(key, .deleted, operation, condition, targets, for: id, &turn)
@@ -315,7 +315,8 @@ extension ClusterNode {
                 return again(id, after: ClusterLimits.tick, .clockInDoubt, &turn)
             }
             self.change(key, change, operation, targets, for: id, &turn)
-        case .get, .list, .move, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks,
+        case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
+            .locks,
             .lockSet, .guarded, .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave,
             .takeOut,
             .joinCluster:

@@ -26,6 +26,7 @@ extension ClusterNode {
                 .file(path), .deleted, operation, .none,
                 layouts.targets(for: Partition(of: path)), for: id, &turn)
         case .move: moveSourceFound(register, id, &turn)
+        case .copy: copySourceFound(register, id, &turn)
         case .history: end(id, .history(register), &turn)
         case .restore(let path, let dot, let operation):
             restore(path, dot, operation, from: register, id, &turn)

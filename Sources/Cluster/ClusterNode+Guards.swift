@@ -102,10 +102,12 @@ extension ClientRequest {
     /// What a write changes; empty where it is none that locks guard.
     fileprivate var changedPaths: [StorePath] {
         switch self {
-        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _),
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _),
             .makeDirectory(let path, _), .removeDirectory(let path, _):
             [path]
-        case .move(let path, let destination, _): [path, destination]
+        case .restore(let path, _, _): [path]
+        case .copy(_, let destination, _, _): [destination]
+        case .move(let path, let destination, _, _): [path, destination]
         default: []
         }
     }
@@ -113,7 +115,7 @@ extension ClientRequest {
     /// Whether it makes or removes names, whatever is there now.
     fileprivate var changesMembers: Bool {
         switch self {
-        case .delete, .place, .makeDirectory, .removeDirectory, .move: true
+        case .delete, .place, .makeDirectory, .removeDirectory, .move, .copy, .restore: true
         default: false
         }
     }

@@ -1,4 +1,5 @@
-import Model
+import CRDT
+package import Model
 package import Replication
 
 // What a path held before: told, made the file again, or let go.
@@ -25,6 +26,11 @@ extension ClusterNode {
     }
 
     // MARK: Letting go
+
+    /// Above every clock that this node has heard of.
+    package func latestTime(_ now: Now) -> HybridTime {
+        max(clock.last, HybridTime(value: now.wallMilliseconds << 16 | 0xFFFF))
+    }
 
     /// Every disk that may have them is told, and those that are away hear of it from the others when
     /// they compare.

@@ -2,29 +2,44 @@ import Model
 import Replication
 
 // Moving a file: the destination is durable before the source goes, and each step may be done
-// again. A move keeps the content's home, so that none is sent.
+// again. Copying it is the first of these steps. The content has the same name at both paths, so that
+// a disk that holds both has it once; the destination's holders fetch it from the source's.
 extension ClusterNode {
     mutating func startMove(_ id: UInt64, _ turn: inout Turn) {
-        guard case .move(let path, _, _) = tasks[id]?.request.plain else { return }
-        read(.file(path), .checked, for: id, &turn)
+        switch tasks[id]?.request.plain {
+        case .move(let path, _, _, _), .copy(let path, _, _, _):
+            read(.file(path), .checked, for: id, &turn)
+        default: break
+        }
+    }
+
+    mutating func copySourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+        guard
+            case .copy(_, let destination, let condition, let operation) =
+                tasks[id]?.request.plain
+        else { return }
+        guard let facts = register.head?.value.facts else { return end(id, .notFound, &turn) }
+        tasks[id]?.stage = .waiting
+        beginStep(.place(destination, facts, when: condition, operation), of: id, &turn)
     }
 
     mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        guard case .move(_, let destination, let operation) = tasks[id]?.request.plain else {
-            return
-        }
+        guard
+            case .move(_, let destination, let condition, let operation) =
+                tasks[id]?.request.plain
+        else { return }
         guard let source = register.head, case .file(let facts) = source.value else {
             return repeatMove(register, id, &turn)
         }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        beginStep(.place(destination, facts, operation), of: id, &turn)
+        beginStep(.place(destination, facts, when: condition, operation), of: id, &turn)
     }
 
     /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
     /// the same operation then finds the version that was made.
     private mutating func repeatMove(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        guard case .move(_, let destination, let operation) = tasks[id]?.request.plain,
+        guard case .move(_, let destination, _, let operation) = tasks[id]?.request.plain,
             let removal = register.version(of: operation.second),
             let source = register.kept.last(where: { removal.covers($0.version) })?.version,
             let facts = source.value.facts
@@ -46,7 +61,7 @@ extension ClusterNode {
 
     /// A step of a move ended.
     mutating func resumeMove(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
-        guard let task = tasks[id], case .move(let path, _, let operation) = task.request.plain
+        guard let task = tasks[id], case .move(let path, _, _, let operation) = task.request.plain
         else {
             return
         }

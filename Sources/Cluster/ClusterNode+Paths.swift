@@ -102,7 +102,7 @@ extension ClusterNode {
             else { return false }
             tasks[id]?.lookup = .confirming(register)
             list(path, after: nil, limit: 1, for: id, &turn)
-        case (.none, .move(let path, _, _)):
+        case (.none, .move(let path, _, _, _)), (.none, .copy(let path, _, _, _)):
             guard task.mayBeDirectory else { return false }
             tasks[id]?.lookup = .confirming(register)
             list(path, after: nil, limit: 1, for: id, &turn)
@@ -229,9 +229,13 @@ extension ClusterNode {
             tasks[id]?.request = task.request.replacing(
                 .delete(path, .version(name.dot), operation))
             _ = resolved(id, &turn)
-        case .move(_, let destination, let operation):
+        case .move(_, let destination, let condition, let operation):
             tasks[id]?.request = task.request.replacing(
-                .move(path, to: destination, operation))
+                .move(path, to: destination, when: condition, operation))
+            _ = resolved(id, &turn)
+        case .copy(_, let destination, let condition, let operation):
+            tasks[id]?.request = task.request.replacing(
+                .copy(path, to: destination, when: condition, operation))
             _ = resolved(id, &turn)
         default: noSibling(id, &turn)
         }
@@ -256,12 +260,12 @@ extension ClientRequest {
         return request
     }
 
-    /// The file that a deletion or a move is about.
+    /// The file that a deletion, a move or a copy is about.
     fileprivate var namedFile: StorePath? {
         switch plain {
         case .delete(let path, let condition, _):
             if case .version = condition { nil } else { path }
-        case .move(let path, _, _): path
+        case .move(let path, _, _, _), .copy(let path, _, _, _): path
         default: nil
         }
     }
@@ -272,7 +276,7 @@ extension ClientRequest {
     fileprivate var removal: OperationID? {
         switch plain {
         case .delete(_, _, let operation): operation
-        case .move(_, _, let operation): operation.second
+        case .move(_, _, _, let operation): operation.second
         default: nil
         }
     }

@@ -27,10 +27,13 @@ package enum ClientRequest: Equatable, Sendable {
     case removeDirectory(StorePath, OperationID)
     /// Names after `after`, at most `limit`.
     case list(StorePath, after: [UInt8]?, limit: Int)
-    /// Moves a file: destination durable, then the source gone. Its content stays where it is.
-    case move(StorePath, to: StorePath, OperationID)
-    /// The destination of a move: content that is stored already.
-    case place(StorePath, FileFacts, OperationID)
+    /// Moves a file: destination durable, then the source gone.
+    /// - `when`: of what is at the destination.
+    case move(StorePath, to: StorePath, when: WriteCondition = .none, OperationID)
+    /// Copies a file: on each disk both name one content.
+    case copy(StorePath, to: StorePath, when: WriteCondition = .none, OperationID)
+    /// The destination of these: content that is stored already.
+    case place(StorePath, FileFacts, when: WriteCondition = .none, OperationID)
     /// What was at a path and is kept.
     case history(StorePath)
     /// Makes a kept version, or the newest of them, the file again.

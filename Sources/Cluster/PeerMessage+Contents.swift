@@ -46,9 +46,10 @@ extension ClientRequest {
     func name(_ contents: inout NamedContents) {
         switch self {
         case .put(_, let content, _, _): contents.require(content.named)
-        case .place(_, let facts, _): contents.require(facts.content)
+        case .place(_, let facts, _, _): contents.require(facts.content)
         case .guarded(let request, _), .showing(let request, _): request.name(&contents)
-        case .delete, .get, .history, .restore, .purge, .makeDirectory, .removeDirectory, .list,
+        case .delete, .get, .copy, .history, .restore, .purge, .makeDirectory, .removeDirectory,
+            .list,
             .move, .lock, .refreshLock,
             .unlock, .locks, .lockSet, .changeLocks, .setSetting, .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:

@@ -76,9 +76,9 @@ extension ClientRequest {
             path.bytes.count + 64
         case .purge(let path, let dots): path.bytes.count + 24 * dots.count
         case .list(let path, let after, _): path.bytes.count + (after?.count ?? 0) + 8
-        case .move(let path, let destination, _):
+        case .move(let path, let destination, _, _), .copy(let path, let destination, _, _):
             path.bytes.count + destination.bytes.count + 24
-        case .place(let path, let facts, _):
+        case .place(let path, let facts, _, _):
             path.bytes.count + 128 + facts.contentType.utf8.count
         case .guarded(let request, let tokens): 16 * tokens.count + request.byteCount
         case .showing(let request, let guarding): guarding.byteCount + request.byteCount

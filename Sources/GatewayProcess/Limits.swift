@@ -62,6 +62,8 @@ enum GatewayLimits {
     /// Entries of a listing when none are asked for, and the most.
     static let listingLimitDefault = 1000
     static let listingLimitMax = 10_000
+    /// Entries of the trash when no number is asked for.
+    static let trashLimitDefault = 100
     /// Entries of the root that the start page shows.
     static let homeEntryCountMax = 100
 
@@ -72,6 +74,9 @@ enum GatewayLimits {
     static let storeWaitSeconds: Int64 = 20
     /// A commit syncs up to the whole of a large file, which a slow disk does in minutes.
     static let commitWaitSeconds: Int64 = 120
+    /// A tree that is deleted, moved or copied is many writes; the client waits for the last one, and what is
+    /// done by then stays done.
+    static let treeWaitSeconds: Int64 = 600
     /// Probes (`/readyz`, `/status`) ask whether the store answers now.
     static let probeWaitSeconds: Int64 = 2
     /// Requests of one loop that wait for a store or for credit; more are answered 503. With 64 KiB

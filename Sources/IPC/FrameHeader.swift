@@ -109,4 +109,10 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case inspect = 100
     case watch = 101
     case events = 102
+
+    // What was at paths, and what gets other names.
+    case history = 112
+    case trash = 113
+    case purge = 114
+    case transfer = 115
 }

@@ -39,6 +39,9 @@ package enum IPCLimits {
     /// without meaning "everywhere", and with the longest names a page stays below a frame.
     package static let listedHoldersMax = 32
 
+    /// Versions of one path in one answer: all that are kept and all losers of conflicts, and the newest.
+    package static let historyMax = 512
+
     /// Partitions of which the files are asked at once: a page of the store's answer about copies.
     package static let partitionFilesMax = 64
 

@@ -4,6 +4,8 @@ package import Model
 package struct LookupRequest: Message {
     package var path: StorePath
     package var wanted: Wanted
+    /// A kept version, instead of the newest.
+    package var version: Dot?
 
     package enum Wanted: UInt8, Sendable {
         case facts = 0
@@ -12,9 +14,13 @@ package struct LookupRequest: Message {
         case holders = 2
     }
 
-    package init(path: StorePath, _ wanted: Wanted) {
+    /// In the byte of `wanted`: a version follows.
+    private static let versionBit: UInt8 = 0x80
+
+    package init(path: StorePath, _ wanted: Wanted, version: Dot? = nil) {
         self.path = path
         self.wanted = wanted
+        self.version = version
     }
 
     package init(path: StorePath, wantsContent: Bool) {
@@ -25,15 +31,23 @@ package struct LookupRequest: Message {
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
-        writer.write(wanted.rawValue)
+        writer.write(wanted.rawValue | (version == nil ? 0 : LookupRequest.versionBit))
+        if let version {
+            writer.write(version.disk)
+            writer.write(version.sequence)
+        }
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
-        guard let wanted = Wanted(rawValue: try reader.readUInt8()) else {
+        let bits = try reader.readUInt8()
+        guard let wanted = Wanted(rawValue: bits & ~LookupRequest.versionBit) else {
             throw .invalid("wanted")
         }
         self.wanted = wanted
+        if bits & LookupRequest.versionBit != 0 {
+            version = Dot(disk: try reader.readIdentifier(), sequence: try reader.readUInt64())
+        }
     }
 }
 

@@ -453,6 +453,9 @@ package struct StoreStatus: Message {
     /// Partitions that have a file here.
     package var partitionCount: UInt32
     package var freeByteCount: UInt64
+    /// Superseded and deleted versions that can be had back, and bytes of their contents here.
+    package var keptCount: UInt64 = 0
+    package var keptByteCount: UInt64 = 0
     package var warnings: [String]
 
     package init(
@@ -483,6 +486,8 @@ package struct StoreStatus: Message {
         writer.write(partitionCount)
         writer.write(freeByteCount)
         writer.writeTexts(warnings)
+        writer.write(keptCount)
+        writer.write(keptByteCount)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -496,5 +501,7 @@ package struct StoreStatus: Message {
         partitionCount = try reader.readUInt32()
         freeByteCount = try reader.readUInt64()
         warnings = try reader.readTexts()
+        keptCount = try reader.readUInt64()
+        keptByteCount = try reader.readUInt64()
     }
 }

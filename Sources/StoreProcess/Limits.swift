@@ -197,6 +197,10 @@ package enum StoreLimits {
     /// it: somebody goes on writing there.
     static let deletionRelistingsMax = 16
 
+    /// Between two of these in a tree that is moved, more with each: that a directory is empty reaches the one
+    /// above it a moment later. All together some seconds.
+    static let relistingDelay = Duration.milliseconds(20)
+
     /// How long a new node looks for others before it founds a cluster of its own: discovery is
     /// answered within milliseconds, and others may be starting at the same time.
     static let foundingWait: Duration = .seconds(1)
@@ -237,6 +241,15 @@ package enum StoreLimits {
 
     /// Members of a layout that are named to people who look at it.
     static let inspectedMembersMax = 1000
+
+    /// Bytes of one page of the trash: half of a frame, as for other pages.
+    static let trashPageByteCountMax = 512 << 10
+
+    /// How long others' pages of the trash are awaited: they come within milliseconds from all that live.
+    static let trashWait = Duration.seconds(2)
+
+    /// Lists of the trash that are being made at a time.
+    static let trashListingsMax = 64
 
     /// How long an order to restart waits for its answer, before the next node is asked.
     static let restartAnswerMax: Duration = .seconds(5)

@@ -72,6 +72,7 @@ final class LinkHandler {
             store.assumeIsolated { store in
                 store.status { unsafe LinkHandler.answer(request, $0) }
             }
+        case .history, .trash, .purge, .transfer: try receivedHistory(received, payload)
         case .beginUpload, .commitUpload: try receivedUpload(received, payload)
         case .openFetch, .openContent: try receivedContents(received, payload)
         case .clusterStatus, .administer, .settings, .partitionHealth, .partitionFiles, .nodeUsage,
@@ -79,6 +80,35 @@ final class LinkHandler {
             try receivedAdministration(received, payload)
         default:
             unsafe request.fail(RemoteError(.invalid, "the store does not know this request"))
+        }
+    }
+
+    private func receivedHistory(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        // As above.
+        nonisolated(unsafe) let request = received
+        switch received.type {
+        case .history:
+            let message = try HistoryRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.history(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .trash:
+            let message = try TrashRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.trash(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        case .purge:
+            let message = try PurgeRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.purge(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        default:
+            let message = try TransferRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.transfer(message) { unsafe LinkHandler.answer(request, $0) }
+            }
         }
     }
 

@@ -229,6 +229,7 @@ final class MetadataReader {
         var partitionCount: UInt32
         var fileCount: UInt64
         var byteCount: UInt64
+        var kept = KeptSums()
     }
 
     func sums() throws -> Sums {
@@ -238,6 +239,7 @@ final class MetadataReader {
         return Sums(
             disk: disk, partitionCount: UInt32(clamping: partitions.int(0)),
             fileCount: UInt64(clamping: partitions.int(1)),
-            byteCount: UInt64(clamping: partitions.int(2)))
+            byteCount: UInt64(clamping: partitions.int(2)),
+            kept: try KeptSums { try stateNumber($0) })
     }
 }

@@ -6,6 +6,7 @@ internal import Model
 internal import Posix
 internal import Replication
 internal import Synchronization
+internal import Transfer
 
 /// A question for the reading threads.
 enum Question: Sendable {
@@ -26,6 +27,16 @@ enum Question: Sendable {
     case register(StorePath)
     case filePartitions(after: Partition?, limit: Int)
     case walk(RecordWalk)
+    case trash(TrashWalk)
+}
+
+/// A page of what this disk has in the trash.
+struct TrashWalk: Sendable {
+    var directory: StorePath
+    var after: StorePath?
+    var limit: Int
+    /// What was deleted up to here is none of it: the trash was emptied.
+    var emptiedUntil: HybridTime
 }
 
 /// What a reading thread found.
@@ -49,6 +60,7 @@ struct Finding: Sendable {
         case register(Register?)
         case filePartitions(FileGroups)
         case walked(RecordPage)
+        case trash(TrashPage)
     }
 
     var ticket: UInt64
@@ -198,6 +210,10 @@ final class Answering {
                 let (page, sequence) = try reader.snapshot { try tables.inspection.walk(walk) }
                 finding.sequence = sequence
                 finding.answer = .success(.walked(page))
+            case .trash(let walk):
+                let (page, sequence) = try reader.snapshot { try tables.trash(walk) }
+                finding.sequence = sequence
+                finding.answer = .success(.trash(page))
             case .partitionFiles(let partitions):
                 let (files, sequence) = try reader.snapshot {
                     try tables.queries.files(of: partitions)

@@ -35,6 +35,7 @@ final class SQLTables: ContentTables {
     var isFull = false
     let queries: TableQueries
     let inspection: InspectionQueries
+    let trashQueries: TrashQueries
     let writing: Writing?
     private let reader: MetadataReader
     private let knownDisk: DiskID
@@ -57,6 +58,7 @@ final class SQLTables: ContentTables {
         self.reader = reader
         queries = try TableQueries(database)
         inspection = try InspectionQueries(database)
+        trashQueries = try TrashQueries(database)
         knownDisk = try reader.disk()
         if let ledger {
             let writes = try TableWrites(database)

@@ -64,6 +64,8 @@ actor Store {
     /// Recursive deletions under way.
     var removals: [UInt64: (removal: TreeRemoval, done: Reply<WriteResponse>)] = [:]
     var nextRemoval: UInt64 = 0
+    /// Directories that are being moved or copied.
+    var transfers: [UInt64: (transfer: TreeTransfer, done: Reply<WriteResponse>)] = [:]
     /// Requests of clients without an answer.
     private(set) var clientCount = 0
     /// Requests answered in this life.
@@ -234,18 +236,21 @@ actor Store {
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
         case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile,
-            .partitionFiles, .register, .filePartitions, .walked:
+            .partitionFiles, .register, .filePartitions, .walked, .trash:
             preconditionFailure("a finding for another request")
         }
     }
 
     private func status(_ sums: MetadataReader.Sums, freeByteCount: UInt64) -> StoreStatus {
-        StoreStatus(
+        var status = StoreStatus(
             disk: sums.disk, storageMajor: DataDirectory.storageMajor,
             storageMinor: DataDirectory.storageMinor, isEncrypted: false,
             isReadOnly: engine.isReadOnly, fileCount: sums.fileCount,
             contentByteCount: sums.byteCount, partitionCount: sums.partitionCount,
             freeByteCount: freeByteCount, warnings: engine.warnings.texts)
+        status.keptCount = UInt64(clamping: sums.kept.count)
+        status.keptByteCount = UInt64(clamping: sums.kept.byteCount)
+        return status
     }
 
     // MARK: For the other part of the actor

@@ -21,6 +21,10 @@ package enum TransferLimits {
     /// Nearly all messages are one part, which is kept nowhere.
     package static let unfinishedByteCountMax = 128 << 20
 
+    /// Entries of the trash in one answer: a page for people, and half a frame with usual names.
+    package static let trashCountMax = 1000
+    package static let contentTypeByteCountMax = 255
+
     /// Contents that are pulled at a time: enough to keep a network and a disk busy, and few enough that
     /// each is soon whole. Each large one is a connection, and a window of the gateway's.
     package static let pullsMax = 16

@@ -1,4 +1,4 @@
-internal import Model
+package import Model
 
 /// What stores say to each other beside the brains and their contents. It may be lost: who asked goes on
 /// without an answer.
@@ -12,6 +12,11 @@ package enum StoreWord: Hashable, Sendable {
     /// The answers: it is about to; it will not.
     case restarts
     case refusesRestart
+    /// What does your disk have in the trash, at `directory` and below it, behind `after`? So many at the
+    /// most.
+    case asksTrash(number: UInt64, directory: StorePath, after: StorePath?, limit: UInt16)
+    /// The answer.
+    case trash(number: UInt64, TrashPage)
 
     func encode(into writer: inout ByteWriter) {
         switch self {
@@ -23,6 +28,17 @@ package enum StoreWord: Hashable, Sendable {
         case .asksRestart: writer.write(UInt8(3))
         case .restarts: writer.write(UInt8(4))
         case .refusesRestart: writer.write(UInt8(5))
+        case .asksTrash(let number, let directory, let after, let limit):
+            writer.write(UInt8(6))
+            writer.write(number)
+            writer.writeRun(directory.bytes)
+            writer.write(after != nil)
+            if let after { writer.writeRun(after.bytes) }
+            writer.write(limit)
+        case .trash(let number, let page):
+            writer.write(UInt8(7))
+            writer.write(number)
+            page.encode(into: &writer)
         }
     }
 
@@ -33,6 +49,13 @@ package enum StoreWord: Hashable, Sendable {
         case 3: self = .asksRestart
         case 4: self = .restarts
         case 5: self = .refusesRestart
+        case 6:
+            self = .asksTrash(
+                number: try reader.readUInt64(), directory: try reader.readStorePath(),
+                after: try reader.readBool() ? try reader.readStorePath() : nil,
+                limit: try reader.readUInt16())
+        case 7:
+            self = .trash(number: try reader.readUInt64(), try TrashPage(from: &reader))
         default: throw .unknown("word")
         }
     }

@@ -146,4 +146,37 @@ import Testing
         }
         #expect(record.byteCount == 1)
     }
+
+    @Test func aCopyIsAFileOfItsOwnWithTheSameContent() throws {
+        let cluster = TinyCluster.three()
+        _ = put(cluster, 1)
+        let other = try StorePath(validating: "/c.txt".utf8)
+        let copy = ClientRequest.copy(path, to: other, when: .absent, cluster.operation())
+        guard case .written? = cluster.ask("b", copy) else {
+            Issue.record("nothing was copied")
+            return
+        }
+        // Sent again it is the same one.
+        guard case .written? = cluster.ask("c", copy) else {
+            Issue.record("a repeated copy was refused")
+            return
+        }
+        let another = ClientRequest.copy(path, to: other, when: .absent, cluster.operation())
+        guard case .conditionFailed? = cluster.ask("b", another) else {
+            Issue.record("a copy went over another file")
+            return
+        }
+        let moved = ClientRequest.move(path, to: other, when: .absent, cluster.operation())
+        guard case .conditionFailed? = cluster.ask("b", moved) else {
+            Issue.record("a move went over another file")
+            return
+        }
+        delete(cluster)
+        cluster.run(for: .seconds(30))
+        guard case .file(let record)? = cluster.ask("c", .get(other, .checked)) else {
+            Issue.record("the copy went with its source")
+            return
+        }
+        #expect(record.byteCount == 1)
+    }
 }

@@ -6,7 +6,7 @@ import Replication
 // fail until it has samples, or is said to be a node's own.
 
 enum ClientRequestKind: CaseIterable {
-    case put, delete, get, makeDirectory, removeDirectory, list, move, place, lock,
+    case copy, put, delete, get, makeDirectory, removeDirectory, list, move, place, lock,
         refreshLock, unlock, locks, guarded, showing, lockSet, changeLocks, setSetting,
         setReplicationFactor, leave, cancelLeave, takeOut, joinCluster, history,
         restore, purge
@@ -14,6 +14,7 @@ enum ClientRequestKind: CaseIterable {
     init(_ value: ClientRequest) {
         self =
             switch value {
+            case .copy: .copy
             case .put: .put
             case .delete: .delete
             case .get: .get

@@ -33,6 +33,7 @@ struct MessageSamples {
         ]
         return conditions.map { .put(path, content, $0, operation) } + [
             .delete(path, .present, operation), .place(path, facts, operation),
+            .place(path, facts, when: .absent, operation),
             .makeDirectory(path, operation), .removeDirectory(path, operation),
             .changeLocks(path, .take(lock), operation),
             .changeLocks(path, .refresh(token, seconds: 9), operation),
@@ -128,7 +129,8 @@ struct MessageSamples {
             .setSetting(key: "k", value: "v"), .setReplicationFactor(3), .leave, .cancelLeave,
             .takeOut(try #require(NodeID("n1"))),
             .joinCluster(ClusterID(bits: Bits128(high: 1, low: 2))),
-            .history(path), .restore(path, nil, operation), .purge(path, []),
+            .copy(path, to: path, operation), .history(path), .restore(path, nil, operation),
+            .purge(path, []),
         ]
     }
 }

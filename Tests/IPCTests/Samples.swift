@@ -191,6 +191,50 @@ enum Samples {
                         .progress("layout_synced", about: "0a"),
                     ])
             ),
+            ("lookup-version", LookupRequest(path: path("/a/ü"), .content, version: dot)),
+            ("history-request", HistoryRequest(path: path("/a/ü"))),
+            (
+                "history",
+                HistoryResponse(entries: [
+                    HistoryEntry(facts: facts, supersededAt: nil, isConflict: false),
+                    HistoryEntry(
+                        facts: facts, supersededAt: HybridTime(value: 0x0708), isConflict: true),
+                ])
+            ),
+            (
+                "trash-request",
+                TrashRequest(directory: path("/a"), after: path("/a/ü"), limit: 100)
+            ),
+            (
+                "trash",
+                TrashResponse(
+                    entries: [
+                        .init(
+                            path: path("/a/ü"),
+                            version: HistoryEntry(
+                                facts: facts, supersededAt: HybridTime(value: 9),
+                                isConflict: false))
+                    ], hasMore: true, isComplete: false)
+            ),
+            ("purge-versions", PurgeRequest.versions(path("/a/ü"), [dot])),
+            ("purge-trash", PurgeRequest.trash),
+            (
+                "transfer-move",
+                TransferRequest(
+                    operation: operation, path: path("/a/ü"),
+                    kind: .move(to: path("/b"), overwrite: false), directoryOnly: true)
+            ),
+            (
+                "transfer-copy",
+                TransferRequest(
+                    operation: operation, path: path("/a/ü"),
+                    kind: .copy(to: path("/b"), overwrite: true))
+            ),
+            (
+                "transfer-restore",
+                TransferRequest(
+                    operation: operation, path: path("/a/ü"), kind: .restore(dot))
+            ),
             ("inspect-get", InspectRequest.get(key: [0x61])),
             (
                 "inspect-items",

@@ -39,6 +39,7 @@ SUITES = [
     ("test_clocks", 3, 5),
     ("test_sim_nodes", 4, 12),
     ("test_contents", 4, 6),
+    ("test_history", 4, 8),
     ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
     ("test_routes", 3, 5),

@@ -7,6 +7,30 @@ import Testing
 @Suite struct MessageTests {
     private static let object = ObjectID(bits: Bits128(high: 1, low: 2))
 
+    private static func path(_ text: String) -> StorePath {
+        guard let path = try? StorePath(validating: text.utf8) else {
+            preconditionFailure("no path: \(text)")
+        }
+        return path
+    }
+
+    private static var digest: Digest {
+        guard let digest = Digest(bytes: [UInt8](repeating: 7, count: Digest.byteCount)) else {
+            preconditionFailure("32 bytes are a digest")
+        }
+        return digest
+    }
+
+    private static func entry(_ text: String, time: UInt64 = 5) -> TrashPage.Entry {
+        TrashPage.Entry(
+            path: path(text),
+            dot: Dot(disk: DiskID(bits: Bits128(high: 3, low: 4)), sequence: time),
+            time: HybridTime(value: time), byteCount: 6,
+            digest: digest, contentType: "text/plain",
+            created: Timestamp(nanoseconds: -1), modified: Timestamp(nanoseconds: 2),
+            since: HybridTime(value: 9), isConflict: true)
+    }
+
     private static let samples: [StoreMessage] = [
         .message([1, 2, 3], contents: []),
         .message([], contents: [AttachedContent(object: object, bytes: [4, 5])]),
@@ -14,6 +38,9 @@ import Testing
         .lacks(object), .busy(object), .holds(object), .declines(object), .pulling(object),
         .grows(object, byteCount: 1 << 40), .gone(object),
         .word(.asksUsage), .word(.usage(stored: 7, free: 1 << 40)),
+        .word(.asksTrash(number: 7, directory: .root, after: path("/a"), limit: 9)),
+        .word(.asksTrash(number: 8, directory: path("/a"), after: nil, limit: 9)),
+        .word(.trash(number: 7, TrashPage(entries: [entry("/a/b")], hasMore: true))),
         .word(.asksRestart), .word(.restarts), .word(.refusesRestart),
     ]
 
@@ -45,6 +72,27 @@ import Testing
         #expect(throws: DecodeError.unknown("kind")) {
             try StoreMessage(decoding: [UInt8]([1, 99]).span.bytes)
         }
+    }
+
+    @Test func pagesOfTheTrashAreMergedWithoutGapsAndWithTheNewest() {
+        var merge = TrashMerge()
+        merge.add(
+            TrashPage(entries: [Self.entry("/a"), Self.entry("/c")], hasMore: true))
+        merge.add(
+            TrashPage(
+                entries: [Self.entry("/a", time: 7), Self.entry("/b"), Self.entry("/d")],
+                hasMore: false))
+        // Behind /c the first may have something before /d.
+        let all = merge.page(limit: 10)
+        #expect(all.entries.map(\.path) == [Self.path("/a"), Self.path("/b"), Self.path("/c")])
+        #expect(all.entries.first?.time == HybridTime(value: 7))
+        #expect(all.hasMore)
+        let first = merge.page(limit: 2)
+        #expect(first.entries.count == 2)
+        #expect(first.hasMore)
+        var whole = TrashMerge()
+        whole.add(TrashPage(entries: [Self.entry("/a")], hasMore: false))
+        #expect(whole.page(limit: 1) == TrashPage(entries: [Self.entry("/a")], hasMore: false))
     }
 
     @Test func tooMuchIsNotAskedFor() throws {

@@ -7,18 +7,23 @@ enum FileMetadata {
         _ facts: FileFacts, path: [UInt8], holders: [NodeID], to json: inout JSONWriter
     ) {
         json.object { json in
-            writeName(path, to: &json)
-            json.member("size", facts.byteCount)
-            json.member("content_type", facts.contentType)
-            json.key("created_at")
-            json.value(utf8: RFC3339.format(facts.created))
-            json.key("modified_at")
-            json.value(utf8: RFC3339.format(facts.modified))
-            json.member("is_directory", false)
-            json.member("checksum", facts.digest.hex)
-            json.member("version", facts.versionName)
+            writeMembers(facts, path: path, to: &json)
             json.member("holders") { $0.array(holders) { $0.value($1.name) } }
         }
+    }
+
+    /// What is said of any version of a file.
+    static func writeMembers(_ facts: FileFacts, path: [UInt8], to json: inout JSONWriter) {
+        writeName(path, to: &json)
+        json.member("size", facts.byteCount)
+        json.member("content_type", facts.contentType)
+        json.key("created_at")
+        json.value(utf8: RFC3339.format(facts.created))
+        json.key("modified_at")
+        json.value(utf8: RFC3339.format(facts.modified))
+        json.member("is_directory", false)
+        json.member("checksum", facts.digest.hex)
+        json.member("version", facts.versionName)
     }
 
     static func write(

@@ -22,7 +22,8 @@ struct FileRoutes {
             return try exchange.head.method == .head ? headDirectory() : list()
         }
         let wantsContent = exchange.head.method == .get
-        let lookup = LookupRequest(path: path, wantsContent: wantsContent)
+        let lookup = LookupRequest(
+            path: path, wantsContent ? .content : .facts, version: try VersionName.of(query))
         link.call(.lookup(lookup)) { reply in found(reply) }
     }
 
@@ -127,7 +128,9 @@ struct FileRoutes {
             conditions: try WriteConditions(
                 exchange.head.fields, presentYear: exchange.context.presentYear),
             recursive: query.isSet("recursive"), directoryOnly: isDirectory)
-        link.call(.delete(request)) { reply in
+        let seconds =
+            request.recursive ? GatewayLimits.treeWaitSeconds : GatewayLimits.storeWaitSeconds
+        link.call(.delete(request), seconds: seconds) { reply in
             guard case .written(let response) = reply else {
                 return exchange.fail(StoreFailure.problem(reply))
             }
@@ -136,10 +139,8 @@ struct FileRoutes {
     }
 
     func post() throws(Problem) {
-        if query["op"] != nil {
-            throw Problem(
-                .notImplemented, "not_implemented",
-                "Moving, copying and restoring are not available in this version.")
+        if let operation = query["op"] {
+            return try transfer(String(decoding: operation, as: UTF8.self))
         }
         guard let field = exchange.head.fields[.createDirectory], Token.equal(field, "true") else {
             throw Problem(
@@ -154,6 +155,53 @@ struct FileRoutes {
             }
             WriteAnswer.makeDirectory(response, path, to: exchange)
         }
+    }
+
+    // MARK: Other names
+
+    private func transfer(_ name: String) throws(Problem) {
+        let kind: TransferRequest.Kind
+        var target = path
+        switch name {
+        case "move", "copy":
+            target = try destination()
+            let overwrite = query["overwrite"].map { !$0.elementsEqual("0".utf8) } ?? true
+            kind =
+                name == "move"
+                ? .move(to: target, overwrite: overwrite) : .copy(to: target, overwrite: overwrite)
+        case "restore": kind = .restore(try VersionName.of(query))
+        default:
+            throw Problem(
+                .badRequest, "bad_op", "There is no such op.",
+                hint: "It is move, copy or restore.")
+        }
+        let request = TransferRequest(
+            operation: exchange.context.makeOperationID(), path: path, kind: kind,
+            directoryOnly: isDirectory && !path.isRoot)
+        link.call(.transfer(request), seconds: GatewayLimits.treeWaitSeconds) { reply in
+            guard case .written(let response) = reply else {
+                return exchange.fail(StoreFailure.problem(reply))
+            }
+            WriteAnswer.transferred(response, to: target, exchange)
+        }
+    }
+
+    private func destination() throws(Problem) -> StorePath {
+        guard let text = query["to"] else {
+            throw Problem(
+                .badRequest, "no_destination", "to is missing: where the file is to go.",
+                hint: "It is a path from the root on: &to=/photos/new-name.jpg")
+        }
+        guard var bytes = RequestPath.normalized(text) else {
+            throw Problem(.badRequest, "bad_path", "to is not valid UTF-8.")
+        }
+        if bytes.count > 1, bytes.last == 0x2F { bytes.removeLast() }
+        guard let path = try? StorePath(validating: bytes) else {
+            throw Problem(
+                .badRequest, "bad_path", "to is no path of a file.",
+                hint: "It begins with a slash and has no names that are empty, . or .. .")
+        }
+        return path
     }
 
     // MARK: Metadata

@@ -36,6 +36,34 @@ enum WriteAnswer {
         if response.isDecidedInReach { head.field("X-ClusterF-Consistency", "reachable") }
     }
 
+    /// 201 where nothing had the name, 200 where something had.
+    static func transferred(
+        _ response: WriteResponse, to path: StorePath, _ exchange: Exchange
+    ) {
+        let isNew = response.outcome == .created
+        // A tree has no version of its own.
+        let isFile = response.dot.sequence != 0
+        var json = JSONWriter()
+        json.object { json in
+            json.member("success", true)
+            json.key("path")
+            json.value(utf8: path.bytes)
+            if isFile {
+                json.member("version", response.versionName)
+                json.member("copies", response.copies)
+            }
+        }
+        exchange.respond(isNew ? .created : .ok, type: "application/json", body: json.bytes) {
+            head in
+            if isFile {
+                head.field("X-ClusterF-Copies", UInt64(response.copies))
+                head.field("X-ClusterF-Version", response.versionName)
+            }
+            promise(response, to: &head)
+            head.field("Location", bytes: RequestPath.url(of: path))
+        }
+    }
+
     /// 201 for a new directory, 200 for one that was there.
     static func makeDirectory(
         _ response: WriteResponse, _ path: StorePath, to exchange: Exchange

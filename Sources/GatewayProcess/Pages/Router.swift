@@ -9,6 +9,8 @@ protocol Routing: AnyObject {
 final class Router: Routing {
     private static let files = [UInt8]("/api/files".utf8)
     private static let metadata = [UInt8]("/api/metadata".utf8)
+    private static let versions = [UInt8]("/api/versions".utf8)
+    private static let trash = [UInt8]("/api/trash".utf8)
 
     func route(_ exchange: Exchange) {
         do throws(Problem) {
@@ -26,6 +28,12 @@ final class Router: Routing {
         if let rest = Router.rest(of: path, after: Router.metadata) {
             guard Router.allow("GET, HEAD, OPTIONS", exchange, [.get, .head]) else { return }
             return try fileRoutes(exchange, rest).metadata()
+        }
+        if let rest = Router.rest(of: path, after: Router.versions) {
+            return try versions(exchange, rest)
+        }
+        if let rest = Router.rest(of: path, after: Router.trash) {
+            return try trash(exchange, rest)
         }
         if let route = ClusterRoutes.route(path) { return try route.answer(exchange) }
         if path.elementsEqual("*".utf8) { return Router.options(FileRoutes.allowed, exchange) }
@@ -73,6 +81,33 @@ final class Router: Routing {
         case .post: try fileRoutes(exchange, rest).post()
         case .options: Router.options(FileRoutes.allowed, exchange)
         case .patch, .other: Router.refuseMethod(FileRoutes.allowed, exchange)
+        }
+    }
+
+    private func historyRoutes(
+        _ exchange: Exchange, _ rest: ArraySlice<UInt8>
+    ) throws(Problem) -> HistoryRoutes {
+        if !exchange.head.method.isSafe { try RequestOrigin.checkIsSame(exchange.head.fields) }
+        return HistoryRoutes(
+            exchange: exchange, path: try RequestPath(decoding: rest).path,
+            query: try Query.of(exchange))
+    }
+
+    private func versions(_ exchange: Exchange, _ rest: ArraySlice<UInt8>) throws(Problem) {
+        switch exchange.head.method {
+        case .get, .head: try historyRoutes(exchange, rest).versions()
+        case .delete: try historyRoutes(exchange, rest).dropVersions()
+        case .options: Router.options(HistoryRoutes.allowed, exchange)
+        case .put, .post, .patch, .other: Router.refuseMethod(HistoryRoutes.allowed, exchange)
+        }
+    }
+
+    private func trash(_ exchange: Exchange, _ rest: ArraySlice<UInt8>) throws(Problem) {
+        switch exchange.head.method {
+        case .get, .head: try historyRoutes(exchange, rest).trash()
+        case .delete: try historyRoutes(exchange, rest).dropTrash()
+        case .options: Router.options(HistoryRoutes.allowed, exchange)
+        case .put, .post, .patch, .other: Router.refuseMethod(HistoryRoutes.allowed, exchange)
         }
     }
 

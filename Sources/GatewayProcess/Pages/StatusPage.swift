@@ -163,6 +163,8 @@ struct NodeFacts {
             json.member("encrypted", store?.isEncrypted ?? false)
             json.member("bytes_used", store?.contentByteCount ?? 0)
             json.member("bytes_free", store?.freeByteCount ?? 0)
+            json.member("kept_versions", store?.keptCount ?? 0)
+            json.member("bytes_kept", store?.keptByteCount ?? 0)
         }
     }
 }

@@ -23,13 +23,20 @@ enum StoreRequest {
     case restartCluster
     case repair(RepairRequest)
     case inspect(InspectRequest)
+    case history(HistoryRequest)
+    case trash(TrashRequest)
+    case purge(PurgeRequest)
+    case transfer(TransferRequest)
 
     /// Whether an answer that never came leaves the client unsure of what happened.
     var isWrite: Bool {
         switch self {
-        case .put, .commitUpload, .delete, .makeDirectory, .administer, .restartCluster: true
+        case .put, .commitUpload, .delete, .makeDirectory, .administer, .restartCluster, .purge,
+            .transfer:
+            true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent:
+            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent, .history,
+            .trash:
             false
         }
     }
@@ -75,6 +82,14 @@ enum StoreRequest {
             session.open(message, type: .repair, deadline: deadline)
         case .inspect(let message):
             session.open(message, type: .inspect, deadline: deadline)
+        case .history(let message):
+            session.open(message, type: .history, deadline: deadline)
+        case .trash(let message):
+            session.open(message, type: .trash, deadline: deadline)
+        case .purge(let message):
+            session.open(message, type: .purge, deadline: deadline)
+        case .transfer(let message):
+            session.open(message, type: .transfer, deadline: deadline)
         }
     }
 
@@ -97,7 +112,7 @@ enum StoreRequest {
             _ = try Empty(decoding: payload)
             guard let descriptor else { throw .invalid("descriptor") }
             return .staging(descriptor)
-        case .put, .commitUpload, .delete, .makeDirectory:
+        case .put, .commitUpload, .delete, .makeDirectory, .transfer:
             return .written(try WriteResponse(decoding: payload))
         case .list: return .listed(try ListResponse(decoding: payload))
         case .status: return .status(try StoreStatus(decoding: payload))
@@ -112,7 +127,9 @@ enum StoreRequest {
         case .inspect: return .inspected(try InspectResponse(decoding: payload))
         case .repair: return .repair(try RepairStatus(decoding: payload))
         case .restartCluster: return .restarting(try RestartPlan(decoding: payload))
-        case .administer:
+        case .history: return .history(try HistoryResponse(decoding: payload))
+        case .trash: return .trash(try TrashResponse(decoding: payload))
+        case .administer, .purge:
             _ = try Empty(decoding: payload)
             return .done
         }
@@ -147,6 +164,8 @@ enum StoreReply {
     case restarting(RestartPlan)
     case repair(RepairStatus)
     case inspected(InspectResponse)
+    case history(HistoryResponse)
+    case trash(TrashResponse)
     case done
     case failed(RemoteError)
 }

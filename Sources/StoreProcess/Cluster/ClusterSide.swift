@@ -58,6 +58,9 @@ struct ClusterSide {
     var servedCount = 0
     var shelfTimer: LoopTimer?
     var usage = UsageBook()
+    /// Lists of the trash that wait for others' pages.
+    var trashListings: [UInt64: TrashListing] = [:]
+    var nextTrashListing: UInt64 = 0
     var watchers = Watchers()
     var told = ToldChanges()
     var passing = PassingWarnings()

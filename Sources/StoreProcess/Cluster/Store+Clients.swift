@@ -121,6 +121,7 @@ extension Store {
     // MARK: Reading
 
     func lookUp(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
+        if let version = request.version { return lookUp(request, version: version, reply) }
         let wantsHolders = request.wanted == .holders
         let reply = counted(wantsHolders ? withHolders(request.path, reply) : reply)
         // Nobody else knows anything: the own disk's word is that of the cluster. A read-only disk
@@ -144,8 +145,7 @@ extension Store {
             reply(
                 result.map { found in
                     var found = found
-                    let holders = self.cluster.node.knownHolders(
-                        of: found.home ?? Partition(of: path))
+                    let holders = self.cluster.node.knownHolders(of: Partition(of: path))
                     switch found.response {
                     case .file(let facts): found.response = .heldFile(facts, by: holders)
                     case .directory(let modified):
@@ -215,7 +215,7 @@ extension Store {
     }
 
     /// The content of a record: on this disk, or on that of a holder.
-    private func findContent(
+    func findContent(
         _ record: FileRecord, _ path: StorePath, _ reply: @escaping Reply<LookupReply>
     ) {
         let facts = IPC.FileFacts(record)
@@ -304,12 +304,8 @@ extension Store {
     }
 
     private func holders(of entry: ListedEntry, in directory: StorePath) -> [NodeID] {
-        guard
-            let home = entry.record?.home
-                ?? (try? directory.appending(entry.name)).map(
-                    { Partition(of: $0) })
-        else { return [] }
-        return cluster.node.knownHolders(of: home)
+        guard let path = try? directory.appending(entry.name) else { return [] }
+        return cluster.node.knownHolders(of: Partition(of: path))
     }
 
     /// Nothing is listed: perhaps since it is a file.

@@ -69,6 +69,7 @@ extension Store {
         case .usage(let stored, let free):
             let disk = NodeUsageList.Disk(storedByteCount: stored, freeByteCount: free)
             if cluster.usage.answered(peer, disk) { answerUsage() }
+        case .asksTrash, .trash: received(trash: word, from: peer)
         case .asksRestart, .restarts, .refusesRestart: receivedRestart(word, from: peer)
         }
     }

@@ -1,0 +1,244 @@
+internal import Cluster
+internal import IPC
+internal import Model
+internal import Replication
+
+// Contents that are stored already get another name, or an old one again.
+extension Store {
+    func transfer(_ request: TransferRequest, _ reply: @escaping Reply<WriteResponse>) {
+        guard let done = counted(request.operation, reply) else { return }
+        guard let transfer = TreeTransfer(request) else { return restore(request, done) }
+        if let refusal = transfer.refusal { return done(.failure(refusal)) }
+        let condition = transfer.overwrites ? WriteCondition.none : .absent
+        let (path, target) = (request.path, transfer.destination)
+        guard !request.directoryOnly else { return beginTree(transfer, .notFound, done) }
+        let file: ClientRequest =
+            transfer.isMove
+            ? .move(path, to: target, when: condition, request.operation)
+            : .copy(path, to: target, when: condition, request.operation)
+        askCluster(file) { answer in
+            switch answer {
+            case .notFound: self.beginTree(transfer, answer, done)
+            // The source is a directory, or else the destination.
+            case .isDirectory: self.beginTree(transfer, answer, done)
+            default:
+                done(
+                    self.writeResult(answer, at: target, isConditional: condition != .none))
+            }
+        }
+    }
+
+    private func restore(
+        _ request: TransferRequest, _ done: @escaping Reply<WriteResponse>
+    ) {
+        guard case .restore(let dot) = request.kind else { return done(.failure(.broken)) }
+        let path = request.path
+        askCluster(.restore(path, dot, request.operation)) { answer in
+            guard case .notFound = answer else { return done(self.writeResult(answer, at: path)) }
+            done(
+                .failure(
+                    RemoteError(
+                        .notFound, "no such version of \(path) is kept",
+                        hint: "GET /api/versions/ of the path lists those that are")))
+        }
+    }
+
+    // MARK: Trees
+
+    /// - Parameter answer: what was said of a file at the path.
+    private func beginTree(
+        _ transfer: TreeTransfer, _ answer: ClientAnswer, _ done: @escaping Reply<WriteResponse>
+    ) {
+        let path = transfer.request.path
+        listNames(path, after: nil, limit: 1) { listing in
+            guard case .listing = listing else {
+                if case .isDirectory = answer {
+                    return done(.failure(self.failure(answer, at: transfer.destination)))
+                }
+                return done(.failure(self.failure(listing, at: path)))
+            }
+            self.listNames(transfer.destination, after: nil, limit: 1) { listing in
+                var transfer = transfer
+                if case .listing = listing { transfer.isReplacing = true }
+                let operation = transfer.request.operation
+                let wall = self.clusterNow.wallMilliseconds
+                // Sent again, it finds what it made itself.
+                let isRepeat =
+                    wall > operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
+                guard !transfer.isReplacing || transfer.overwrites || isRepeat else {
+                    return done(.failure(.anotherFile))
+                }
+                self.nextRemoval += 1
+                self.transfers[self.nextRemoval] = (transfer, done)
+                self.stepTransfer(self.nextRemoval)
+            }
+        }
+    }
+
+    private func stepTransfer(_ id: UInt64) {
+        guard let transfer = transfers[id]?.transfer else { return }
+        if let error = transfer.hasFailed { return endTransfer(id, error) }
+        guard let level = transfer.stack.last else { return endTransfer(id, nil) }
+        if !level.isMade { return makeTarget(of: level, id) }
+        if let next = level.directories.last {
+            setLevel(id) { $0.directories.removeLast() }
+            transfers[id]?.transfer.stack.append(.init(next))
+            return stepTransfer(id)
+        }
+        if level.isListed { return finishLevel(level, id) }
+        listNames(
+            level.path, after: level.after, limit: StoreLimits.deletionPageCount
+        ) { answer in
+            switch answer {
+            case .listing(let entries, let next): self.transfer(entries, next: next, level, id)
+            case .notFound:
+                self.setLevel(id) { $0.isListed = true }
+                self.stepTransfer(id)
+            default: self.endTransfer(id, self.failure(answer, at: level.path))
+            }
+        }
+    }
+
+    private func setLevel(_ id: UInt64, _ change: (inout TreeTransfer.Level) -> Void) {
+        guard var transfer = transfers[id]?.transfer, let last = transfer.stack.indices.last
+        else { return }
+        change(&transfer.stack[last])
+        transfers[id]?.transfer = transfer
+    }
+
+    private func makeTarget(of level: TreeTransfer.Level, _ id: UInt64) {
+        guard let transfer = transfers[id]?.transfer else { return }
+        guard let target = transfer.target(of: level.path) else {
+            return endTransfer(id, .tooLong(level.path))
+        }
+        askCluster(.makeDirectory(target, transfer.operation(for: target))) { answer in
+            switch answer {
+            case .written, .done:
+                self.setLevel(id) { $0.isMade = true }
+                self.stepTransfer(id)
+            default: self.endTransfer(id, self.failure(answer, at: target))
+            }
+        }
+    }
+
+    private func transfer(
+        _ entries: [ListedEntry], next: [UInt8]?, _ level: TreeTransfer.Level, _ id: UInt64
+    ) {
+        guard let transfer = transfers[id]?.transfer else { return }
+        var files: [(StorePath, StorePath)] = []
+        var directories: [StorePath] = []
+        for entry in entries {
+            guard let path = try? level.path.appending(entry.name) else { continue }
+            // Copied below itself, it would go on for ever.
+            if path == transfer.destination { continue }
+            guard let target = transfer.target(of: path) else {
+                return endTransfer(id, .tooLong(path))
+            }
+            if entry.isDirectory { directories.append(path) } else { files.append((path, target)) }
+        }
+        setLevel(id) { level in
+            level.directories = directories.reversed()
+            level.after = entries.last?.name ?? level.after
+            level.isListed = next == nil
+        }
+        guard !files.isEmpty else { return stepTransfer(id) }
+        transfers[id]?.transfer.open = files.count
+        let condition = transfer.overwrites ? WriteCondition.none : .absent
+        for (path, target) in files {
+            let operation = transfer.operation(for: path)
+            let request: ClientRequest =
+                transfer.isMove
+                ? .move(path, to: target, when: condition, operation)
+                : .copy(path, to: target, when: condition, operation)
+            askCluster(request) { answer in
+                switch answer {
+                // Gone meanwhile: others were faster.
+                case .written, .notFound: break
+                default: self.failTransfer(id, self.failure(answer, at: target))
+                }
+                self.transfers[id]?.transfer.open -= 1
+                if self.transfers[id]?.transfer.open == 0 { self.stepTransfer(id) }
+            }
+        }
+    }
+
+    private func failTransfer(_ id: UInt64, _ error: RemoteError) {
+        guard transfers[id]?.transfer.hasFailed == nil else { return }
+        transfers[id]?.transfer.hasFailed = error
+    }
+
+    /// Everything in it is at the destination.
+    private func finishLevel(_ level: TreeTransfer.Level, _ id: UInt64) {
+        guard let transfer = transfers[id]?.transfer else { return }
+        guard transfer.isMove, !level.path.isRoot else { return leaveLevel(id) }
+        let operation = transfer.operation(for: level.path)
+        askCluster(.removeDirectory(level.path, operation)) { answer in
+            switch answer {
+            case .written, .notFound, .done: self.leaveLevel(id)
+            case .directoryNotEmpty
+            where level.relistings < StoreLimits.deletionRelistingsMax:
+                self.relist(id, after: StoreLimits.relistingDelay * (level.relistings + 1))
+            // Somebody goes on writing there: it stays.
+            case .directoryNotEmpty: self.leaveLevel(id)
+            default: self.endTransfer(id, self.failure(answer, at: level.path))
+            }
+        }
+    }
+
+    /// Somebody wrote there meanwhile; or the names of directories that were emptied go a moment later.
+    private func relist(_ id: UInt64, after delay: Duration) {
+        setLevel(id) { level in
+            level.relistings += 1
+            level.after = nil
+            level.isListed = false
+        }
+        do {
+            _ = try loop.schedule(after: delay) { [weak self] in
+                self?.assumeIsolated { $0.stepTransfer(id) }
+            }
+        } catch {
+            Log.error("no timer for a tree", ["error": "\(error)"])
+            endTransfer(id, .broken)
+        }
+    }
+
+    private func leaveLevel(_ id: UInt64) {
+        transfers[id]?.transfer.stack.removeLast()
+        stepTransfer(id)
+    }
+
+    private func endTransfer(_ id: UInt64, _ error: RemoteError?) {
+        guard let (transfer, done) = transfers.removeValue(forKey: id) else { return }
+        if let error { return done(.failure(error)) }
+        let zero = Dot(disk: cluster.node.diskID, sequence: 0)
+        done(
+            .success(
+                WriteResponse(
+                    outcome: transfer.isReplacing ? .replaced : .created, dot: zero, time: .zero,
+                    copies: 1)))
+    }
+}
+
+extension TreeTransfer {
+    /// Why there is nothing to begin with.
+    fileprivate var refusal: RemoteError? {
+        let path = request.path
+        if path.isRoot { return RemoteError(.invalid, "the root cannot be moved or copied") }
+        if destination.isRoot { return RemoteError(.isDirectory, "/ is a directory") }
+        if destination == path {
+            return RemoteError(.invalid, "source and destination are the same path")
+        }
+        if isMove, destination.isWithin(path) {
+            return RemoteError(.invalid, "\(path) cannot be moved into itself")
+        }
+        return nil
+    }
+}
+
+extension RemoteError {
+    fileprivate static func tooLong(_ path: StorePath) -> RemoteError {
+        RemoteError(
+            .invalid, "the name of \(path) would be too long at the destination",
+            hint: "what was done is kept; move the rest to a shorter name")
+    }
+}
