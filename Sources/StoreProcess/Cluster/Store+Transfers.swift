@@ -1,5 +1,6 @@
 internal import Cluster
 internal import IPC
+internal import Loop
 internal import Model
 internal import Replication
 
