@@ -140,6 +140,12 @@ package enum StoreLimits {
     static let compactedByteCountMax: UInt64 = 8 << 20
     static let compactedCountMax = 4096
 
+    /// Objects that a conversion lists at a time.
+    static let convertedPageCount = 1024
+
+    /// How often a conversion says how far it is.
+    static let progressInterval: Duration = .seconds(2)
+
     /// Address space of bolt's file above the size of its disk.
     static let boltMapReserve = 1 << 30
 

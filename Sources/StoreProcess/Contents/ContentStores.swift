@@ -7,8 +7,8 @@ enum ContentStores {
     static func prepare(_ kind: StorageKind, in root: borrowing Descriptor) throws {
         switch kind {
         case .rawfile: try RawFiles.prepare(in: root)
-        // Its folder and tables are made as it is opened.
-        case .extent, .sqlite, .bolt: break
+        // What is in it is made as it is opened.
+        case .extent, .sqlite, .bolt: _ = try DataDirectory.part(kind.folder, of: root)
         }
     }
 
@@ -20,4 +20,9 @@ enum ContentStores {
         case .extent: try ExtentContents(directory)
         }
     }
+}
+
+extension StorageKind {
+    /// Of those that have a single one.
+    fileprivate var folder: BytePath { BytePath(rawValue) }
 }

@@ -24,6 +24,8 @@ final class BoltContents: ContentStore {
             directory.path.appending("bolt").description,
             // Address space, not memory; it grows with the disk at the next start.
             mapByteCount: Int(clamping: disk) + StoreLimits.boltMapReserve)
+        // The names that were made here.
+        try FileIO.sync(folder)
         staging = try directory.staging.duplicate()
     }
 

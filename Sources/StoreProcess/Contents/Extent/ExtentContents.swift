@@ -30,6 +30,8 @@ final class ExtentContents: ContentStore {
         let database = ContentDatabase(directory, "extent", "index.db", tables: Self.tables)
         try database.open()
         self.database = database
+        // The names that were made here.
+        try FileIO.sync(folder)
         readers = ConnectionPool { try ExtentReader(try database.connect()) }
     }
 

@@ -25,13 +25,15 @@ final class SQLiteContents: ContentStore {
         """
 
     init(_ directory: DataDirectory) throws {
-        _ = try DataDirectory.part("sqlite", of: directory.root)
+        let folder = try DataDirectory.part("sqlite", of: directory.root)
         // Pages that were freed are given back to the disk by `maintain`.
         let database = ContentDatabase(
             directory, "sqlite", "content.db", first: "PRAGMA auto_vacuum = INCREMENTAL",
             tables: Self.tables)
         try database.open()
         self.database = database
+        // The names that were made here.
+        try FileIO.sync(folder)
         staging = try directory.staging.duplicate()
         readers = ConnectionPool { try SQLiteContentReader(try database.connect()) }
     }
