@@ -84,9 +84,11 @@ let package = Package(
         // Drivers.
         .systemLibrary(
             name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .target(name: "CPosix"),
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
+        room("LMDB", ["CLMDB"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
 
         // Processes.
@@ -100,7 +102,7 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "IPCTransport", "Loop", "Posix",
+                "Cluster", "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),

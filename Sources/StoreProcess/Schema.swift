@@ -109,7 +109,8 @@ enum Schema {
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.
     static func connect(
-        _ directory: BytePath, cachePages: Int, readOnly: Bool = false
+        _ directory: BytePath, cachePages: Int, readOnly: Bool = false, file: String = fileName,
+        first: String = ""
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -119,6 +120,8 @@ enum Schema {
         configuration.busyMode = .timeout(10)
         if !readOnly { configuration.journalMode = .wal }
         configuration.prepareDatabase { database in
+            // Before there is a page: the log's pragma makes one.
+            if !first.isEmpty { try database.execute(sql: first) }
             // secure_delete=FAST: Debian's default would write zeros over every page that a removed
             // row leaves.
             try database.execute(
@@ -131,7 +134,7 @@ enum Schema {
                     """)
         }
         let queue = try DatabaseQueue(
-            path: directory.appending(fileName).description, configuration: configuration)
+            path: directory.appending(file).description, configuration: configuration)
         // GRDB sets NORMAL when it turns on the log, which is after `prepareDatabase`; NORMAL does not
         // sync the log at a commit.
         try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }

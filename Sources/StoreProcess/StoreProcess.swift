@@ -29,6 +29,9 @@ package final class StoreProcess {
             StandardOutput.write("clusterf-store \(Program.version)\n")
             exit(ProcessEnd.orderly)
         }
+        if arguments.dropFirst().first == ConversionProgram.option {
+            ConversionProgram.run(arguments.dropFirst(2))
+        }
         do {
             let process = try StoreProcess()
             process.loop.run()
@@ -107,7 +110,8 @@ package final class StoreProcess {
             let path = try StoreSettings.nodeDirectory(settings)
             let start = ContinuousClock.now
             let serving = try Serving(
-                loop, path, try StoreSettings.node(settings), generation, listeners)
+                loop, path, try StoreSettings.storage(settings),
+                try StoreSettings.node(settings), generation, listeners)
             serving.allow(peers)
             serving.connect(supervisor: control)
             self.serving = serving

@@ -42,13 +42,17 @@ final class TemporaryDirectory: Sendable {
         FileManager.default.contents(atPath: "\(path)/\(relative)").map { [UInt8]($0) }
     }
 
+    func write(_ relative: String, _ bytes: [UInt8]) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(relative)"))
+    }
+
     func names(_ relative: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(relative)")) ?? [])
             .sorted()
     }
 
     /// Every regular file below, by its relative path.
-    /// What lies in `objects/` and nothing names, and what is named and not there, of a store that ended.
+    /// What is stored and nothing names, and what is named and not there, of a store that ended.
     func objectFault() throws -> String? {
         let queue = try Schema.connect(bytePath.appending("meta"), cachePages: 16)
         defer { try? queue.close() }
@@ -56,7 +60,16 @@ final class TemporaryDirectory: Sendable {
             try String.fetchAll(
                 database, sql: "SELECT lower(hex(object)) FROM objects WHERE state = 0")
         }
-        let there = tree("objects").keys.map { String($0.suffix(32)) }
+        let opened = try DataDirectory(bytePath)
+        defer { opened.unlock() }
+        let store = try DiskContents(opened).store
+        var there: [String] = []
+        var last: ObjectID?
+        repeat {
+            let page = try store.list(after: last, limit: 1000)
+            there += page.map(\.object.hex)
+            last = page.last?.object
+        } while last != nil
         let wrong = Set(named).symmetricDifference(there)
         return wrong.isEmpty ? nil : "\(named.count) are named, \(there.count) are there: \(wrong)"
     }
@@ -85,12 +98,16 @@ final class TestStore: Sendable {
     let store: Store
 
     /// Opens `directory` and lets the loop run on a thread until `end()`.
-    init(_ directory: TemporaryDirectory, isKept: Bool = true) async throws {
+    /// - Parameter kind: of storage; nil: what the directory has.
+    init(
+        _ directory: TemporaryDirectory, _ kind: StorageKind? = nil, isKept: Bool = true
+    ) async throws {
         (loop, store) = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 do {
                     let loop = try EventLoop()
-                    let store = try Store(loop, directory.bytePath, isKept: isKept)
+                    let store = try Store(
+                        loop, directory.bytePath, WantedStorage(kind: kind), isKept: isKept)
                     loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }
                     loop.run()
@@ -126,17 +143,24 @@ final class TestStore: Sendable {
         return try await ask { $0.put(PutRequest(write: write, content: content), $1) }
     }
 
-    /// Lets everything go that was at the path before.
+    /// Lets everything go that was at the path before: it is kept a moment after the write was answered.
     func purge(_ path: String) async throws {
         let path = try StorePath.test(path)
-        let answer: ClientAnswer = await withCheckedContinuation { continuation in
-            loop.post { [store] in
-                store.assumeIsolated { store in
-                    store.askCluster(.purge(path, [])) { continuation.resume(returning: $0) }
+        let deadline = ContinuousClock.now + .seconds(10)
+        while true {
+            let answer: ClientAnswer = await withCheckedContinuation { continuation in
+                loop.post { [store] in
+                    store.assumeIsolated { store in
+                        store.askCluster(.purge(path, [])) { continuation.resume(returning: $0) }
+                    }
                 }
             }
+            if answer == .done { return }
+            guard answer == .notFound, .now < deadline else {
+                throw CorruptRow(description: "nothing was purged: \(answer)")
+            }
+            try await Task.sleep(for: .milliseconds(5))
         }
-        #expect(answer == .done)
     }
 
     struct Found {
@@ -146,24 +170,61 @@ final class TestStore: Sendable {
 
     func lookUp(_ path: String, wantsContent: Bool = true) async throws -> Found {
         let request = LookupRequest(path: try .test(path), wantsContent: wantsContent)
-        return try await withCheckedThrowingContinuation { continuation in
+        let reply: LookupReply = try await withCheckedThrowingContinuation { continuation in
             loop.post { [store] in
                 store.assumeIsolated { store in
-                    store.lookUp(request) { result in
-                        continuation.resume(
-                            with: result.map { reply in
-                                var content: [UInt8]?
-                                if let file = reply.descriptor?.take() {
-                                    let size = Int((try? FileIO.status(of: file).size) ?? 0)
-                                    content = try? FileIO.read(file, count: size, at: 0)
-                                } else if case .inline(_, let bytes) = reply.response {
-                                    content = bytes
-                                }
-                                return Found(response: reply.response, content: content)
-                            })
-                    }
+                    store.lookUp(request) { continuation.resume(with: $0) }
                 }
             }
+        }
+        return Found(response: reply.response, content: try await content(of: reply))
+    }
+
+    /// As a gateway gets it.
+    private func content(of reply: LookupReply) async throws -> [UInt8]? {
+        switch reply.response {
+        case .inline(_, let bytes): return bytes
+        case .descriptor(let facts): return try read(reply.descriptor, 0, facts.byteCount)
+        case .region(let facts, let offset):
+            return try read(reply.descriptor, offset, facts.byteCount)
+        case .windows(let facts, let object):
+            return try await readWindows(object, facts.byteCount)
+        case .file, .directory, .heldFile, .heldDirectory, .remote: return nil
+        }
+    }
+
+    private func read(
+        _ file: HandedDescriptor?, _ offset: UInt64, _ byteCount: UInt64
+    ) throws -> [UInt8] {
+        let file = try #require(file)
+        return try LentFile(file: file, offset: offset, byteCount: byteCount).read(0..<byteCount)
+    }
+
+    private func readWindows(_ object: ObjectID, _ byteCount: UInt64) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while UInt64(bytes.count) < byteCount {
+            let window = try await window(object, UInt64(bytes.count), 300_000)
+            try #require(!window.isEmpty)
+            bytes += window
+        }
+        // Behind the end there is nothing.
+        #expect(try await window(object, byteCount, 10) == [])
+        return bytes
+    }
+
+    /// A window of a content, as a gateway asks for it.
+    func window(
+        _ object: ObjectID, _ offset: UInt64, _ byteCount: UInt32
+    ) async throws -> [UInt8] {
+        let request = ReadContentRequest(object: object, offset: offset, byteCount: byteCount)
+        let (response, file): (OpenContentResponse, HandedDescriptor?) = try await ask {
+            store, reply in
+            store.readContent(request) { reply($0) }
+        }
+        switch response {
+        case .inline(let bytes): return bytes
+        case .descriptor(let byteCount): return try read(file, 0, byteCount)
+        case .region, .windows: throw CorruptRow(description: "no window")
         }
     }
 

@@ -27,6 +27,7 @@ import Testing
         ],
         "Posix": ["CPosix", "Glibc"],
         "Loop": ["CLibUV", "Glibc", "Synchronization", "Posix", "CPosix"],
+        "LMDB": ["CLMDB", "Glibc"],
         "IPCTransport": ["IPC", "Model", "Loop", "Posix", "CPosix", "Glibc", "Synchronization"],
         "SupervisorProcess": [
             "Supervision", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc",
@@ -34,8 +35,8 @@ import Testing
         ],
         "StoreProcess": [
             "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
-            "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc", "GRDB",
-            "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
+            "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "CPosix", "Model", "Glibc",
+            "GRDB", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore",

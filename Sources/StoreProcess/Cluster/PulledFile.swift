@@ -13,6 +13,18 @@ enum ContentCheck {
         return digest(hasher)
     }
 
+    /// Of a stored content, read in pieces.
+    static func digest(of content: StoredContent) throws -> Model.Digest {
+        var hasher = SHA256()
+        var offset: UInt64 = 0
+        while offset < content.byteCount {
+            let end = min(content.byteCount, offset + UInt64(StoreLimits.hashedByteCount))
+            hasher.update(data: try content.read(offset..<end))
+            offset = end
+        }
+        return digest(hasher)
+    }
+
     fileprivate static func digest(_ hasher: SHA256) -> Model.Digest {
         guard let digest = Model.Digest(bytes: [UInt8](hasher.finalize())) else {
             preconditionFailure("a SHA-256 that is not 32 bytes")
