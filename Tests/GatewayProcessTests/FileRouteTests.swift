@@ -205,7 +205,8 @@ import Testing
         ("POST", "/api/files/a?op=turn&to=/b", "400"), ("GET", "/api/files/a?version=1", "400"),
         ("POST", "/api/files/a?op=restore&version=x", "400"), ("PUT", "/api/trash", "405"),
         ("GET", "/api/trash?limit=0", "400"), ("POST", "/api/versions/a", "405"),
-        ("DELETE", "/api/files/", "409"), ("PUT", "/api/files/a/", "400"), ("GET", "/api/files/%2e%2e", "400"),
+        ("DELETE", "/api/files/", "409"), ("PUT", "/api/files/a/", "400"),
+        ("GET", "/api/files/%2e%2e", "400"),
         ("OPTIONS", "/api/files/a", "204"), ("OPTIONS", "*", "204"),
     ])
     func otherRequestsHaveTheirAnswers(_ method: String, _ path: String, _ status: String) throws {
