@@ -38,7 +38,7 @@ package enum ClientRequest: Equatable, Sendable {
     case history(StorePath)
     /// Makes a kept version, or the newest of them, the file again.
     case restore(StorePath, Dot?, OperationID)
-    /// These kept versions are not wanted any more; where none is named, all that are there.
+    /// The contents of these kept versions are not wanted any more; where none is named, all that are there.
     case purge(StorePath, [Dot])
     /// Takes a lock; one that is taken already under its token stays as it is.
     case lock(StorePath, LockRequest, OperationID)

@@ -79,7 +79,10 @@ package struct MemoryTables: ReplicaTables, Sendable {
     /// The disk loses what it stored of these versions, and says so when they are read.
     package mutating func corrupt(_ key: RegisterKey, _ dots: [Dot]) {
         let known = badContents(of: key)
-        let new = dots.filter { register(key)?.contains($0) == true && !known.contains($0) }
+        guard let register = register(key) else { return }
+        let new = dots.filter {
+            register.contains($0) && !register.isPurged($0) && !known.contains($0)
+        }
         if !new.isEmpty { bad[key] = known + new }
     }
 
@@ -88,7 +91,7 @@ package struct MemoryTables: ReplicaTables, Sendable {
         guard let known = bad[key] else { return }
         let old = register(key)
         let left = known.filter { dot in
-            guard let new, new.contains(dot) else { return false }
+            guard let new, new.contains(dot), !new.isPurged(dot) else { return false }
             return old?.damaged.contains(dot) != true || new.damaged.contains(dot)
         }
         bad[key] = left.isEmpty ? nil : left

@@ -17,10 +17,11 @@ extension Register {
     /// Forgets the marks of versions that are not here any more, or not wanted.
     mutating func pruneDamaged() {
         if damaged.isEmpty { return }
-        damaged = damaged.filter { dot in
-            contains(dot) && !kept.contains { $0.dot == dot && $0.isPurged }
-        }
+        damaged = damaged.filter { contains($0) && !isPurged($0) }
     }
+
+    /// Whether it is kept by its name alone, since nobody wants its content.
+    func isPurged(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isPurged } }
 
     /// After `other` was joined into `before`: what neither side had a good copy of is damaged.
     mutating func noteDamaged(joining other: Register, into before: Register) {

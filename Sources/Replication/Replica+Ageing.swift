@@ -159,7 +159,7 @@ extension Register {
         func isOld(_ version: KeptVersion) -> Bool {
             if version.since < bounds.keptBefore { return true }
             guard version.since < bounds.surplusBefore else { return false }
-            return version.isPurged || isGone && version.since <= bounds.emptiedUntil
+            return isGone && version.since <= bounds.emptiedUntil
         }
         let old = kept.filter(isOld).map(\.dot)
         let rest = kept.filter { !isOld($0) }
