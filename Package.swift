@@ -81,6 +81,14 @@ let package = Package(
         room(
             "PeerKeys", ["Peering", "Model", .product(name: "Crypto", package: "swift-crypto")]),
 
+        // Encryption at rest: keys, contents, pages.
+        room(
+            "Sealing",
+            [
+                "Model", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
+
         // Drivers.
         .systemLibrary(
             name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
@@ -88,6 +96,17 @@ let package = Package(
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
+
+        // SQLite's files, sealed.
+        .target(
+            name: "CSealedFiles",
+            dependencies: [.product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        room(
+            "SealedDatabase",
+            [
+                "CSealedFiles", "Sealing",
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
 
         // Processes.
         room(
@@ -100,7 +119,8 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "IPCTransport", "Loop", "Posix",
+                "Cluster", "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "Sealing",
+                "SealedDatabase",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -148,6 +168,13 @@ let package = Package(
         tests("Replication", ["Model"]),
         tests("Cluster", clusterCores),
         tests("Transfer", ["Model"]),
+        tests("Sealing", ["Model", .product(name: "Crypto", package: "swift-crypto")]),
+        tests(
+            "SealedDatabase",
+            [
+                "Sealing", "Model", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
         tests("Simulator", ["Cluster"] + clusterCores),
         tests("Posix"),
         tests("Loop", ["Posix"]),
@@ -156,7 +183,7 @@ let package = Package(
         tests(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "Loop", "Posix",
+                "Cluster", "Transfer", "IPC", "Loop", "Posix", "Sealing",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + clusterCores),
         tests(

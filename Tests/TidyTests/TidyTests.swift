@@ -25,6 +25,8 @@ import Testing
             "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Cluster", "Model",
             "Glibc", "Synchronization",
         ],
+        "Sealing": ["Model", "Crypto", "CryptoExtras", "FoundationEssentials", "Synchronization"],
+        "SealedDatabase": ["CSealedFiles", "Sealing", "GRDBSQLite", "Synchronization"],
         "Posix": ["CPosix", "Glibc"],
         "Loop": ["CLibUV", "Glibc", "Synchronization", "Posix", "CPosix"],
         "IPCTransport": ["IPC", "Model", "Loop", "Posix", "CPosix", "Glibc", "Synchronization"],
@@ -35,7 +37,7 @@ import Testing
         "StoreProcess": [
             "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
             "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc", "GRDB",
-            "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
+            "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore",
