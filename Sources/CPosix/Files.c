@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -133,6 +134,25 @@ int cposix_advise(int descriptor, int advice) {
 
 int cposix_reserve(int descriptor, int64_t count) {
     return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, count) < 0 ? -errno : 0;
+}
+
+int cposix_sealed_memory(const void *bytes, size_t count) {
+    int memory = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memory < 0) return -errno;
+    size_t done = 0;
+    while (done < count) {
+        ssize_t written = pwrite(memory, (const char *)bytes + done, count - done, (off_t)done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) break;
+        done += (size_t)written;
+    }
+    int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (done < count || fcntl(memory, F_ADD_SEALS, seals) < 0) {
+        int error = errno;
+        close(memory);
+        return -error;
+    }
+    return memory;
 }
 
 void *cposix_directory_open(int descriptor, int *error) {

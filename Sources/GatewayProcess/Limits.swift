@@ -43,6 +43,15 @@ enum GatewayLimits {
 
     // MARK: Content
 
+    /// Windows of a content that wait for a client: one, and one more is on its way.
+    static let windowsAheadMax = 1
+
+    /// The first window of a transfer: most of what people look at needs few of them.
+    static let windowByteCountFirst: UInt64 = 256 << 10
+
+    /// The windows of a client that takes more than a second for each.
+    static let windowByteCountMin: UInt64 = 64 << 10
+
     /// Content goes out in regions, one at a time, so that no client holds the loop. A region
     /// grows while the client keeps up, and shrinks where it takes long, so that progress is seen.
     static let regionByteCountMin = 64 << 10

@@ -124,13 +124,49 @@ package struct OpenContentRequest: Message {
     }
 }
 
-/// The answer to `openContent`.
+/// `readContent`, a request of the gateway: a part of a content that it was told to read in windows.
+///
+/// The store keeps nothing of it, so that it can be asked again in the store's next life.
+package struct ReadContentRequest: Message {
+    package var object: ObjectID
+    package var offset: UInt64
+    /// At most `IPCLimits.windowByteCountMax`; the answer is shorter at the content's end.
+    package var byteCount: UInt32
+
+    package init(object: ObjectID, offset: UInt64, byteCount: UInt32) {
+        self.object = object
+        self.offset = offset
+        self.byteCount = byteCount
+    }
+
+    package var range: Range<UInt64> { offset..<offset + UInt64(byteCount) }
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(object)
+        writer.write(offset)
+        writer.write(byteCount)
+    }
+
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        object = try reader.readIdentifier()
+        offset = try reader.readUInt64()
+        byteCount = try reader.readUInt32()
+        guard byteCount <= IPCLimits.windowByteCountMax else { throw .invalid("byteCount") }
+        guard offset <= UInt64.max >> 2 else { throw .invalid("offset") }
+    }
+}
+
+/// The answer to `openContent`, and to `readContent`.
 package enum OpenContentResponse: Message {
     /// A content of at most `IPCLimits.inlineContentByteCountMax`.
     case inline([UInt8])
     /// So many bytes are behind the descriptor sent with this answer. Of an upload under way there
     /// will be more.
     case descriptor(byteCount: UInt64)
+    /// The same, from this offset on: there is more in the file.
+    case region(byteCount: UInt64, offset: UInt64)
+    /// So many bytes, to be read in windows. No answer to `readContent`.
+    case windows(byteCount: UInt64)
 
     package func encode(into writer: inout ByteWriter) {
         switch self {
@@ -140,6 +176,13 @@ package enum OpenContentResponse: Message {
         case .descriptor(let byteCount):
             writer.write(UInt8(2))
             writer.write(byteCount)
+        case .region(let byteCount, let offset):
+            writer.write(UInt8(3))
+            writer.write(byteCount)
+            writer.write(offset)
+        case .windows(let byteCount):
+            writer.write(UInt8(4))
+            writer.write(byteCount)
         }
     }
 
@@ -147,7 +190,23 @@ package enum OpenContentResponse: Message {
         switch try reader.readUInt8() {
         case 1: self = .inline(try reader.readRun(max: IPCLimits.inlineContentByteCountMax))
         case 2: self = .descriptor(byteCount: try reader.readUInt64())
+        case 3:
+            let byteCount = try reader.readUInt64()
+            let offset = try reader.readUInt64()
+            guard byteCount <= UInt64.max >> 2, offset <= UInt64.max >> 2 else {
+                throw .invalid("region")
+            }
+            self = .region(byteCount: byteCount, offset: offset)
+        case 4: self = .windows(byteCount: try reader.readUInt64())
         default: throw .invalid("content")
+        }
+    }
+
+    /// Whether a descriptor comes along.
+    package var bringsDescriptor: Bool {
+        switch self {
+        case .descriptor, .region: true
+        case .inline, .windows: false
         }
     }
 }

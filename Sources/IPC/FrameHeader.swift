@@ -100,6 +100,7 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case fetchProgress = 90
     case openFetch = 91
     case openContent = 92
+    case readContent = 93
 
     // The store, from the gateway, again.
     case partitionFiles = 96

@@ -14,6 +14,10 @@ package enum IPCLimits {
     /// delays other requests of the link by some 20 microseconds, a descriptor costs about as much.
     package static let inlineContentByteCountMax = 64 << 10
 
+    /// Bytes of one window of a content that the store reads for the gateway: some milliseconds of a
+    /// disk, and two of them a transfer are what a slow client costs in memory.
+    package static let windowByteCountMax: UInt32 = 1 << 20
+
     /// Requests that one side may have open at the other, unless the handshake says otherwise:
     /// enough to keep a store busy from one event loop, few enough that all of them with 64 KiB
     /// of content each stay below 64 MiB.

@@ -51,6 +51,10 @@ package enum LookupResponse: Message {
     case heldDirectory(modified: Timestamp, by: [NodeID])
     /// The content is elsewhere: at one of these nodes, asked in this order.
     case remote(FileFacts, ObjectID, [NodeID])
+    /// As `descriptor`, from this offset on: there is more in the file.
+    case region(FileFacts, offset: UInt64)
+    /// The content of this object is here, and to be read in windows (`readContent`).
+    case windows(FileFacts, ObjectID)
 
     package func encode(into writer: inout ByteWriter) {
         switch self {
@@ -82,6 +86,22 @@ package enum LookupResponse: Message {
             writer.write(object)
             writer.write(UInt16(nodes.count))
             for node in nodes { node.encode(into: &writer) }
+        case .region(let facts, let offset):
+            writer.write(UInt8(7))
+            facts.encode(into: &writer)
+            writer.write(offset)
+        case .windows(let facts, let object):
+            writer.write(UInt8(8))
+            facts.encode(into: &writer)
+            writer.write(object)
+        }
+    }
+
+    /// Whether a descriptor comes along.
+    package var bringsDescriptor: Bool {
+        switch self {
+        case .descriptor, .region: true
+        case .file, .inline, .directory, .heldFile, .heldDirectory, .remote, .windows: false
         }
     }
 
@@ -112,6 +132,14 @@ package enum LookupResponse: Message {
             let modified = Timestamp(nanoseconds: try reader.readInt64())
             self = .heldDirectory(modified: modified, by: try Holders.list(from: &reader))
         case 6: self = try LookupResponse.remote(from: &reader)
+        case 7:
+            let facts = try FileFacts(from: &reader)
+            let offset = try reader.readUInt64()
+            guard offset <= UInt64.max >> 2 else { throw .invalid("offset") }
+            self = .region(facts, offset: offset)
+        case 8:
+            let facts = try FileFacts(from: &reader)
+            self = .windows(facts, try reader.readIdentifier())
         default: throw .invalid("lookup")
         }
     }

@@ -22,9 +22,9 @@ package enum ConfigurationKey {
     package static let joins = "joins"
     /// The node's own directory, absolute.
     package static let nodeDirectory = "node_dir"
-    /// `rawfile`.
+    /// A `StorageKind`; empty or missing: as the directory has it.
     package static let storageMajor = "storage_major"
-    /// The on-disk version in decimal; missing: the newest.
+    /// The on-disk version in decimal; empty or missing: as the directory has it.
     package static let storageMinor = "storage_minor"
 
     // The gateway.
@@ -63,6 +63,4 @@ package enum ConfigurationKey {
 package enum Program {
     /// Of the whole; all programs of a node are of one version.
     package static let version = "0.1.0"
-    /// The on-disk versions of rawfile storage that they know (`--storage-minor`).
-    package static let rawfileVersions: ClosedRange<UInt64> = 1...1
 }

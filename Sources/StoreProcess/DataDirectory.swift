@@ -9,23 +9,22 @@ final class DataDirectory: Sendable {
     let path: BytePath
     let root: Descriptor
     let meta: Descriptor
-    let objects: Descriptor
     let staging: Descriptor
-    /// The browsable view.
-    let files: Descriptor
+    /// How contents lie here.
+    let format: StorageFormat
     private let lock: HandedDescriptor
 
     /// The line of `FORMAT`.
     private static let program = "clusterf"
     private static let layoutVersion = 1
-    static let storageMajor = "rawfile"
-    static let storageMinor = "1"
 
     var metaPath: BytePath { path.appending("meta") }
 
     /// Opens or makes the directory.
-    /// - Throws: `PermanentFailure` where another format or another store is there.
-    init(_ path: BytePath) throws {
+    /// - Parameter wanted: what was asked for; what was not is as it is recorded, and in a new directory
+    ///   the default.
+    /// - Throws: `PermanentFailure` where another format is there, `StoreStillOpen` where a store is.
+    init(_ path: BytePath, _ wanted: WantedStorage = WantedStorage()) throws {
         self.path = path
         do {
             root = try Directory.open(path, in: .workingDirectory, [.readOnly, .directory])
@@ -37,68 +36,24 @@ final class DataDirectory: Sendable {
             throw StoreStillOpen(path: path)
         }
         self.lock = HandedDescriptor(lock)
-        let isFresh = try DataDirectory.checkFormat(root)
+        let recorded = try StorageFormat.read(in: root)
+        format = try wanted.checked(against: recorded)
         meta = try DataDirectory.part("meta", of: root)
-        objects = try DataDirectory.part("objects", of: root)
         staging = try DataDirectory.part("staging", of: root)
-        files = try DataDirectory.part("files", of: root)
         _ = try Directory.makeIfMissing("quarantine", in: root)
-        if isFresh {
-            for shard in 0..<256 {
-                let name = Hex.encodedBytes([UInt8(shard)])
-                _ = try Directory.makeIfMissing(BytePath(name), in: objects)
-            }
-            try FileIO.sync(objects)
+        if recorded == nil {
+            try ContentStores.prepare(format.kind, in: root)
             // Last: a directory with a FORMAT is complete.
-            try DataDirectory.writeFormat(root)
+            try format.write(in: root)
         }
     }
 
-    private static func part(
+    /// Opens a folder of the directory, made where it is missing.
+    static func part(
         _ name: BytePath, of root: borrowing Descriptor
     ) throws -> Descriptor {
         _ = try Directory.makeIfMissing(name, in: root)
         return try Directory.open(name, in: root, [.readOnly, .directory, .noFollow])
-    }
-
-    /// Reads `FORMAT`: true where there is none yet.
-    private static func checkFormat(_ root: borrowing Descriptor) throws -> Bool {
-        guard try Directory.status(of: "FORMAT", in: root) != nil else { return true }
-        let file = try Directory.open("FORMAT", in: root)
-        let text = String(
-            decoding: try FileIO.read(file, count: 256, at: 0), as: UTF8.self)
-        let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-        guard words.count == 4, words[0] == program, let version = Int(words[1]) else {
-            throw PermanentFailure("FORMAT says “\(text)”: this is no data directory of clusterf")
-        }
-        guard version <= layoutVersion else {
-            throw PermanentFailure(
-                "the data directory has format \(version), this program knows \(layoutVersion): "
-                    + "start the newer version of clusterf that made it")
-        }
-        guard words[2] == storageMajor else {
-            throw PermanentFailure(
-                "the data directory was made with --storage-major \(words[2]), which cannot be "
-                    + "changed to \(storageMajor) later")
-        }
-        guard words[3] == storageMinor else {
-            throw PermanentFailure(
-                "the data directory has format \(words[2]) \(words[3]), this program knows "
-                    + "\(storageMinor): start the version of clusterf that made it")
-        }
-        return false
-    }
-
-    private static func writeFormat(_ root: borrowing Descriptor) throws {
-        let line = "\(program) \(layoutVersion) \(storageMajor) \(storageMinor)\n"
-        do {
-            let file = try Directory.open(
-                "FORMAT.new", in: root, [.writeOnly, .create, .truncate])
-            try FileIO.write([UInt8](line.utf8), to: file, at: 0)
-            try FileIO.sync(file)
-        }
-        try Directory.rename("FORMAT.new", in: root, to: "FORMAT", in: root)
-        try FileIO.sync(root)
     }
 
     /// Lets another store open the directory; the end of the process does the same.

@@ -8,6 +8,7 @@ internal import Synchronization
 /// The threads of an open data directory: writer, readers, housekeeper, checkpoints, files.
 final class Engine: Sendable {
     let directory: DataDirectory
+    let contents: DiskContents
     let writer: Writer
     let readers: Readers
     let syncs = SyncClock()
@@ -50,11 +51,11 @@ final class Engine: Sendable {
     ///   - found: takes the answers to questions, on a reading thread.
     /// - Throws: `PermanentFailure` where no restart helps.
     init(
-        _ path: BytePath, isKept: Bool = true,
+        _ path: BytePath, _ wanted: WantedStorage = WantedStorage(), isKept: Bool = true,
         committed: @escaping @Sendable (Committed) -> Void,
         found: @escaping @Sendable (Finding) -> Void
     ) throws {
-        directory = try DataDirectory(path)
+        directory = try DataDirectory(path, wanted)
         isReadOnly = SyncErrors.demandReadOnly(directory, now: WallClock.now)
         if isReadOnly {
             warnings.set("disk", "syncs failed twice within 10 minutes: the store is read-only")
@@ -68,13 +69,14 @@ final class Engine: Sendable {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
-        foundUploads = try Recovery.staging(queues.writer, directory)
+        contents = try DiskContents(directory)
+        foundUploads = try Recovery.staging(queues.writer, directory, contents.store)
         nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)
         // The threads know each other through this, since each is made before the next.
         let wires = Wires()
         housekeeper = Housekeeper(
-            queues.housekeeper, directory, warnings, syncs: syncs,
+            queues.housekeeper, directory, contents, warnings, syncs: syncs,
             done: { wires.submit(.housekept($0)) })
         checkpointer = Checkpointer(
             queues.checkpointer, directory, syncs: syncs,
@@ -91,7 +93,7 @@ final class Engine: Sendable {
                 checkpointDue: { checkpointer.start() },
                 housekeepingFinished: { housekeeper.post(.end) }))
         wires.connect(writer)
-        readers = Readers(queues.readers, directory, found: found)
+        readers = Readers(queues.readers, directory, contents, found: found)
     }
 
     /// Finishes everything that was asked for, writes out what waits, and ends the threads. Takes
@@ -159,11 +161,12 @@ enum Recovery {
         }
     }
 
-    /// Moves committed uploads to their objects.
-    /// - Returns: the staging files that are left: uploads that were under way.
+    /// Moves committed uploads to their objects, where that takes no copying.
+    /// - Returns: the other staging files: uploads that were under way.
     static func staging(
-        _ queue: DatabaseQueue, _ directory: DataDirectory
+        _ queue: DatabaseQueue, _ directory: DataDirectory, _ contents: any ContentStore
     ) throws -> [OperationID] {
+        var committed: Set<OperationID> = []
         try queue.inDatabase { database in
             let outboxes = try OutboxReader(database)
             var last: UInt64 = 0
@@ -171,7 +174,10 @@ enum Recovery {
                 // Their rows go when the housekeeper has synced the move.
                 let rows = try outboxes.staged(above: last, to: UInt64(Int64.max))
                 for row in rows {
-                    try StagedUpload.move(row.operation, to: row.object, directory)
+                    let staged = ObjectName.staging(row.operation)
+                    if try !contents.recover(staged, as: row.object) {
+                        committed.insert(row.operation)
+                    }
                 }
                 guard let next = rows.last?.sequence else { break }
                 last = next
@@ -180,7 +186,7 @@ enum Recovery {
         var uploads: [OperationID] = []
         for entry in try Directory.entries(of: directory.staging) {
             if let operation = OperationID(hex: String(decoding: entry.name, as: UTF8.self)) {
-                uploads.append(operation)
+                if !committed.contains(operation) { uploads.append(operation) }
             } else {
                 // A view that was being made.
                 _ = try Directory.removeIfPresent(BytePath(entry.name), in: directory.staging)

@@ -21,14 +21,15 @@ final class Housekeeper: Sendable {
     ///   - queue: a connection that nobody else uses from here on.
     ///   - done: hands rows whose work is durable to the writer.
     init(
-        _ queue: DatabaseQueue, _ directory: DataDirectory, _ warnings: Warnings,
-        syncs: SyncClock, done: @escaping @Sendable (Housekept) -> Void
+        _ queue: DatabaseQueue, _ directory: DataDirectory, _ contents: DiskContents,
+        _ warnings: Warnings, syncs: SyncClock, done: @escaping @Sendable (Housekept) -> Void
     ) {
         let mailbox = mailbox
         thread = Worker.start("store-keeper") {
             do {
                 try queue.inDatabase { database in
-                    let rounds = try HousekeepingRounds(database, directory, warnings, syncs)
+                    let rounds = try HousekeepingRounds(
+                        database, directory, contents, warnings, syncs)
                     try Housekeeper.run(mailbox, rounds, directory, warnings, done)
                 }
             } catch {
@@ -50,8 +51,7 @@ final class Housekeeper: Sendable {
         var isRetrying = false
         while !isEnding || rounds.hasWork(limit) {
             let timeout: Duration? =
-                isRetrying
-                ? StoreLimits.housekeepingRetry : rounds.hasWork(limit) ? .zero : nil
+                isRetrying ? StoreLimits.housekeepingRetry : rounds.timeToWork(limit)
             if case .elements(let mail) = mailbox.takeAll(timeout: timeout) {
                 for item in mail {
                     switch item {
@@ -63,14 +63,24 @@ final class Housekeeper: Sendable {
             do {
                 let housekept = try rounds.round(to: limit)
                 if !housekept.isEmpty { done(housekept) }
+                if !isEnding, !rounds.hasWork(limit) { try rounds.maintain() }
                 if isRetrying { warnings.clear("disk") }
                 isRetrying = false
-            } catch let error as PosixError where error.code != EIO {
+            } catch where Housekeeper.mayPass(error) {
                 // Mostly a full disk. The rows keep their content; nothing is lost by waiting.
                 warnings.set("disk", "files cannot be written out: \(error)")
                 if isEnding { return }
                 isRetrying = true
             }
+        }
+    }
+
+    /// Whether the same may work later; else nobody knows what is on the disk.
+    private static func mayPass(_ error: any Error) -> Bool {
+        switch error {
+        case let error as PosixError: error.code != EIO
+        case is StorageObstacle: true
+        default: false
         }
     }
 }
@@ -100,17 +110,23 @@ final class HousekeepingRounds {
     private let warnings: Warnings
     private let syncs: SyncClock
     private let reader: MetadataReader
-    private let view: View
+    private let keeper: any ContentKeeper
+    private let inUse: ObjectsInUse
+    /// Where the kind of storage has one.
+    private let view: View?
     private let outboxes: OutboxReader
     /// Rows up to here are done, though they may not be removed yet.
     private var done = Cursor()
     /// Views and objects up to here are durable.
     private var synced: UInt64 = 0
+    /// Garbage from this row on is still being read; and when it is looked at again.
+    private var awaited: (sequence: UInt64, until: ContinuousClock.Instant)?
     private let reached: (Step) throws -> Void
 
     init(
-        _ database: Database, _ directory: DataDirectory, _ warnings: Warnings,
-        _ syncs: SyncClock, reached: @escaping (Step) throws -> Void = { _ in }
+        _ database: Database, _ directory: DataDirectory, _ contents: DiskContents,
+        _ warnings: Warnings, _ syncs: SyncClock,
+        reached: @escaping (Step) throws -> Void = { _ in }
     ) throws {
         self.directory = directory
         self.warnings = warnings
@@ -118,7 +134,9 @@ final class HousekeepingRounds {
         self.reached = reached
         reader = try MetadataReader(database)
         outboxes = try OutboxReader(database)
-        view = View(directory)
+        keeper = try contents.store.makeKeeper()
+        inUse = contents.inUse
+        view = contents.viewed.map { View(directory, $0) }
     }
 
     /// Whether rows up to `limit` are left.
@@ -126,15 +144,30 @@ final class HousekeepingRounds {
         done.garbage < min(synced, limit) || synced < limit
     }
 
+    /// How long nothing is to be done; nil until there are new rows.
+    func timeToWork(_ limit: UInt64) -> Duration? {
+        if hasWork(limit) || keeper.needsMaintenance { return .zero }
+        return awaited.map { max(.zero, $0.until - .now) }
+    }
+
+    /// A bounded step of what keeps the disk in order.
+    func maintain() throws {
+        if keeper.needsMaintenance { try syncs.during { try keeper.maintain() } }
+    }
+
     /// Does a bounded part of the rows up to `limit`.
     /// - Throws: `PosixError` where a file could not be written; nothing counts as done then.
     func round(to limit: UInt64) throws -> Housekept {
         var housekept = Housekept()
         var next = done
-        view.beginRound()
+        view?.beginRound()
+        if let awaited, awaited.until <= .now {
+            next.garbage = min(next.garbage, awaited.sequence - 1)
+            self.awaited = nil
+        }
         let hidView = try collectGarbage(&housekept, &next)
         try reached(.collected)
-        let movedAll = try moveStaged(to: limit, &housekept, &next)
+        let (movedAll, movedOperations) = try moveStaged(to: limit, &housekept, &next)
         try reached(.moved)
         let viewedAll = try showDirty(to: limit, &housekept, &next)
         try reached(.viewed)
@@ -142,13 +175,10 @@ final class HousekeepingRounds {
         let wroteAll = try viewedAll && writeContents(to: limit, &housekept, &next)
         try reached(.written)
         if hidView || !housekept.isEmpty {
-            do {
-                try syncs.during { try FileIO.syncFileSystem(of: directory.objects) }
-            } catch {
-                SyncErrors.end(directory, "syncfs", error)
-            }
+            try sync()
         }
         try reached(.synced)
+        removeStaging(movedOperations)
         done = next
         if movedAll && viewedAll && wroteAll { synced = max(synced, limit) }
         return housekept
@@ -156,11 +186,22 @@ final class HousekeepingRounds {
 
     // MARK: Parts
 
+    private func sync() throws {
+        do {
+            try syncs.during { try keeper.sync() }
+        } catch let obstacle as StorageObstacle {
+            // Its transaction is undone, and the disk is as it was.
+            throw obstacle
+        } catch {
+            SyncErrors.end(directory, "the write-out", error)
+        }
+    }
+
     /// - Returns: whether the view lost a name, so that the round ends with a sync.
     private func collectGarbage(
         _ housekept: inout Housekept, _ next: inout Cursor
     ) throws -> Bool {
-        let rows = try outboxes.garbage(above: done.garbage, to: synced)
+        let rows = try outboxes.garbage(above: next.garbage, to: synced)
         for row in rows {
             if row.isNamed {
                 housekept.garbage.append(row.sequence)
@@ -170,7 +211,7 @@ final class HousekeepingRounds {
             // A file that was replaced twice before its second content was written out: the view
             // still has the first. It goes from there now, and as an object in the next round.
             do throws(PosixError) {
-                if try view.hide(row.object, at: row.path) { return true }
+                if let view, try view.hide(row.object, at: row.path) { return true }
             } catch {
                 if error.code == EIO { throw error }
                 // A warning, as with every view. The object stays until the next start tries both.
@@ -179,26 +220,53 @@ final class HousekeepingRounds {
                 next.garbage = row.sequence
                 continue
             }
-            _ = try Directory.removeIfPresent(
-                ObjectName.path(row.object), in: directory.objects)
-            housekept.garbage.append(row.sequence)
             next.garbage = row.sequence
+            if inUse.contains(row.object) {
+                waitForReaders(row.sequence)
+                continue
+            }
+            try keeper.remove(row.object)
+            housekept.garbage.append(row.sequence)
         }
         if rows.count < StoreLimits.roundCountMax { next.garbage = synced }
         return false
     }
 
+    private func waitForReaders(_ sequence: UInt64) {
+        let until = awaited?.until ?? .now + StoreLimits.windowGrace
+        awaited = (min(sequence, awaited?.sequence ?? sequence), until)
+    }
+
     private func moveStaged(
         to limit: UInt64, _ housekept: inout Housekept, _ next: inout Cursor
-    ) throws -> Bool {
+    ) throws -> (isAll: Bool, moved: [OperationID]) {
         let rows = try outboxes.staged(above: done.staged, to: limit)
+        var moved: [OperationID] = []
+        var budget = StoreLimits.copiedByteCountMax
         for row in rows {
-            try StagedUpload.move(row.operation, to: row.object, directory)
+            let staged = ObjectName.staging(row.operation)
+            guard try keeper.adopt(staged, as: row.object, budget: &budget) else {
+                return (false, moved)
+            }
             housekept.staged.append(row.sequence)
+            moved.append(row.operation)
+            next.staged = row.sequence
         }
         let isAll = rows.count < StoreLimits.roundCountMax
-        next.staged = isAll ? limit : rows.lastSequence
-        return isAll
+        if isAll { next.staged = limit }
+        return (isAll, moved)
+    }
+
+    /// Staging files whose contents are durable in their place by now.
+    private func removeStaging(_ operations: [OperationID]) {
+        for operation in operations {
+            do {
+                _ = try Directory.removeIfPresent(
+                    ObjectName.staging(operation), in: directory.staging)
+            } catch {
+                Log.error("a staging file cannot be removed", ["error": "\(error)"])
+            }
+        }
     }
 
     private func showDirty(
@@ -206,7 +274,7 @@ final class HousekeepingRounds {
     ) throws -> Bool {
         let rows = try outboxes.dirty(above: done.viewed, to: limit)
         for row in rows {
-            if show(row.path, try truth(at: row.path)) {
+            if try view == nil || show(row.path, try truth(at: row.path)) {
                 housekept.viewed.append(row.sequence)
             } else {
                 housekept.failedViews.append(row.sequence)
@@ -224,6 +292,7 @@ final class HousekeepingRounds {
 
     /// True where the view is right now.
     private func show(_ path: StorePath, _ truth: View.Truth) -> Bool {
+        guard let view else { return true }
         do {
             try view.show(truth, at: path) { try reader.isDirectory($0) }
             warnings.clear("files\(path)")
@@ -244,7 +313,9 @@ final class HousekeepingRounds {
     ) throws -> Bool {
         let batch = try outboxes.contents(above: done.content, to: limit)
         for row in batch.rows {
-            try write(row)
+            // Whatever lies there is not known to be durable, so it is written anew.
+            try keeper.write(
+                NewObject(object: row.object, modified: row.modified, bytes: row.bytes))
             housekept.content.append(row.sequence)
             // Replaced since: its successor's row or the dirty list shows the new one.
             if row.isCurrent, !show(row.path, .file(row.object)) {
@@ -253,35 +324,5 @@ final class HousekeepingRounds {
         }
         next.content = batch.isAll ? limit : batch.rows.last?.sequence ?? limit
         return batch.isAll
-    }
-
-    /// Whatever lies there is not known to be durable, so it is written anew.
-    private func write(_ row: OutboxReader.Content) throws {
-        let file = try Directory.open(
-            ObjectName.path(row.object), in: directory.objects,
-            [.writeOnly, .create, .truncate])
-        try FileIO.write(row.bytes, to: file, at: 0)
-        try FileIO.setModified(file, to: row.modified.nanoseconds)
-    }
-}
-
-/// An upload between its commit and its place among the objects.
-enum StagedUpload {
-    /// Moves the staging file of a committed upload. Doing it again finds it moved.
-    static func move(
-        _ operation: OperationID, to object: ObjectID, _ directory: DataDirectory
-    ) throws(PosixError) {
-        do {
-            try Directory.rename(
-                ObjectName.staging(operation), in: directory.staging,
-                to: ObjectName.path(object), in: directory.objects)
-        } catch {
-            if error.code != ENOENT { throw error }
-            if try Directory.status(of: ObjectName.path(object), in: directory.objects) == nil {
-                Log.error(
-                    "the content of a committed upload is not there",
-                    ["operation": operation.hex, "object": object.hex])
-            }
-        }
     }
 }

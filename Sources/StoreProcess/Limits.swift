@@ -108,6 +108,22 @@ package enum StoreLimits {
     /// needs another commit in between, so few are enough.
     static let contentAttemptsMax = 16
 
+    // MARK: Kinds of storage
+
+    /// Bytes of committed uploads that one round copies into kinds of storage that cannot just rename
+    /// them: small contents wait as long as that takes.
+    static let copiedByteCountMax = 32 << 20
+
+    /// What is read and written at a time of it.
+    static let copiedPieceByteCount = 1 << 20
+
+    /// How long an object that somebody reads in windows stays after the last one, when no record names
+    /// it any more: a slow client takes a window in less.
+    static let windowGrace: Duration = .seconds(60)
+
+    /// Such objects: above the connections of a gateway.
+    static let objectsInUseMax = 16_384
+
     // MARK: Uploads
 
     /// A staging file that nobody claims is removed after this long.

@@ -73,7 +73,7 @@ final class LinkHandler {
                 store.status { unsafe LinkHandler.answer(request, $0) }
             }
         case .beginUpload, .commitUpload: try receivedUpload(received, payload)
-        case .openFetch, .openContent: try receivedContents(received, payload)
+        case .openFetch, .openContent, .readContent: try receivedContents(received, payload)
         case .clusterStatus, .administer, .settings, .partitionHealth, .partitionFiles, .nodeUsage,
             .restartCluster, .repair, .inspect:
             try receivedAdministration(received, payload)
@@ -125,17 +125,27 @@ final class LinkHandler {
                     }
                 }
             }
-        } else {
+        } else if received.type == .openContent {
             let message = try OpenContentRequest(decoding: payload)
             store.assumeIsolated { store in
-                store.openContent(message) { result in
-                    switch result {
-                    case .success((let response, let file)):
-                        unsafe request.answer(response, descriptor: file?.box())
-                    case .failure(let error): unsafe request.fail(error)
-                    }
-                }
+                store.openContent(message) { unsafe LinkHandler.answer(request, $0) }
             }
+        } else {
+            let message = try ReadContentRequest(decoding: payload)
+            store.assumeIsolated { store in
+                store.readContent(message) { unsafe LinkHandler.answer(request, $0) }
+            }
+        }
+    }
+
+    private static func answer(
+        _ request: IncomingRequest,
+        _ result: Result<(OpenContentResponse, HandedDescriptor?), RemoteError>
+    ) {
+        switch result {
+        case .success((let response, let file)):
+            request.answer(response, descriptor: file?.box())
+        case .failure(let error): request.fail(error)
         }
     }
 

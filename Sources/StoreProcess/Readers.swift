@@ -20,6 +20,8 @@ enum Question: Sendable {
     case lacking([ObjectID])
     /// A content by its object: for another node, which may ask for one that no path shows.
     case object(ObjectID)
+    /// So much of a content that its kind of storage cannot lend as a file.
+    case window(ObjectID, Range<UInt64>)
     /// The files of these partitions, for people.
     case partitionFiles([Partition])
     /// For people who look into the state: a file's register, partitions with files, files' keys.
@@ -33,7 +35,9 @@ struct Finding: Sendable {
     enum Answer: Sendable {
         case file(StoredRecord)
         case content(StoredRecord, [UInt8])
-        case descriptor(StoredRecord, HandedDescriptor)
+        case descriptor(StoredRecord, LentFile)
+        /// To be read window by window.
+        case windows(StoredRecord)
         case directory(modified: Timestamp)
         /// Something newer than the record may be here: the brain has to say.
         case unsettled
@@ -44,7 +48,9 @@ struct Finding: Sendable {
         case storage(StorageAnswer)
         case lacking([ObjectID])
         case objectContent([UInt8])
-        case objectFile(HandedDescriptor)
+        case objectOpened(StoredContent)
+        /// The whole of the descriptor.
+        case window(HandedDescriptor, byteCount: UInt64)
         case partitionFiles(PartitionFilesResponse)
         case register(Register?)
         case filePartitions(FileGroups)
@@ -106,7 +112,7 @@ final class Readers: Sendable {
     ///   - queues: connections that nobody else uses from here on, one a thread.
     ///   - found: takes the answers, on a thread of these.
     init(
-        _ queues: [DatabaseQueue], _ directory: DataDirectory,
+        _ queues: [DatabaseQueue], _ directory: DataDirectory, _ contents: DiskContents,
         found: @escaping @Sendable (Finding) -> Void
     ) {
         let mailbox = mailbox
@@ -114,7 +120,7 @@ final class Readers: Sendable {
             Worker.start("store-reader-\(index)") {
                 do {
                     try queue.inDatabase { database in
-                        let answering = try Answering(database, directory)
+                        let answering = try Answering(database, directory, contents)
                         while let asked = mailbox.takeOne() {
                             found(answering.answer(asked.question, ticket: asked.ticket))
                         }
@@ -142,11 +148,15 @@ final class Answering {
     private let reader: MetadataReader
     private let tables: SQLTables
     private let directory: DataDirectory
+    private let contents: DiskContents
 
-    init(_ database: Database, _ directory: DataDirectory) throws {
+    init(
+        _ database: Database, _ directory: DataDirectory, _ contents: DiskContents
+    ) throws {
         reader = try MetadataReader(database)
         tables = try SQLTables(database, reader)
         self.directory = directory
+        self.contents = contents
     }
 
     func answer(_ question: Question, ticket: UInt64) -> Finding {
@@ -177,6 +187,7 @@ final class Answering {
                 finding.sequence = sequence
                 finding.answer = .success(.lacking(lacking))
             case .object(let object): try openObject(object, &finding)
+            case .window(let object, let range): try readWindow(object, range, &finding)
             case .register(let path):
                 let (register, sequence) = try reader.snapshot { () -> Register? in
                     if let row = try tables.queries.register(.file(path)) { return row.register }
@@ -203,6 +214,9 @@ final class Answering {
             }
         } catch let error as RemoteError {
             finding.answer = .failure(error)
+        } catch let damage as ContentDamage {
+            Log.error("a content is damaged", ["how": "\(damage)"])
+            finding.answer = .failure(.damaged("\(damage)"))
         } catch {
             Log.error("a read failed", ["error": "\(error)"])
         }
@@ -264,49 +278,53 @@ final class Answering {
         return .file(stored, row: row)
     }
 
-    /// The content from its file; nil where there is none.
+    /// The content from its place; nil where there is none.
     private func open(_ stored: StoredRecord, _ path: StorePath) throws -> Finding.Answer? {
-        guard let file = try openContent(stored.record) else { return nil }
+        guard let content = try openContent(stored.record) else { return nil }
         let byteCount = stored.record.byteCount
-        let status = try FileIO.status(of: file)
-        guard UInt64(clamping: status.size) == byteCount else {
-            return try lost(stored, path, "has \(status.size) bytes, not \(byteCount)")
+        guard content.byteCount == byteCount else {
+            return try lost(stored, path, "has \(content.byteCount) bytes, not \(byteCount)")
         }
         if byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
-            return .descriptor(stored, HandedDescriptor(file))
+            switch content {
+            case .file(let file): return .descriptor(stored, file)
+            case .ranges:
+                contents.inUse.note(stored.record.object)
+                return .windows(stored)
+            }
         }
-        let content = try FileIO.read(file, count: Int(byteCount), at: 0)
-        guard content.count == Int(byteCount) else { return try lost(stored, path, "is short") }
-        return .content(stored, content)
+        return .content(stored, try content.read(content.whole))
     }
 
-    private func openContent(_ record: FileRecord) throws -> Descriptor? {
-        if let file = try openContent(of: record.object) { return file }
-        return try openIfThere(ObjectName.staging(record.operation), in: directory.staging)
+    private func openContent(_ record: FileRecord) throws -> StoredContent? {
+        if let content = try openContent(of: record.object) { return content }
+        return try openStaged(record.operation)
     }
 
-    /// The content's file; nil where there is none.
-    private func openContent(of object: ObjectID) throws -> Descriptor? {
-        if let file = try openIfThere(ObjectName.path(object), in: directory.objects) {
-            return file
-        }
+    /// The content in its place; nil where there is none.
+    private func openContent(of object: ObjectID) throws -> StoredContent? {
+        if let content = try contents.store.open(object) { return content }
         // Committed and not moved yet.
         guard let operation = try reader.stagingFile(of: object) else { return nil }
-        return try openIfThere(ObjectName.staging(operation), in: directory.staging)
+        return try openStaged(operation)
     }
 
-    private func openIfThere(
-        _ name: BytePath, in folder: borrowing Descriptor
-    ) throws(PosixError) -> Descriptor? {
+    private func openStaged(_ operation: OperationID) throws(PosixError) -> StoredContent? {
         do throws(PosixError) {
-            return try Directory.open(name, in: folder)
+            return .file(try StagingFile.lend(operation, directory))
         } catch {
             if error.code != ENOENT { throw error }
             return nil
         }
     }
 
-    private func openObject(_ object: ObjectID, _ finding: inout Finding) throws {
+    private enum Located {
+        case row([UInt8])
+        case opened(StoredContent)
+    }
+
+    /// - Throws: `RemoteError` where the object is not here.
+    private func locate(_ object: ObjectID, _ finding: inout Finding) throws -> Located {
         for _ in 0..<StoreLimits.contentAttemptsMax {
             let (row, sequence) = try reader.snapshot {
                 guard try tables.queries.object(object)?.state == .here else {
@@ -315,17 +333,52 @@ final class Answering {
                 return try reader.content(of: object)
             }
             finding.sequence = sequence
-            if let row {
-                finding.answer = .success(.objectContent(row))
-                return
-            }
-            if let file = try openContent(of: object) {
-                finding.answer = .success(.objectFile(HandedDescriptor(file)))
-                return
-            }
+            if let row { return .row(row) }
+            if let content = try openContent(of: object) { return .opened(content) }
             // Moved or removed in between: look again.
         }
         throw RemoteError(.internalError, "the content \(object) is not there")
+    }
+
+    private func openObject(_ object: ObjectID, _ finding: inout Finding) throws {
+        switch try locate(object, &finding) {
+        case .row(let row): finding.answer = .success(.objectContent(row))
+        case .opened(let content):
+            if case .ranges = content { contents.inUse.note(object) }
+            finding.answer = .success(.objectOpened(content))
+        }
+    }
+
+    // MARK: Windows
+
+    /// The object may have lost its name since its reader began: it is there all the same for a while.
+    private func readWindow(
+        _ object: ObjectID, _ range: Range<UInt64>, _ finding: inout Finding
+    ) throws {
+        let content: StoredContent
+        if let stored = try contents.store.open(object) {
+            content = stored
+        } else {
+            switch try locate(object, &finding) {
+            case .row(let row):
+                let end = min(UInt64(row.count), range.upperBound)
+                guard range.lowerBound <= end else { throw RemoteError.beyondTheEnd }
+                let bytes = [UInt8](row[Int(range.lowerBound)..<Int(end)])
+                finding.answer = .success(.objectContent(bytes))
+                return
+            case .opened(let opened): content = opened
+            }
+        }
+        contents.inUse.note(object)
+        let end = min(content.byteCount, range.upperBound)
+        guard range.lowerBound <= end else { throw RemoteError.beyondTheEnd }
+        let bytes = try content.read(range.lowerBound..<end)
+        if bytes.count <= IPCLimits.inlineContentByteCountMax {
+            finding.answer = .success(.objectContent(bytes))
+        } else {
+            let window = HandedDescriptor(try SealedMemory.make(bytes))
+            finding.answer = .success(.window(window, byteCount: UInt64(bytes.count)))
+        }
     }
 
     @discardableResult
@@ -369,5 +422,16 @@ final class Answering {
             }
             above = directory.parent
         }
+    }
+}
+
+extension RemoteError {
+    fileprivate static let beyondTheEnd = RemoteError(
+        .invalid, "what is asked for is beyond the content's end")
+
+    fileprivate static func damaged(_ how: String) -> RemoteError {
+        RemoteError(
+            .internalError, "the content is damaged: \(how)",
+            hint: "the disk lost it, or somebody changed the data directory")
     }
 }

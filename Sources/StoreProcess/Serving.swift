@@ -16,12 +16,13 @@ final class Serving {
 
     /// Opens the directory and accepts links.
     init(
-        _ loop: EventLoop, _ path: BytePath, _ configuration: NodeConfiguration,
+        _ loop: EventLoop, _ path: BytePath, _ wanted: WantedStorage,
+        _ configuration: NodeConfiguration,
         _ generation: UInt64,
         _ listeners: (stream: DescriptorBox, descriptors: DescriptorBox)
     ) throws {
         self.loop = loop
-        let store = try Store(loop, path, configuration: configuration)
+        let store = try Store(loop, path, wanted, configuration: configuration)
         self.store = store
         guard let stream = listeners.stream.take(),
             let descriptors = listeners.descriptors.take()

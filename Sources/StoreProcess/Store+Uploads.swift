@@ -263,7 +263,8 @@ extension BeginUploadRequest {
         var facts: IPC.FileFacts?
         switch found {
         case .success(.file(let known)), .success(.inline(let known, _)),
-            .success(.descriptor(let known)), .success(.remote(let known, _, _)),
+            .success(.descriptor(let known)), .success(.region(let known, _)),
+            .success(.windows(let known, _)), .success(.remote(let known, _, _)),
             .success(.heldFile(let known, _)):
             facts = known
         case .success(.directory), .success(.heldDirectory):

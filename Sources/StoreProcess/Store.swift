@@ -14,6 +14,15 @@ struct LookupReply {
     var home: Partition?
 }
 
+extension LookupReply {
+    /// A content that lies in a file.
+    init(_ facts: IPC.FileFacts, _ file: LentFile) {
+        let response: LookupResponse =
+            file.offset == 0 ? .descriptor(facts) : .region(facts, offset: file.offset)
+        self.init(response: response, descriptor: file.file)
+    }
+}
+
 /// The store's state, on its loop. Requests are handled at once: what the cache knows is answered
 /// here, everything else goes to a thread, whose answer comes back to the loop.
 ///
@@ -74,13 +83,13 @@ actor Store {
     /// Opens the node's directory. On the loop's thread.
     /// - Throws: `PermanentFailure` where no restart helps.
     init(
-        _ loop: EventLoop, _ path: BytePath, isKept: Bool = true,
-        configuration: NodeConfiguration = .alone
+        _ loop: EventLoop, _ path: BytePath, _ wanted: WantedStorage = WantedStorage(),
+        isKept: Bool = true, configuration: NodeConfiguration = .alone
     ) throws {
         self.loop = loop
         let outlet = Outlet(loop)
         engine = try Engine(
-            path, isKept: isKept,
+            path, wanted, isKept: isKept,
             committed: { committed in outlet.toStore { $0.committed(committed) } },
             found: { finding in outlet.toStore { $0.found(finding) } })
         var entropy = Entropy()
@@ -229,20 +238,22 @@ actor Store {
             cache.found(path, stored, content, sequence: sequence)
             return LookupReply(response: .inline(IPC.FileFacts(stored.record), content))
         case .descriptor(let stored, let file):
+            return LookupReply(IPC.FileFacts(stored.record), file)
+        case .windows(let stored):
             return LookupReply(
-                response: .descriptor(IPC.FileFacts(stored.record)), descriptor: file)
+                response: .windows(IPC.FileFacts(stored.record), stored.record.object))
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
-        case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectFile,
-            .partitionFiles, .register, .filePartitions, .walked:
+        case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectOpened,
+            .window, .partitionFiles, .register, .filePartitions, .walked:
             preconditionFailure("a finding for another request")
         }
     }
 
     private func status(_ sums: MetadataReader.Sums, freeByteCount: UInt64) -> StoreStatus {
         StoreStatus(
-            disk: sums.disk, storageMajor: DataDirectory.storageMajor,
-            storageMinor: DataDirectory.storageMinor, isEncrypted: false,
+            disk: sums.disk, storageMajor: engine.directory.format.kind.rawValue,
+            storageMinor: String(engine.directory.format.minor), isEncrypted: false,
             isReadOnly: engine.isReadOnly, fileCount: sums.fileCount,
             contentByteCount: sums.byteCount, partitionCount: sums.partitionCount,
             freeByteCount: freeByteCount, warnings: engine.warnings.texts)

@@ -107,7 +107,8 @@ package final class StoreProcess {
             let path = try StoreSettings.nodeDirectory(settings)
             let start = ContinuousClock.now
             let serving = try Serving(
-                loop, path, try StoreSettings.node(settings), generation, listeners)
+                loop, path, try StoreSettings.storage(settings),
+                try StoreSettings.node(settings), generation, listeners)
             serving.allow(peers)
             serving.connect(supervisor: control)
             self.serving = serving

@@ -8,17 +8,26 @@ enum StoreSettings {
     static func nodeDirectory(_ settings: Settings) throws -> BytePath {
         guard let directory = settings[ConfigurationKey.nodeDirectory], directory.first == "/"
         else { throw PermanentFailure("the supervisor named no absolute node directory") }
-        let major = settings[ConfigurationKey.storageMajor] ?? DataDirectory.storageMajor
-        guard major == DataDirectory.storageMajor else {
-            throw PermanentFailure("--storage-major \(major) is not known; rawfile is")
-        }
-        let minor = settings[ConfigurationKey.storageMinor] ?? ""
-        guard minor.isEmpty || minor == DataDirectory.storageMinor else {
-            throw PermanentFailure(
-                "--storage-minor \(minor) of rawfile is not known; \(DataDirectory.storageMinor) is"
-            )
-        }
         return BytePath(directory)
+    }
+
+    /// How contents are to lie on the disk, as far as somebody said so.
+    static func storage(_ settings: Settings) throws -> WantedStorage {
+        var wanted = WantedStorage()
+        if let major = settings[ConfigurationKey.storageMajor], !major.isEmpty {
+            guard let kind = StorageKind(rawValue: major) else {
+                throw PermanentFailure(
+                    "--storage-major \(major) is not known; \(StorageKind.list) are")
+            }
+            wanted.kind = kind
+        }
+        if let minor = settings[ConfigurationKey.storageMinor], !minor.isEmpty {
+            guard let number = UInt64(minor) else {
+                throw PermanentFailure("--storage-minor \(minor) is no number")
+            }
+            wanted.minor = number
+        }
+        return wanted
     }
 
     /// What the node is in its cluster.

@@ -94,6 +94,16 @@ enum StagingFile {
         }
     }
 
+    /// It, for reading.
+    static func lend(
+        _ operation: OperationID, _ directory: DataDirectory
+    ) throws(PosixError) -> LentFile {
+        let file = try Directory.open(ObjectName.staging(operation), in: directory.staging)
+        let size = try FileIO.status(of: file).size
+        return LentFile(
+            file: HandedDescriptor(file), offset: 0, byteCount: UInt64(clamping: size))
+    }
+
     /// Makes an upload durable under its name in `staging/`, and sees that nobody can write to it
     /// any more.
     ///

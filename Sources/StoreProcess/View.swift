@@ -21,10 +21,14 @@ final class View {
     }
 
     private let directory: DataDirectory
+    private let raw: RawFiles
     /// The directory of the last path: neighbours come one after the other.
     private var lastParent: (path: StorePath, descriptor: DescriptorBox)?
 
-    init(_ directory: DataDirectory) { self.directory = directory }
+    init(_ directory: DataDirectory, _ raw: RawFiles) {
+        self.directory = directory
+        self.raw = raw
+    }
 
     /// Forgets what may have changed on the disk meanwhile.
     func beginRound() { lastParent = nil }
@@ -53,11 +57,11 @@ final class View {
         let name = BytePath(path.name)
         let source = ObjectName.path(object)
         do throws(PosixError) {
-            return try Directory.link(source, in: directory.objects, as: name, in: parent)
+            return try Directory.link(source, in: raw.objects, as: name, in: parent)
         } catch {
             // No object (yet): a row of content, whose write-out shows it.
             if error.code == ENOENT {
-                if try Directory.status(of: source, in: directory.objects) == nil { return }
+                if try Directory.status(of: source, in: raw.objects) == nil { return }
                 throw error
             }
             if error.code != EEXIST { throw error }
@@ -66,7 +70,7 @@ final class View {
         // Beside the view, so that a reader of the tree never sees it.
         let temporary = BytePath("view-\(object.hex)")
         _ = try Directory.removeIfPresent(temporary, in: directory.staging)
-        try Directory.link(source, in: directory.objects, as: temporary, in: directory.staging)
+        try Directory.link(source, in: raw.objects, as: temporary, in: directory.staging)
         try Directory.rename(temporary, in: directory.staging, to: name, in: parent)
         // Of two names of one file rename keeps both: the view was right already.
         _ = try Directory.removeIfPresent(temporary, in: directory.staging)
@@ -103,7 +107,7 @@ final class View {
 
     /// Takes `object` out of the view where it is still shown at `path`; false where it is not.
     func hide(_ object: ObjectID, at path: StorePath) throws(PosixError) -> Bool {
-        guard let status = try Directory.status(of: ObjectName.path(object), in: directory.objects),
+        guard let status = try Directory.status(of: ObjectName.path(object), in: raw.objects),
             status.linkCount > 1
         else { return false }
         let name = BytePath(path.name)
@@ -153,14 +157,14 @@ final class View {
     private func openDirectory(_ path: StorePath) throws(PosixError) -> Descriptor {
         let relative = path.isRoot ? [UInt8(ascii: ".")] : [UInt8](path.bytes.dropFirst())
         return try Directory.openBeneath(
-            BytePath(relative), in: directory.files, [.readOnly, .directory])
+            BytePath(relative), in: raw.files, [.readOnly, .directory])
     }
 
     /// Makes the directory and those above it. A file of ours in the way is the view of one that
     /// is no more.
     private func makeDirectories(_ path: StorePath) throws -> Descriptor {
         lastParent = nil
-        var current = try directory.files.duplicate()
+        var current = try raw.files.duplicate()
         for component in path.components {
             let name = BytePath(component)
             let flags: Directory.Flags = [.readOnly, .directory, .noFollow]

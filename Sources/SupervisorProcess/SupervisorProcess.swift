@@ -68,6 +68,7 @@ package enum SupervisorProcess {
             nodeID: node.id, dataDirectory: node.basePath, nodeDirectory: node.path,
             runDirectory: runDirectory, httpPort: http.port, url: url(configuration, http.port),
             started: WallClock.now, pid: SelfProcess.pid, debug: configuration.debug,
+            storageMajor: configuration.storageMajor,
             storageMinor: configuration.storageMinor, webdav: configuration.webdav,
             gatewayLimits: configuration.gatewayLimits, peers: configuration.peers,
             peerPort: peers.port, discoveryPort: peers.discoveryPort)

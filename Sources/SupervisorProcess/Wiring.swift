@@ -48,7 +48,7 @@ enum Wiring {
             sandbox: ["--deny-inet", "--landlock-rw", facts.nodeDirectory],
             settings: common.merging([
                 ConfigurationKey.nodeDirectory: facts.nodeDirectory,
-                ConfigurationKey.storageMajor: "rawfile",
+                ConfigurationKey.storageMajor: facts.storageMajor?.rawValue ?? "",
                 ConfigurationKey.storageMinor: facts.storageMinor.map(String.init) ?? "",
             ]) { $1 }.merging(facts.peers.storeSettings(facts)) { $1 })
         let gateway = WorkerWiring(

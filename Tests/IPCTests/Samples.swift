@@ -103,6 +103,15 @@ enum Samples {
             ("open-content-inline", OpenContentResponse.inline([1, 2])),
             ("open-content-descriptor", OpenContentResponse.descriptor(byteCount: 1 << 33)),
             (
+                "open-content-region",
+                OpenContentResponse.region(byteCount: 1 << 33, offset: 1 << 20)
+            ),
+            ("open-content-windows", OpenContentResponse.windows(byteCount: 1 << 33)),
+            (
+                "read-content",
+                ReadContentRequest(object: object, offset: 1 << 34, byteCount: 1 << 20)
+            ),
+            (
                 "lookup-remote",
                 LookupResponse.remote(facts, object, [node("n2"), node("n3")])
             ),
@@ -260,6 +269,8 @@ enum Samples {
             ("lookup-file", LookupResponse.file(facts)),
             ("lookup-inline", LookupResponse.inline(facts, [1, 2, 3])),
             ("lookup-descriptor", LookupResponse.descriptor(facts)),
+            ("lookup-region", LookupResponse.region(facts, offset: 1 << 28)),
+            ("lookup-windows", LookupResponse.windows(facts, ObjectID(bits: Bits128(high: 7, low: 8)))),
             ("lookup-directory", LookupResponse.directory(modified: Timestamp(nanoseconds: 8))),
             ("lookup-holders", LookupRequest(path: path("/a"), .holders)),
             ("lookup-held-file", LookupResponse.heldFile(facts, by: [node("n1"), node("n-2")])),

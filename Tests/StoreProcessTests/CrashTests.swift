@@ -58,10 +58,11 @@ import Testing
         for _ in 0..<2 {
             let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
             let directory = try DataDirectory(left.bytePath)
+            let contents = try DiskContents(directory)
             #expect(throws: Death.self) {
                 try queue.inDatabase { database in
                     let rounds = try HousekeepingRounds(
-                        database, directory, Warnings(), SyncClock(),
+                        database, directory, contents, Warnings(), SyncClock(),
                         reached: { if $0 == step { throw Death() } })
                     _ = try rounds.round(to: 1000)
                 }
@@ -75,8 +76,10 @@ import Testing
         let left = try await unfinished()
         let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
         let directory = try DataDirectory(left.bytePath)
+        let contents = try DiskContents(directory)
         try queue.inDatabase { database in
-            let rounds = try HousekeepingRounds(database, directory, Warnings(), SyncClock())
+            let rounds = try HousekeepingRounds(
+                database, directory, contents, Warnings(), SyncClock())
             // Garbage too; but no row is removed from the outboxes.
             for _ in 0..<4 where rounds.hasWork(1000) { _ = try rounds.round(to: 1000) }
         }
@@ -98,9 +101,11 @@ import Testing
         await second.end()
         let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
         let opened = try DataDirectory(left.bytePath)
+        let contents = try DiskContents(opened)
         let warnings = Warnings()
         try queue.inDatabase { database in
-            let rounds = try HousekeepingRounds(database, opened, warnings, SyncClock())
+            let rounds = try HousekeepingRounds(
+                database, opened, contents, warnings, SyncClock())
             let last = UInt64(
                 bitPattern: try MetadataReader(database).stateNumber("sequence") ?? 0)
             for limit in 1...last {
@@ -165,7 +170,7 @@ import Testing
 
     @Test func otherFormatsAreRefused() async throws {
         for line in [
-            "clusterf 2 rawfile 1\n", "clusterf 1 extent 1\n", "clusterf 1 rawfile 2\n", "", "x",
+            "clusterf 2 rawfile 1\n", "clusterf 1 martian 1\n", "clusterf 1 extent 2\n", "clusterf 1 rawfile 2\n", "", "x",
         ] {
             let directory = try TemporaryDirectory()
             try Data(line.utf8).write(to: URL(fileURLWithPath: "\(directory.path)/FORMAT"))

@@ -50,11 +50,8 @@ import Testing
     private func bytes(_ answer: Finding.Answer) throws -> [UInt8] {
         switch answer {
         case .content(_, let bytes), .objectContent(let bytes): return bytes
-        case .descriptor(_, let file), .objectFile(let file):
-            return try #require(
-                try file.use { file in
-                    try FileIO.read(file, count: Int(try FileIO.status(of: file).size), at: 0)
-                })
+        case .descriptor(_, let file): return try file.read(0..<file.byteCount)
+        case .objectOpened(let content): return try content.read(content.whole)
         default: throw CorruptRow(description: "another answer")
         }
     }

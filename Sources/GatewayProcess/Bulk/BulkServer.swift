@@ -20,7 +20,7 @@ final class BulkServer: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     /// A fetch is under way; and where its bytes come from, once that is known.
     private var isServing = false
-    private var source: FileSource?
+    private var source: (any BodySource)?
     private var isPumping = false
     private var lastMoved: NIODeadline
     private var watch: Scheduled<Void>?
@@ -112,8 +112,10 @@ final class BulkServer: ChannelInboundHandler {
             switch reply {
             case .content(.inline(let bytes), _): give(bytes, wanted)
             case .content(.descriptor(let byteCount), let box):
-                guard let descriptor = box?.take() else { return refuse(.busy) }
-                give(SharedDescriptor(descriptor), byteCount, wanted)
+                give(box, base: 0, byteCount, wanted)
+            case .content(.region(let byteCount, let offset), let box):
+                give(box, base: offset, byteCount, wanted)
+            case .content(.windows(let byteCount), _): give(windowsOf: byteCount, wanted)
             case .failed(let error): refuse(error.code == .notFound ? .lacks : .busy)
             default: refuse(.busy)
             }
@@ -139,7 +141,31 @@ final class BulkServer: ChannelInboundHandler {
                 + bytes[Int(range.lowerBound)..<Int(range.upperBound)])
     }
 
-    private func give(_ file: SharedDescriptor, _ byteCount: UInt64, _ wanted: BulkFetch) {
+    private func give(
+        _ box: DescriptorBox?, base: UInt64, _ byteCount: UInt64, _ wanted: BulkFetch
+    ) {
+        guard let descriptor = box?.take() else { return refuse(.busy) }
+        let file = SharedDescriptor(descriptor)
+        give(byteCount, wanted) { loop, segments in
+            FileSource(
+                file, base: base, segments: segments, loop: loop,
+                background: background
+            ) { [self] in pump() }
+        }
+    }
+
+    private func give(windowsOf byteCount: UInt64, _ wanted: BulkFetch) {
+        give(byteCount, wanted) { loop, segments in
+            WindowSource(wanted.object, segments: segments, link: link, loop: loop) { [self] in
+                pump()
+            }
+        }
+    }
+
+    private func give(
+        _ byteCount: UInt64, _ wanted: BulkFetch,
+        from makeSource: (any EventLoop, [FileSource.Segment]) -> any BodySource
+    ) {
         guard let context else { return }
         let range = range(of: wanted, in: byteCount)
         let head = PeerFrame.bytes(.content, BulkContent(byteCount: UInt64(range.count)))
@@ -147,10 +173,8 @@ final class BulkServer: ChannelInboundHandler {
             isServing = false
             return send(head)
         }
-        source = FileSource(
-            file, segments: [.bytes(ByteBuffer(bytes: head)), .file(range)],
-            loop: context.eventLoop, background: background
-        ) { [self] in pump() }
+        source = makeSource(
+            context.eventLoop, [.bytes(ByteBuffer(bytes: head)), .file(range)])
         pump()
     }
 
@@ -183,7 +207,7 @@ final class BulkServer: ChannelInboundHandler {
         }
     }
 
-    private func finish(_ source: FileSource, _ context: ChannelHandlerContext) {
+    private func finish(_ source: any BodySource, _ context: ChannelHandlerContext) {
         self.source = nil
         isServing = false
         // The file stays open until its last byte is in the socket.

@@ -9,14 +9,17 @@ struct FileAnswer {
     enum Content {
         case none
         case inline([UInt8])
-        case file(SharedDescriptor)
+        /// From this offset of the file on.
+        case file(SharedDescriptor, base: UInt64)
+        /// The store reads it.
+        case windows(ObjectID)
         /// At one of these nodes.
         case remote(ObjectID, [NodeID])
 
         /// Whether its bytes come from a file, here or elsewhere.
         var isFile: Bool {
             switch self {
-            case .file, .remote: true
+            case .file, .windows, .remote: true
             case .none, .inline: false
             }
         }
@@ -79,7 +82,7 @@ struct FileAnswer {
                 head.field("Content-Type", facts.contentType)
                 writeFields(&head)
             }
-        case .none, .file, .remote:
+        case .none, .file, .windows, .remote:
             let isWhole = content.isFile && facts.byteCount > 0
             stream(
                 .ok, byteCount: facts.byteCount, isWhole ? [.file(0..<facts.byteCount)] : []
@@ -102,7 +105,7 @@ struct FileAnswer {
                 describe(&head)
                 writeFields(&head)
             }
-        case .file, .remote:
+        case .file, .windows, .remote:
             stream(
                 .partialContent, byteCount: UInt64(part.count), [.file(part)], fields: describe)
         case .none: sendWhole()
@@ -127,7 +130,7 @@ struct FileAnswer {
             case .inline(let bytes):
                 let slice = bytes[Int(part.lowerBound)..<Int(part.upperBound)]
                 segments.append(.bytes(ByteBuffer(bytes: slice)))
-            case .file, .remote: segments.append(.file(part))
+            case .file, .windows, .remote: segments.append(.file(part))
             case .none: break
             }
         }
@@ -155,12 +158,21 @@ struct FileAnswer {
         }
         switch content {
         case .none, .inline: begin(BytesSource(segments))
-        case .file(let file):
+        case .file(let file, let base):
             begin(
                 FileSource(
-                    file, segments: segments, loop: context.eventLoop,
+                    file, base: base, segments: segments, loop: context.eventLoop,
                     background: context.background
                 ) { exchange.resumeSource() })
+        case .windows(let object):
+            let source = WindowSource(
+                object, segments: segments, link: context.link, loop: context.eventLoop
+            ) { exchange.resumeSource() }
+            source.open { error in
+                guard let error else { return begin(source) }
+                source.closed()
+                exchange.fail(Problem(error))
+            }
         case .remote(let object, let nodes):
             guard let dialer = context.dialer, !nodes.isEmpty else { return failRemote() }
             let source = RemoteSource(

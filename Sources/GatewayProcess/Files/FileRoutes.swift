@@ -35,13 +35,20 @@ struct FileRoutes {
         case .directory, .heldDirectory: redirectToDirectory()
         case .file(let facts), .heldFile(let facts, _): answer(facts, .none)
         case .inline(let facts, let content): answer(facts, .inline(content))
-        case .descriptor(let facts):
-            guard let descriptor = box?.take() else {
-                return exchange.fail(StoreFailure.problem(reply))
-            }
-            answer(facts, .file(SharedDescriptor(descriptor)))
+        case .descriptor(let facts): answer(facts, box, base: 0, reply)
+        case .region(let facts, let offset): answer(facts, box, base: offset, reply)
+        case .windows(let facts, let object): answer(facts, .windows(object))
         case .remote(let facts, let object, let nodes): answer(facts, .remote(object, nodes))
         }
+    }
+
+    private func answer(
+        _ facts: FileFacts, _ box: DescriptorBox?, base: UInt64, _ reply: StoreReply
+    ) {
+        guard let descriptor = box?.take() else {
+            return exchange.fail(StoreFailure.problem(reply))
+        }
+        answer(facts, .file(SharedDescriptor(descriptor), base: base))
     }
 
     private func answer(_ facts: FileFacts, _ content: FileAnswer.Content) {
@@ -174,7 +181,7 @@ struct FileRoutes {
             case .heldDirectory(let modified, let holders):
                 FileMetadata.write(
                     directory: path.bytes, modified: modified, holders: holders, to: &json)
-            case .file, .inline, .descriptor, .directory, .remote:
+            case .file, .inline, .descriptor, .directory, .remote, .region, .windows:
                 // The link takes no other answer.
                 return exchange.fail(StoreFailure.problem(reply))
             }

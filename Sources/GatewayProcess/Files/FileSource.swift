@@ -20,6 +20,8 @@ final class FileSource: BodySource {
     }
 
     private let file: SharedDescriptor
+    /// Where the content begins in the file.
+    private let base: UInt64
     private let handle: NIOFileHandle
     private let loop: any EventLoop
     private let background: any BackgroundWork
@@ -33,10 +35,11 @@ final class FileSource: BodySource {
 
     /// - Parameter resume: called when `next` has something again.
     init(
-        _ file: SharedDescriptor, segments: [Segment], loop: any EventLoop,
+        _ file: SharedDescriptor, base: UInt64 = 0, segments: [Segment], loop: any EventLoop,
         background: any BackgroundWork, resume: @escaping () -> Void
     ) {
         self.file = file
+        self.base = base
         handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: file.descriptor.rawValue)
         self.loop = loop
         self.background = background
@@ -66,7 +69,8 @@ final class FileSource: BodySource {
             lastRegion = loop.now
             return .file(
                 FileRegion(
-                    fileHandle: handle, readerIndex: Int(range.lowerBound), endIndex: Int(end)))
+                    fileHandle: handle, readerIndex: Int(base + range.lowerBound),
+                    endIndex: Int(base + end)))
         }
     }
 
@@ -87,7 +91,7 @@ final class FileSource: BodySource {
         guard end > 0 else { return true }
         do throws(PosixError) {
             let cached = try FileIO.readCached(
-                file.descriptor, count: 1, at: Int64(end - 1))
+                file.descriptor, count: 1, at: Int64(base + end - 1))
             return cached != nil
         } catch {
             // The send meets the same error and ends the answer.
@@ -97,11 +101,12 @@ final class FileSource: BodySource {
 
     private func warm(_ range: Range<UInt64>) {
         let file = file
+        let end = Int64(base + range.upperBound)
+        let start = Int64(base + range.lowerBound)
         background.run {
-            var offset = Int64(range.lowerBound)
-            while offset < Int64(range.upperBound) {
-                let count = min(
-                    GatewayLimits.readByteCountMax, Int(Int64(range.upperBound) - offset))
+            var offset = start
+            while offset < end {
+                let count = min(GatewayLimits.readByteCountMax, Int(end - offset))
                 let bytes = try FileIO.read(file.descriptor, count: count, at: offset)
                 if bytes.isEmpty { break }
                 offset += Int64(bytes.count)

@@ -18,6 +18,7 @@ enum StoreRequest {
     case partitionHealth(PartitionHealthRequest)
     case openFetch(FetchNumber)
     case openContent(OpenContentRequest)
+    case readContent(ReadContentRequest)
     case partitionFiles(PartitionFilesRequest)
     case nodeUsage
     case restartCluster
@@ -29,7 +30,8 @@ enum StoreRequest {
         switch self {
         case .put, .commitUpload, .delete, .makeDirectory, .administer, .restartCluster: true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent:
+            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent,
+            .readContent:
             false
         }
     }
@@ -65,6 +67,8 @@ enum StoreRequest {
             session.open(message, type: .openFetch, deadline: deadline)
         case .openContent(let message):
             session.open(message, type: .openContent, deadline: deadline)
+        case .readContent(let message):
+            session.open(message, type: .readContent, deadline: deadline)
         case .partitionFiles(let message):
             session.open(message, type: .partitionFiles, deadline: deadline)
         case .nodeUsage:
@@ -84,14 +88,19 @@ enum StoreRequest {
         switch self {
         case .lookup(let asked):
             let response = try LookupResponse(decoding: payload)
-            if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
+            if response.bringsDescriptor, descriptor == nil { throw .invalid("descriptor") }
             guard (asked.wanted == .holders) == response.saysHolders else {
                 throw .invalid("holders")
             }
             return .found(response, descriptor)
         case .openContent:
             let response = try OpenContentResponse(decoding: payload)
-            if case .descriptor = response, descriptor == nil { throw .invalid("descriptor") }
+            if response.bringsDescriptor, descriptor == nil { throw .invalid("descriptor") }
+            return .content(response, descriptor)
+        case .readContent(let asked):
+            let response = try OpenContentResponse(decoding: payload)
+            if response.bringsDescriptor, descriptor == nil { throw .invalid("descriptor") }
+            guard response.fits(asked) else { throw .invalid("window") }
             return .content(response, descriptor)
         case .beginUpload, .openFetch:
             _ = try Empty(decoding: payload)
@@ -123,16 +132,27 @@ extension LookupResponse {
     fileprivate var saysHolders: Bool {
         switch self {
         case .heldFile, .heldDirectory: true
-        case .file, .inline, .descriptor, .directory, .remote: false
+        case .file, .inline, .descriptor, .directory, .remote, .region, .windows: false
+        }
+    }
+}
+
+extension OpenContentResponse {
+    /// Whether it is a window of at most what was asked for.
+    fileprivate func fits(_ asked: ReadContentRequest) -> Bool {
+        switch self {
+        case .inline(let bytes): bytes.count <= asked.byteCount
+        case .descriptor(let byteCount): byteCount <= asked.byteCount
+        case .region, .windows: false
         }
     }
 }
 
 /// What the store answered, or why it did not.
 enum StoreReply {
-    /// The descriptor comes with `LookupResponse.descriptor`.
+    /// The descriptor comes where the response says so.
     case found(LookupResponse, DescriptorBox?)
-    /// The descriptor comes with `OpenContentResponse.descriptor`.
+    /// The same; of `openContent` or `readContent`.
     case content(OpenContentResponse, DescriptorBox?)
     /// A staging file, open for writing.
     case staging(DescriptorBox)

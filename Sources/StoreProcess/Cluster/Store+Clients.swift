@@ -150,7 +150,9 @@ extension Store {
                     case .file(let facts): found.response = .heldFile(facts, by: holders)
                     case .directory(let modified):
                         found.response = .heldDirectory(modified: modified, by: holders)
-                    case .inline, .descriptor, .remote, .heldFile, .heldDirectory: break
+                    case .inline, .descriptor, .region, .windows, .remote, .heldFile,
+                        .heldDirectory:
+                        break
                     }
                     return found
                 })
@@ -226,8 +228,10 @@ extension Store {
             switch answer {
             case .success(.objectContent(let bytes)):
                 reply(.success(LookupReply(response: .inline(facts, bytes))))
-            case .success(.objectFile(let file)):
-                reply(.success(LookupReply(response: .descriptor(facts), descriptor: file)))
+            case .success(.objectOpened(.file(let file))):
+                reply(.success(LookupReply(facts, file)))
+            case .success(.objectOpened(.ranges)):
+                reply(.success(LookupReply(response: .windows(facts, record.object))))
             default: self.findStaged(record, path, reply)
             }
         }
@@ -242,9 +246,7 @@ extension Store {
         }
         let facts = IPC.FileFacts(record)
         openStaged(operation) { file in
-            if let file {
-                return reply(.success(LookupReply(response: .descriptor(facts), descriptor: file)))
-            }
+            if let file { return reply(.success(LookupReply(facts, file))) }
             // A version took it in between.
             self.cluster.shelf.adopted(record.object)
             self.fetchContent(record, path, reply)

@@ -21,7 +21,8 @@ extension Store {
         open(object) { found in
             switch found {
             case .bytes(let bytes): self.served(object, bytes, to: peer)
-            case .file(let file): self.read(file, count) { self.served(object, $0, to: peer) }
+            case .opened(let content):
+                self.read(content, count) { self.served(object, $0, to: peer) }
             case nil: self.served(object, nil, to: peer)
             }
         }
@@ -40,11 +41,11 @@ extension Store {
     }
 
     private func read(
-        _ file: HandedDescriptor, _ byteCount: Int, _ then: @escaping ([UInt8]?) -> Void
+        _ content: StoredContent, _ byteCount: Int, _ then: @escaping ([UInt8]?) -> Void
     ) {
         onFileThread { () -> [UInt8]? in
             do {
-                return try file.use { try FileIO.read($0, count: byteCount, at: 0) }
+                return try content.read(0..<min(UInt64(byteCount), content.byteCount))
             } catch {
                 Log.error("a content cannot be read", ["error": "\(error)"])
                 return nil
@@ -67,26 +68,32 @@ extension Store {
             switch found {
             case .bytes(let bytes) where bytes.count <= IPCLimits.inlineContentByteCountMax:
                 reply(.success((.inline(bytes), nil)))
-            case .file(let file):
-                self.measure(file) { byteCount in
-                    guard let byteCount else { return reply(.failure(missing)) }
-                    reply(.success((.descriptor(byteCount: byteCount), file)))
-                }
+            case .opened(.file(let file)) where file.offset == 0:
+                reply(.success((.descriptor(byteCount: file.byteCount), file.file)))
+            case .opened(.file(let file)):
+                reply(
+                    .success(
+                        (.region(byteCount: file.byteCount, offset: file.offset), file.file)))
+            case .opened(.ranges(let content)):
+                reply(.success((.windows(byteCount: content.byteCount), nil)))
             case .bytes, nil: reply(.failure(missing))
             }
         }
     }
 
-    private func measure(_ file: HandedDescriptor, _ then: @escaping (UInt64?) -> Void) {
-        onFileThread { () -> UInt64? in
-            do {
-                return try file.use { UInt64(clamping: try FileIO.status(of: $0).size) }
-            } catch {
-                Log.error("a content cannot be measured", ["error": "\(error)"])
-                return nil
+    /// A gateway asks for a part of what it was told to read in windows.
+    func readContent(
+        _ request: ReadContentRequest,
+        _ reply: @escaping (Result<(OpenContentResponse, HandedDescriptor?), RemoteError>) -> Void
+    ) {
+        askDisk(.window(request.object, request.range)) { answer in
+            switch answer {
+            case .success(.objectContent(let bytes)): reply(.success((.inline(bytes), nil)))
+            case .success(.window(let window, let byteCount)):
+                reply(.success((.descriptor(byteCount: byteCount), window)))
+            case .failure(let error): reply(.failure(error))
+            default: preconditionFailure("a finding for another request")
             }
-        } then: {
-            then($0)
         }
     }
 
@@ -94,7 +101,7 @@ extension Store {
 
     private enum Place {
         case bytes([UInt8])
-        case file(HandedDescriptor)
+        case opened(StoredContent)
     }
 
     private func open(_ object: ObjectID, _ then: @escaping (Place?) -> Void) {
@@ -102,7 +109,7 @@ extension Store {
         case .bytes(let bytes): then(.bytes(bytes))
         case .staged(let operation):
             openStaged(operation) { file in
-                if let file { return then(.file(file)) }
+                if let file { return then(.opened(.file(file))) }
                 // A version took it in between.
                 self.openStored(object, then)
             }
@@ -114,19 +121,18 @@ extension Store {
         askDisk(.object(object)) { answer in
             switch answer {
             case .success(.objectContent(let bytes)): then(.bytes(bytes))
-            case .success(.objectFile(let file)): then(.file(file))
+            case .success(.objectOpened(let content)): then(.opened(content))
             default: then(nil)
             }
         }
     }
 
     /// A staging file of the shelf, for reading; nil where it is gone.
-    func openStaged(_ operation: OperationID, _ then: @escaping (HandedDescriptor?) -> Void) {
+    func openStaged(_ operation: OperationID, _ then: @escaping (LentFile?) -> Void) {
         let directory = engine.directory
-        onFileThread { () -> HandedDescriptor? in
+        onFileThread { () -> LentFile? in
             do {
-                return HandedDescriptor(
-                    try Directory.open(ObjectName.staging(operation), in: directory.staging))
+                return try StagingFile.lend(operation, directory)
             } catch {
                 Log.debug("a staging file is gone", ["error": "\(error)"])
                 return nil

@@ -12,7 +12,9 @@ struct Configuration: Equatable {
     var isBindExplicit: Bool
     var opensDesktop: Bool
     var debug: Bool
-    /// As it was given, for a check by the store; nil: newest.
+    /// As they were given, for a check by the store; nil: what the data directory has, and in a new one
+    /// rawfile and the newest.
+    var storageMajor: StorageKind?
     var storageMinor: UInt32?
     var webdav: String
     /// Passed to the gateway, by the names of `ConfigurationKey`.
@@ -39,8 +41,10 @@ struct Configuration: Equatable {
         bind = try Configuration.addresses(given[.bind])
         opensDesktop = !(try Configuration.flag(given[.noDesktop]))
         debug = try Configuration.flag(given[.debug])
-        try Configuration.checkStorage(given[.storageMajor])
-        storageMinor = try Configuration.number(given[.storageMinor], in: Program.rawfileVersions)
+        storageMajor = try Configuration.storage(given[.storageMajor])
+        // The directory may have another kind than the default: the store knows.
+        let versions = storageMajor?.versions ?? 1...UInt64(UInt32.max)
+        storageMinor = try Configuration.number(given[.storageMinor], in: versions)
             .map { UInt32($0) }
         webdav = given[.webdav]?.text ?? "/"
         do {
@@ -105,15 +109,14 @@ struct Configuration: Equatable {
         return found
     }
 
-    private static func checkStorage(_ value: GivenOptions.Value?) throws(StartError) {
-        guard let value else { return }
-        switch value.text {
-        case "rawfile": return
-        case "extent", "sqlite", "bolt":
-            throw GivenOptions.notAvailable("\(value.place) \(value.text)")
-        default:
-            throw StartError(.usage, "\(value.place): unknown storage \"\(value.text)\"")
-        }
+    private static func storage(
+        _ value: GivenOptions.Value?
+    ) throws(StartError) -> StorageKind? {
+        guard let value else { return nil }
+        if let kind = StorageKind(rawValue: value.text) { return kind }
+        throw StartError(
+            .usage, "\(value.place): unknown storage \"\(value.text)\"",
+            hint: "it is \(StorageKind.list)")
     }
 
     private static func limits(_ given: GivenOptions) throws(StartError) -> [String: String] {

@@ -13,6 +13,8 @@ struct NodeFacts {
     var started: Timestamp
     var pid: Int32
     var debug: Bool
+    /// As they were asked for; nil: as the data directory has it.
+    var storageMajor: StorageKind?
     var storageMinor: UInt32?
     var webdav: String
     var gatewayLimits: [String: String]

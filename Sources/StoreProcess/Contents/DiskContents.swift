@@ -1,0 +1,42 @@
+internal import Model
+internal import Synchronization
+
+/// The contents of a data directory, as all its threads share them.
+final class DiskContents: Sendable {
+    let store: any ContentStore
+    /// Where the kind of storage has a view for people.
+    let viewed: RawFiles?
+    let inUse = ObjectsInUse()
+
+    init(_ directory: DataDirectory) throws {
+        store = try ContentStores.open(directory.format.kind, directory)
+        viewed = store as? RawFiles
+    }
+}
+
+/// Objects that somebody reads window by window. They stay for a while when no record names them any
+/// more, as an open file would.
+final class ObjectsInUse: Sendable {
+    private let deadlines = Mutex<[ObjectID: ContinuousClock.Instant]>([:])
+
+    /// A reader was here, and may come again.
+    func note(_ object: ObjectID, now: ContinuousClock.Instant = .now) {
+        deadlines.withLock { deadlines in
+            if deadlines.count >= StoreLimits.objectsInUseMax {
+                deadlines = deadlines.filter { $0.value > now }
+                // Beyond, a reader whose file is replaced is cut off.
+                if deadlines.count >= StoreLimits.objectsInUseMax { return }
+            }
+            deadlines[object] = now + StoreLimits.windowGrace
+        }
+    }
+
+    func contains(_ object: ObjectID, now: ContinuousClock.Instant = .now) -> Bool {
+        deadlines.withLock { deadlines in
+            guard let deadline = deadlines[object] else { return false }
+            if deadline > now { return true }
+            deadlines[object] = nil
+            return false
+        }
+    }
+}

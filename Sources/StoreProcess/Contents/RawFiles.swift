@@ -1,0 +1,150 @@
+internal import Glibc
+internal import Model
+internal import Posix
+
+/// The kind `rawfile`: `objects/<2 hex>/<32 hex>`, one file an object, and `files/`, the view of them
+/// for people (`View`).
+final class RawFiles: ContentStore {
+    let objects: Descriptor
+    /// The browsable view.
+    let files: Descriptor
+    private let staging: Descriptor
+
+    init(_ directory: DataDirectory) throws {
+        objects = try DataDirectory.part("objects", of: directory.root)
+        files = try DataDirectory.part("files", of: directory.root)
+        staging = try directory.staging.duplicate()
+    }
+
+    /// Makes the folders.
+    static func prepare(in root: borrowing Descriptor) throws {
+        let objects = try DataDirectory.part("objects", of: root)
+        _ = try DataDirectory.part("files", of: root)
+        for shard in 0..<256 {
+            let name = Hex.encodedBytes([UInt8(shard)])
+            _ = try Directory.makeIfMissing(BytePath(name), in: objects)
+        }
+        try FileIO.sync(objects)
+    }
+
+    func open(_ object: ObjectID) throws -> StoredContent? {
+        do throws(PosixError) {
+            let file = try Directory.open(ObjectName.path(object), in: objects)
+            let size = try FileIO.status(of: file).size
+            return .file(
+                LentFile(
+                    file: HandedDescriptor(file), offset: 0, byteCount: UInt64(clamping: size)))
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
+    }
+
+    /// Reads the names of one shard after the other; a shard is sorted in memory: some thousand names
+    /// where a node has a million files.
+    func list(after object: ObjectID?, limit: Int) throws -> [ListedObject] {
+        var found: [ListedObject] = []
+        let first = object?.bytes.first ?? 0
+        for shard in first...255 {
+            let name = BytePath(Hex.encodedBytes([shard]))
+            var ids: [ObjectID] = []
+            do throws(PosixError) {
+                let folder = try Directory.open(name, in: objects, [.readOnly, .directory])
+                for entry in try Directory.entries(of: folder) {
+                    guard let id = ObjectID(hex: String(decoding: entry.name, as: UTF8.self)),
+                        object.map({ $0 < id }) ?? true
+                    else { continue }
+                    ids.append(id)
+                }
+            } catch {
+                if error.code == ENOENT { continue }
+                throw error
+            }
+            for id in ids.sorted() {
+                // Removed meanwhile: no object any more.
+                guard let status = try Directory.status(of: ObjectName.path(id), in: objects)
+                else { continue }
+                found.append(
+                    ListedObject(
+                        object: id, byteCount: UInt64(clamping: status.size),
+                        modified: Timestamp(nanoseconds: status.modified)))
+                if found.count == limit { return found }
+            }
+        }
+        return found
+    }
+
+    func makeKeeper() throws -> any ContentKeeper { RawFileKeeper(self) }
+
+    func recover(_ staged: BytePath, as object: ObjectID) throws -> Bool {
+        try move(staged, to: object)
+        return true
+    }
+
+    /// Moves the staging file of a committed upload. Doing it again finds it moved.
+    fileprivate func move(_ staged: BytePath, to object: ObjectID) throws(PosixError) {
+        do {
+            try Directory.rename(
+                staged, in: staging, to: ObjectName.path(object), in: objects)
+        } catch {
+            if error.code != ENOENT { throw error }
+            if try Directory.status(of: ObjectName.path(object), in: objects) == nil {
+                Log.error(
+                    "the content of a committed upload is not there",
+                    ["staging": "\(staged)", "object": object.hex])
+            }
+        }
+    }
+}
+
+/// The housekeeper's side of `RawFiles`.
+private final class RawFileKeeper: ContentKeeper {
+    private let store: RawFiles
+    /// What is being copied, and how far it is.
+    private var copying: (object: ObjectID, offset: UInt64)?
+
+    init(_ store: RawFiles) { self.store = store }
+
+    func write(_ content: NewObject) throws {
+        let file = try Directory.open(
+            ObjectName.path(content.object), in: store.objects, [.writeOnly, .create, .truncate])
+        try FileIO.write(content.bytes, to: file, at: 0)
+        try FileIO.setModified(file, to: content.modified.nanoseconds)
+    }
+
+    func adopt(_ staged: BytePath, as object: ObjectID, budget: inout Int) throws -> Bool {
+        try store.move(staged, to: object)
+        return true
+    }
+
+    func copy(
+        _ content: StoredContent, as object: ObjectID, modified: Timestamp, budget: inout Int
+    ) throws -> Bool {
+        var offset: UInt64 = 0
+        if let copying, copying.object == object { offset = copying.offset }
+        copying = nil
+        let flags: Directory.Flags = offset == 0 ? [.create, .truncate] : []
+        let file = try Directory.open(
+            ObjectName.path(object), in: store.objects, flags.union(.writeOnly))
+        while offset < content.byteCount, budget > 0 {
+            let count = min(UInt64(StoreLimits.copiedPieceByteCount), content.byteCount - offset)
+            try FileIO.write(
+                try content.read(offset..<offset + count), to: file, at: Int64(clamping: offset))
+            offset += count
+            budget -= Int(count)
+        }
+        guard offset == content.byteCount else {
+            copying = (object, offset)
+            return false
+        }
+        try FileIO.setModified(file, to: modified.nanoseconds)
+        return true
+    }
+
+    func remove(_ object: ObjectID) throws {
+        _ = try Directory.removeIfPresent(ObjectName.path(object), in: store.objects)
+    }
+
+    /// One for the objects of a round, however many they are, and for its views.
+    func sync() throws { try FileIO.syncFileSystem(of: store.objects) }
+}
