@@ -128,7 +128,7 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "Absence", "Peering", "PeerKeys", "IPC", "Posix", "Model",
+                "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOTLS", package: nio),

@@ -30,6 +30,12 @@ static int write_journal(sqlite3_file *file, const void *bytes, int count, sqlit
     return CALL((sealed_file *)file, xWrite, bytes, count, offset);
 }
 
+static int size_journal(sqlite3_file *file, sqlite3_int64 *size) {
+    int code = csealed_size(file, size);
+    if (code == SQLITE_OK && *size > JOURNAL_HEADER) *size = JOURNAL_HEADER;
+    return code;
+}
+
 const sqlite3_io_methods csealed_journal_methods = {
     .iVersion = 1,
     .xClose = csealed_close,
@@ -37,7 +43,7 @@ const sqlite3_io_methods csealed_journal_methods = {
     .xWrite = write_journal,
     .xTruncate = csealed_truncate,
     .xSync = csealed_sync,
-    .xFileSize = csealed_size,
+    .xFileSize = size_journal,
     .xLock = csealed_lock,
     .xUnlock = csealed_unlock,
     .xCheckReservedLock = csealed_is_reserved,

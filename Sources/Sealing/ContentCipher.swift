@@ -14,9 +14,25 @@ struct ContentCipher: Sendable {
     private let key: SymmetricKey
 
     init(_ header: ContentHeader, _ dataKey: DataKey) {
+        self.init(
+            header,
+            key: dataKey.derived("content 1", salt: header.salt, context: header.object.bytes))
+    }
+
+    private init(_ header: ContentHeader, key: SymmetricKey) {
         self.header = header
         context = header.bytes
-        key = dataKey.derived("content 1", salt: header.salt, context: header.object.bytes)
+        self.key = key
+    }
+
+    init(_ key: ContentKey) throws(SealError) {
+        guard key.key.count == SealingLimits.keyByteCount else { throw .notAuthentic }
+        self.init(try ContentHeader(key.header), key: SymmetricKey(data: key.key))
+    }
+
+    var contentKey: ContentKey {
+        ContentKey(
+            header: context, key: unsafe key.withUnsafeBytes { unsafe [UInt8]($0) })
     }
 
     private var tagByteCount: Int { SealingLimits.tagByteCount }

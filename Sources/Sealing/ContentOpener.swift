@@ -11,8 +11,16 @@ package struct ContentOpener: Sendable {
     ///   - header: the first 64 bytes.
     ///   - object: whose content it has to be.
     package init(_ header: [UInt8], of object: ObjectID, _ ring: KeyRing) throws(SealError) {
+        try self.init(header, ring)
+        guard self.object == object else { throw .otherObject }
+    }
+
+    /// Whose content it is.
+    package var object: ObjectID { cipher.header.object }
+
+    /// - Parameter header: the first 64 bytes of a content of any object.
+    package init(_ header: [UInt8], _ ring: KeyRing) throws(SealError) {
         let header = try ContentHeader(header)
-        guard header.object == object else { throw .otherObject }
         guard let key = ring[header.epoch] else { throw .unknownEpoch(header.epoch) }
         cipher = ContentCipher(header, key)
     }

@@ -38,6 +38,21 @@ package struct ContentSealer: Sendable {
         self.chunk = chunk
     }
 
+    /// Goes on with the chunk `chunk` of the content whose key this is; see `init(resuming:)`.
+    package init(_ key: ContentKey, chunk: UInt32) throws(SealError) {
+        cipher = try ContentCipher(key)
+        header = key.header
+        self.chunk = chunk
+    }
+
+    /// Bytes of the content, from its beginning, whose sealed form is in what was put out.
+    package var sealedByteCount: UInt64 { UInt64(chunk) * UInt64(size) }
+
+    /// Where the next chunk lies in the sealed form.
+    package var storedByteCount: UInt64 {
+        UInt64(ContentHeader.byteCount) + UInt64(chunk) * UInt64(size + SealingLimits.tagByteCount)
+    }
+
     /// Appends the sealed form of what can be sealed by now to `out`.
     package mutating func seal(_ bytes: some Collection<UInt8>, into out: inout [UInt8]) {
         waiting.append(contentsOf: bytes)
@@ -49,6 +64,14 @@ package struct ContentSealer: Sendable {
             start += size
         }
         if start > 0 { waiting.removeFirst(start) }
+    }
+
+    /// Appends a whole chunk that waits, of which is known that more will follow, though not now.
+    package mutating func flush(into out: inout [UInt8]) {
+        guard waiting.count == size else { return }
+        cipher.seal(waiting[...], chunk: chunk, isLast: false, into: &out)
+        chunk += 1
+        waiting = []
     }
 
     /// Appends the last chunk to `out`.

@@ -77,4 +77,25 @@ package struct SealedLayout: Equatable, Sendable {
             stored: start..<start + (content.upperBound - content.lowerBound) + tags,
             content: content, endsContent: end == last)
     }
+
+    /// The chunks whose sealed form holds `range` of the sealed form of a content of `byteCount` bytes;
+    /// `stored` begins at 0, with the header, where the first of them is the content's first.
+    package func run(coveringStored range: Range<UInt64>, of byteCount: UInt64) -> Run {
+        precondition(
+            range.upperBound <= storedByteCount(of: byteCount), "a range outside of the sealed form")
+        func chunk(_ offset: UInt64) -> UInt64 {
+            offset < headerSize ? 0 : (offset - headerSize) / sealedSize
+        }
+        let first = min(chunk(range.lowerBound), chunkCount(of: byteCount) - 1)
+        let last = range.isEmpty ? first : chunk(range.upperBound - 1)
+        let content = first * size..<min((last + 1) * size, byteCount)
+        var run = run(covering: content, of: byteCount)
+        if first == 0 { run.stored = 0..<run.stored.upperBound }
+        return run
+    }
+
+    /// Bytes of content in the whole chunks of a sealed form of which so many bytes are there by now.
+    package func growingByteCount(ofStored stored: UInt64) -> UInt64 {
+        stored < headerSize ? 0 : (stored - headerSize) / sealedSize * size
+    }
 }

@@ -1,5 +1,6 @@
 internal import Model
 internal import Posix
+internal import Sealing
 
 /// The node's directory and what lies in it, open; see docs/FORMATS.md.
 ///
@@ -12,6 +13,8 @@ final class DataDirectory: Sendable {
     let staging: Descriptor
     /// How contents lie here.
     let format: StorageFormat
+    /// Nil: nothing is encrypted.
+    let sealing: DiskSealing?
     private let lock: HandedDescriptor
 
     /// The line of `FORMAT`.
@@ -38,6 +41,8 @@ final class DataDirectory: Sendable {
         self.lock = HandedDescriptor(lock)
         let recorded = try StorageFormat.read(in: root)
         format = try wanted.checked(against: recorded)
+        sealing = try DataDirectory.keys(wanted.phrase, isNew: recorded == nil, root, path)
+            .map { try DiskSealing($0, path) }
         meta = try DataDirectory.part("meta", of: root)
         staging = try DataDirectory.part("staging", of: root)
         _ = try Directory.makeIfMissing("quarantine", in: root)
@@ -46,6 +51,18 @@ final class DataDirectory: Sendable {
             // Last: a directory with a FORMAT is complete.
             try format.write(in: root)
         }
+    }
+
+    /// The keys, before anything is written that needs them.
+    private static func keys(
+        _ phrase: EncryptionPhrase?, isNew: Bool, _ root: borrowing Descriptor, _ path: BytePath
+    ) throws -> KeyRing? {
+        guard let phrase else {
+            if isNew { try DiskKeys.remove(in: root) }
+            return nil
+        }
+        return isNew
+            ? try DiskKeys.make(phrase, in: root) : try DiskKeys.open(phrase, in: root, path)
     }
 
     /// Opens a folder of the directory, made where it is missing.

@@ -1,6 +1,7 @@
 internal import GRDB
 internal import Model
 internal import Posix
+internal import SealedDatabase
 
 /// The database `meta/store.db`: its tables, its connections and their settings.
 ///
@@ -93,8 +94,10 @@ enum Schema {
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.
+    /// - Parameter sealed: what an encrypted directory's database is opened through.
     static func connect(
-        _ directory: BytePath, cachePages: Int, readOnly: Bool = false
+        _ directory: BytePath, _ sealed: SealedFiles? = nil, cachePages: Int,
+        readOnly: Bool = false
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -102,8 +105,13 @@ enum Schema {
         configuration.allowsUnsafeTransactions = true
         // A checkpoint's last step excludes others for microseconds.
         configuration.busyMode = .timeout(10)
-        if !readOnly { configuration.journalMode = .wal }
+        if !readOnly, sealed == nil { configuration.journalMode = .wal }
         configuration.prepareDatabase { database in
+            if sealed != nil, let connection = unsafe database.sqliteConnection {
+                unsafe try SealedFiles.reserveBytes(connection)
+                // GRDB looks for the log by a path, which this database is not opened by.
+                if !readOnly { try database.execute(sql: "PRAGMA journal_mode = WAL") }
+            }
             // secure_delete=FAST: Debian's default would write zeros over every page that a removed
             // row leaves.
             try database.execute(
@@ -115,8 +123,9 @@ enum Schema {
                     PRAGMA temp_store = MEMORY;
                     """)
         }
+        let path = directory.appending(fileName)
         let queue = try DatabaseQueue(
-            path: directory.appending(fileName).description, configuration: configuration)
+            path: sealed?.uri(path.bytes) ?? path.description, configuration: configuration)
         // GRDB sets NORMAL when it turns on the log, which is after `prepareDatabase`; NORMAL does not
         // sync the log at a commit.
         try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }

@@ -70,12 +70,18 @@ final class TestStore: Sendable {
     let store: Store
 
     /// Opens `directory` and lets the loop run on a thread until `end()`.
-    init(_ directory: TemporaryDirectory, isKept: Bool = true) async throws {
+    /// - Parameter phrase: what the directory is encrypted with.
+    init(
+        _ directory: TemporaryDirectory, isKept: Bool = true, phrase: String? = nil
+    ) async throws {
+        var wanted = WantedStorage()
+        if let phrase { wanted.phrase = try EncryptionPhrase(phrase.utf8) }
+        let storage = wanted
         (loop, store) = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 do {
                     let loop = try EventLoop()
-                    let store = try Store(loop, directory.bytePath, isKept: isKept)
+                    let store = try Store(loop, directory.bytePath, storage, isKept: isKept)
                     loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }
                     loop.run()
@@ -221,7 +227,9 @@ final class TestStore: Sendable {
         let request = BeginUploadRequest(
             operation: operation, path: try .test(path), conditions: conditions,
             byteCount: byteCount)
-        return try await ask { $0.beginUpload(request, link: link, $1) }
+        return try await ask { store, reply in
+            store.beginUpload(request, link: link) { reply($0.map(\.file)) }
+        }
     }
 
     func commitUpload(

@@ -40,7 +40,8 @@ import Testing
             "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
-            "Absence", "Peering", "PeerKeys", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore",
+            "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
+            "NIOCore",
             "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],

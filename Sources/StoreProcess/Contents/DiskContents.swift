@@ -9,7 +9,9 @@ final class DiskContents: Sendable {
     let inUse = ObjectsInUse()
 
     init(_ directory: DataDirectory) throws {
-        store = try ContentStores.open(directory.format.kind, directory)
+        let kind = try ContentStores.open(directory.format.kind, directory)
+        store = directory.sealing.map { SealedContents(kind, $0.contents) } ?? kind
+        // Encrypted contents have no view, nor their names.
         viewed = store as? RawFiles
     }
 }
