@@ -189,7 +189,7 @@ let package = Package(
         tests(
             "GatewayProcess",
             [
-                "Cluster", "Membership", "Transfer", "Peering", "IPC", "Model", "Posix",
+                "Cluster", "Membership", "Transfer", "Peering", "Sealing", "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
             ]),

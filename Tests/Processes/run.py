@@ -41,6 +41,7 @@ SUITES = [
     ("test_contents", 4, 6),
     ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
+    ("test_encryption", 4, 6),
     ("test_routes", 3, 5),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),

@@ -3,6 +3,7 @@ import IPC
 import Loop
 import Model
 import Posix
+import Sealing
 import Testing
 
 @testable import StoreProcess
@@ -160,7 +161,16 @@ final class TestStore: Sendable {
     /// The content at a path, nil where no file is.
     func content(_ path: String) async throws -> [UInt8]? {
         do {
-            return try await lookUp(path).content
+            let found = try await lookUp(path)
+            guard case .windows(let facts, let object) = found.response else {
+                return found.content
+            }
+            var content: [UInt8] = []
+            while UInt64(content.count) < facts.byteCount {
+                let start = UInt64(content.count)
+                content += try await window(object, start..<min(start + 1 << 20, facts.byteCount))
+            }
+            return content
         } catch let error as RemoteError where error.code == .notFound {
             return nil
         }
@@ -232,6 +242,31 @@ final class TestStore: Sendable {
         }
     }
 
+    /// The same, and how its content is sealed.
+    func beginStaging(
+        _ path: String, operation: OperationID, conditions: WriteConditions = .none
+    ) async throws -> Staging {
+        let request = BeginUploadRequest(
+            operation: operation, path: try .test(path), conditions: conditions, byteCount: nil)
+        return try await ask { $0.beginUpload(request, link: 1, $1) }
+    }
+
+    /// A part of a content that is read in windows.
+    func window(_ object: ObjectID, _ range: Range<UInt64>) async throws -> [UInt8] {
+        let request = ReadContentRequest(
+            object: object, offset: range.lowerBound, byteCount: UInt32(range.count))
+        return try await ask { store, reply in
+            store.readContent(request) { result in
+                reply(
+                    result.map { response, memory in
+                        if case .inline(let bytes) = response { return bytes }
+                        guard let file = memory?.take() else { return [] }
+                        return (try? FileIO.read(file, count: range.count, at: 0)) ?? []
+                    })
+            }
+        }
+    }
+
     func commitUpload(
         _ path: String, _ content: [UInt8], operation: OperationID,
         conditions: WriteConditions = .none, byteCount: UInt64? = nil
@@ -248,8 +283,19 @@ final class TestStore: Sendable {
         _ path: String, _ content: [UInt8], operation: OperationID = .test(),
         conditions: WriteConditions = .none
     ) async throws -> WriteResponse {
-        let handed = try await beginUpload(path, operation: operation, conditions: conditions)
-        if let file = handed.take() { try FileIO.write(content, to: file, at: 0) }
+        let staging = try await beginStaging(path, operation: operation, conditions: conditions)
+        if let file = staging.file.take() {
+            if let sealing = staging.sealing {
+                var sealer = try ContentSealer(
+                    ContentKey(header: sealing.header, key: sealing.key), chunk: 0)
+                var sealed: [UInt8] = []
+                sealer.seal(content, into: &sealed)
+                sealer.finish(into: &sealed)
+                try FileIO.write(sealed, to: file, at: Int64(sealing.header.count))
+            } else {
+                try FileIO.write(content, to: file, at: 0)
+            }
+        }
         return try await commitUpload(
             path, content, operation: operation, conditions: conditions)
     }
