@@ -92,9 +92,11 @@ let package = Package(
         // Drivers.
         .systemLibrary(
             name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .target(name: "CPosix"),
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
+        room("LMDB", ["CLMDB"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
 
         // SQLite's files, sealed.
@@ -119,7 +121,7 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "Sealing",
+                "Cluster", "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "Sealing",
                 "SealedDatabase",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),

@@ -37,6 +37,7 @@ need_command ld binutils
 need_header stdio.h libc6-dev
 need_header uv.h libuv1-dev
 need_header sqlite3.h libsqlite3-dev
+need_header lmdb.h liblmdb-dev
 # Further Debian packages that one target alone needs (the benchmark names its peers here).
 for pair in "$@"; do need_command "${pair%%=*}" "${pair#*=}"; done
 

@@ -66,7 +66,7 @@ final class Housekeeper: Sendable {
                 if !isEnding, !rounds.hasWork(limit) { try rounds.maintain() }
                 if isRetrying { warnings.clear("disk") }
                 isRetrying = false
-            } catch where Housekeeper.mayPass(error) {
+            } catch  where Housekeeper.mayPass(error) {
                 // Mostly a full disk. The rows keep their content; nothing is lost by waiting.
                 warnings.set("disk", "files cannot be written out: \(error)")
                 if isEnding { return }
@@ -79,7 +79,7 @@ final class Housekeeper: Sendable {
     private static func mayPass(_ error: any Error) -> Bool {
         switch error {
         case let error as PosixError: error.code != EIO
-        case is StorageObstacle: true
+        case is StorageObstacle, is ContentDamage: true
         default: false
         }
     }
@@ -174,7 +174,7 @@ final class HousekeepingRounds {
         // Names that went first: a file may stand where a directory was.
         let wroteAll = try viewedAll && writeContents(to: limit, &housekept, &next)
         try reached(.written)
-        if hidView || !housekept.isEmpty {
+        if hidView || !housekept.isEmpty || !movedAll {
             try sync()
         }
         try reached(.synced)

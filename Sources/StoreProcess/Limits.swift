@@ -117,6 +117,35 @@ package enum StoreLimits {
     /// What is read and written at a time of it.
     static let copiedPieceByteCount = 1 << 20
 
+    /// Chunks of 64 KiB of a removed content that are freed at a time, 16 MiB: others wait for it some
+    /// ten milliseconds.
+    static let freedChunksMax = 256
+
+    /// Pages of 4 KiB that a database of contents gives back to the disk at a time, 8 MiB, and how many
+    /// have to be free: fewer are used again before long.
+    static let vacuumedPagesMax = 2048
+    static let vacuumedPagesMin = 4096
+
+    /// Connections kept for threads that read contents: two that read, four for files.
+    static let idleConnectionsMax = 6
+
+    /// A segment that contents are appended to: large enough that there are few, small enough that one
+    /// is rewritten within seconds.
+    static let segmentByteCountMax: UInt64 = 256 << 20
+
+    /// A larger content has a segment of its own, which goes with it and is never copied.
+    static let sharedEntryByteCountMax: UInt64 = 8 << 20
+
+    /// Bytes and entries that a step of the compaction copies: others wait for it some ten milliseconds.
+    static let compactedByteCountMax: UInt64 = 8 << 20
+    static let compactedCountMax = 4096
+
+    /// Address space of bolt's file above the size of its disk.
+    static let boltMapReserve = 1 << 30
+
+    /// Threads that read bolt's file at one time, with room for those to come.
+    static let boltReadersMax: UInt32 = 64
+
     /// How long an object that somebody reads in windows stays after the last one, when no record names
     /// it any more: a slow client takes a window in less.
     static let windowGrace: Duration = .seconds(60)

@@ -97,7 +97,7 @@ enum Schema {
     /// - Parameter sealed: what an encrypted directory's database is opened through.
     static func connect(
         _ directory: BytePath, _ sealed: SealedFiles? = nil, cachePages: Int,
-        readOnly: Bool = false
+        readOnly: Bool = false, file: String = fileName, first: String = ""
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -109,8 +109,12 @@ enum Schema {
         configuration.prepareDatabase { database in
             if sealed != nil, let connection = unsafe database.sqliteConnection {
                 unsafe try SealedFiles.reserveBytes(connection)
+            }
+            // Before there is a page: the log's pragma makes one.
+            if !first.isEmpty { try database.execute(sql: first) }
+            if sealed != nil, !readOnly {
                 // GRDB looks for the log by a path, which this database is not opened by.
-                if !readOnly { try database.execute(sql: "PRAGMA journal_mode = WAL") }
+                try database.execute(sql: "PRAGMA journal_mode = WAL")
             }
             // secure_delete=FAST: Debian's default would write zeros over every page that a removed
             // row leaves.
@@ -123,7 +127,7 @@ enum Schema {
                     PRAGMA temp_store = MEMORY;
                     """)
         }
-        let path = directory.appending(fileName)
+        let path = directory.appending(file)
         let queue = try DatabaseQueue(
             path: sealed?.uri(path.bytes) ?? path.description, configuration: configuration)
         // GRDB sets NORMAL when it turns on the log, which is after `prepareDatabase`; NORMAL does not

@@ -129,7 +129,8 @@ enum StagingFile {
             let settled = try file.use { file -> Settled in
                 guard try takeLease(file) else { return .isBeingWritten }
                 let object = try check(file, byteCount: byteCount, engine.directory)
-                try FileIO.setModified(file, to: modified.nanoseconds)
+                let shown = engine.directory.sealing == nil ? modified : ContentSealing.modified
+                try FileIO.setModified(file, to: shown.nanoseconds)
                 do {
                     try engine.syncs.during {
                         try FileIO.sync(file)

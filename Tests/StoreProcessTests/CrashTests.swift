@@ -12,9 +12,9 @@ import Testing
     private struct Death: Error {}
 
     /// A store's state before the housekeeper did anything.
-    private func unfinished() async throws -> TemporaryDirectory {
+    private func unfinished(_ kind: StorageKind) async throws -> TemporaryDirectory {
         let directory = try TemporaryDirectory()
-        let store = try await TestStore(directory)
+        let store = try await TestStore(directory, kind)
         _ = try await store.put("/old", [1])
         _ = try await store.put("/gone", [2])
         _ = try await store.upload("/large", [UInt8](repeating: 1, count: 100_000))
@@ -39,22 +39,35 @@ import Testing
         #expect(try await store.names("/") == ["large", "made", "new", "old"])
         #expect(try await store.status().warnings == [])
         await store.end()
+        #expect(directory.names("staging") == [])
+        try checkObjects(directory, count: 3)
+        guard FileManager.default.fileExists(atPath: "\(directory.path)/files") else { return }
         #expect(
             directory.tree("files") == [
                 "old": [3], "new/file": [4], "large": [UInt8](repeating: 2, count: 100_000),
             ])
         #expect(directory.names("files") == ["large", "made", "new", "old"])
         #expect(directory.tree("objects").count == 3)
-        #expect(directory.names("staging") == [])
     }
 
-    @Test func aDeathBeforeTheWriteOutLosesNothing() async throws {
-        try await check(try await unfinished())
+    /// Nothing is left of what was replaced or deleted.
+    private func checkObjects(_ directory: TemporaryDirectory, count: Int) throws {
+        let opened = try DataDirectory(directory.bytePath)
+        defer { opened.unlock() }
+        let contents = try DiskContents(opened)
+        #expect(try contents.store.list(after: nil, limit: 100).count == count)
     }
 
-    @Test(arguments: HousekeepingRounds.Step.allCases)
-    func aDeathWithinTheWriteOutLosesNothing(_ step: HousekeepingRounds.Step) async throws {
-        let left = try await unfinished()
+    @Test(arguments: StorageKind.allCases)
+    func aDeathBeforeTheWriteOutLosesNothing(_ kind: StorageKind) async throws {
+        try await check(try await unfinished(kind))
+    }
+
+    @Test(arguments: StorageKind.allCases, HousekeepingRounds.Step.allCases)
+    func aDeathWithinTheWriteOutLosesNothing(
+        _ kind: StorageKind, _ step: HousekeepingRounds.Step
+    ) async throws {
+        let left = try await unfinished(kind)
         for _ in 0..<2 {
             let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
             let directory = try DataDirectory(left.bytePath)
@@ -72,8 +85,9 @@ import Testing
         try await check(left)
     }
 
-    @Test func aDeathAfterTheWriteOutRepeatsIt() async throws {
-        let left = try await unfinished()
+    @Test(arguments: StorageKind.allCases)
+    func aDeathAfterTheWriteOutRepeatsIt(_ kind: StorageKind) async throws {
+        let left = try await unfinished(kind)
         let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
         let directory = try DataDirectory(left.bytePath)
         let contents = try DiskContents(directory)
@@ -170,7 +184,8 @@ import Testing
 
     @Test func otherFormatsAreRefused() async throws {
         for line in [
-            "clusterf 2 rawfile 1\n", "clusterf 1 martian 1\n", "clusterf 1 extent 2\n", "clusterf 1 rawfile 2\n", "", "x",
+            "clusterf 2 rawfile 1\n", "clusterf 1 martian 1\n", "clusterf 1 extent 2\n",
+            "clusterf 1 rawfile 2\n", "", "x",
         ] {
             let directory = try TemporaryDirectory()
             try Data(line.utf8).write(to: URL(fileURLWithPath: "\(directory.path)/FORMAT"))

@@ -41,6 +41,10 @@ final class TemporaryDirectory: Sendable {
         FileManager.default.contents(atPath: "\(path)/\(relative)").map { [UInt8]($0) }
     }
 
+    func write(_ relative: String, _ bytes: [UInt8]) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(relative)"))
+    }
+
     func names(_ relative: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(relative)")) ?? [])
             .sorted()
@@ -71,18 +75,21 @@ final class TestStore: Sendable {
     let store: Store
 
     /// Opens `directory` and lets the loop run on a thread until `end()`.
-    /// - Parameter phrase: what the directory is encrypted with.
+    /// - Parameters:
+    ///   - kind: of storage; nil: what the directory has.
+    ///   - phrase: what the directory is encrypted with.
     init(
-        _ directory: TemporaryDirectory, isKept: Bool = true, phrase: String? = nil
+        _ directory: TemporaryDirectory, _ kind: StorageKind? = nil, isKept: Bool = true,
+        phrase: String? = nil
     ) async throws {
-        var wanted = WantedStorage()
-        if let phrase { wanted.phrase = try EncryptionPhrase(phrase.utf8) }
-        let storage = wanted
+        let phrase = try phrase.map { try EncryptionPhrase($0.utf8) }
         (loop, store) = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 do {
                     let loop = try EventLoop()
-                    let store = try Store(loop, directory.bytePath, storage, isKept: isKept)
+                    let store = try Store(
+                        loop, directory.bytePath, WantedStorage(kind: kind, phrase: phrase),
+                        isKept: isKept)
                     loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }
                     loop.run()
@@ -125,24 +132,61 @@ final class TestStore: Sendable {
 
     func lookUp(_ path: String, wantsContent: Bool = true) async throws -> Found {
         let request = LookupRequest(path: try .test(path), wantsContent: wantsContent)
-        return try await withCheckedThrowingContinuation { continuation in
+        let reply: LookupReply = try await withCheckedThrowingContinuation { continuation in
             loop.post { [store] in
                 store.assumeIsolated { store in
-                    store.lookUp(request) { result in
-                        continuation.resume(
-                            with: result.map { reply in
-                                var content: [UInt8]?
-                                if let file = reply.descriptor?.take() {
-                                    let size = Int((try? FileIO.status(of: file).size) ?? 0)
-                                    content = try? FileIO.read(file, count: size, at: 0)
-                                } else if case .inline(_, let bytes) = reply.response {
-                                    content = bytes
-                                }
-                                return Found(response: reply.response, content: content)
-                            })
-                    }
+                    store.lookUp(request) { continuation.resume(with: $0) }
                 }
             }
+        }
+        return Found(response: reply.response, content: try await content(of: reply))
+    }
+
+    /// As a gateway gets it.
+    private func content(of reply: LookupReply) async throws -> [UInt8]? {
+        switch reply.response {
+        case .inline(_, let bytes): return bytes
+        case .descriptor(let facts): return try read(reply.descriptor, 0, facts.byteCount)
+        case .region(let facts, let offset):
+            return try read(reply.descriptor, offset, facts.byteCount)
+        case .windows(let facts, let object):
+            return try await readWindows(object, facts.byteCount)
+        case .file, .directory, .heldFile, .heldDirectory, .remote: return nil
+        }
+    }
+
+    private func read(
+        _ file: HandedDescriptor?, _ offset: UInt64, _ byteCount: UInt64
+    ) throws -> [UInt8] {
+        let file = try #require(file)
+        return try LentFile(file: file, offset: offset, byteCount: byteCount).read(0..<byteCount)
+    }
+
+    private func readWindows(_ object: ObjectID, _ byteCount: UInt64) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while UInt64(bytes.count) < byteCount {
+            let window = try await window(object, UInt64(bytes.count), 300_000)
+            try #require(!window.isEmpty)
+            bytes += window
+        }
+        // Behind the end there is nothing.
+        #expect(try await window(object, byteCount, 10) == [])
+        return bytes
+    }
+
+    /// A window of a content, as a gateway asks for it.
+    func window(
+        _ object: ObjectID, _ offset: UInt64, _ byteCount: UInt32
+    ) async throws -> [UInt8] {
+        let request = ReadContentRequest(object: object, offset: offset, byteCount: byteCount)
+        let (response, file): (OpenContentResponse, HandedDescriptor?) = try await ask {
+            store, reply in
+            store.readContent(request) { reply($0) }
+        }
+        switch response {
+        case .inline(let bytes): return bytes
+        case .descriptor(let byteCount): return try read(file, 0, byteCount)
+        case .region, .windows: throw CorruptRow(description: "no window")
         }
     }
 

@@ -72,11 +72,15 @@ import Testing
         }.joined()
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
-    func aStoreIsItsReference(seed: UInt64) async throws {
+    /// More seeds for the kind that most have.
+    private static let runs: [(StorageKind, UInt64)] =
+        (1...6).map { (.rawfile, $0) } + StorageKind.allCases.map { ($0, 7) }
+
+    @Test(arguments: runs)
+    func aStoreIsItsReference(kind: StorageKind, seed: UInt64) async throws {
         var generator = SplitMix64(seed: seed)
         let directory = try TemporaryDirectory()
-        var store = try await TestStore(directory)
+        var store = try await TestStore(directory, kind)
         var reference = Reference()
         for step in 0..<250 {
             let path = path(using: &generator)
@@ -120,6 +124,13 @@ import Testing
         #expect(status.contentByteCount == UInt64(reference.files.values.map(\.count).reduce(0, +)))
         #expect(status.warnings == [])
         await store.end()
+        #expect(directory.names("staging") == [])
+        let opened = try DataDirectory(directory.bytePath)
+        defer { opened.unlock() }
+        #expect(
+            try DiskContents(opened).store.list(after: nil, limit: 1000).count
+                == reference.files.count)
+        guard kind == .rawfile else { return }
         let tree = directory.tree("files")
         #expect(
             tree
@@ -129,7 +140,6 @@ import Testing
                     }
                 ))
         #expect(directory.tree("objects").count == reference.files.count)
-        #expect(directory.names("staging") == [])
     }
 
     private func read(_ store: TestStore, _ path: String) async throws -> [UInt8]? {

@@ -29,6 +29,7 @@ import Testing
         "SealedDatabase": ["CSealedFiles", "Sealing", "GRDBSQLite", "Synchronization"],
         "Posix": ["CPosix", "Glibc"],
         "Loop": ["CLibUV", "Glibc", "Synchronization", "Posix", "CPosix"],
+        "LMDB": ["CLMDB", "Glibc"],
         "IPCTransport": ["IPC", "Model", "Loop", "Posix", "CPosix", "Glibc", "Synchronization"],
         "SupervisorProcess": [
             "Supervision", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc",
@@ -36,8 +37,8 @@ import Testing
         ],
         "StoreProcess": [
             "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
-            "Transfer", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc", "GRDB",
-            "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
+            "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "CPosix", "Model", "Glibc",
+            "GRDB", "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
         ],
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",

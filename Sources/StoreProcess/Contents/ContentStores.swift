@@ -7,14 +7,17 @@ enum ContentStores {
     static func prepare(_ kind: StorageKind, in root: borrowing Descriptor) throws {
         switch kind {
         case .rawfile: try RawFiles.prepare(in: root)
-        case .extent, .sqlite, .bolt: throw PermanentFailure("\(kind.rawValue) is not there yet")
+        // Its folder and tables are made as it is opened.
+        case .extent, .sqlite, .bolt: break
         }
     }
 
     static func open(_ kind: StorageKind, _ directory: DataDirectory) throws -> any ContentStore {
         switch kind {
         case .rawfile: try RawFiles(directory)
-        case .extent, .sqlite, .bolt: throw PermanentFailure("\(kind.rawValue) is not there yet")
+        case .sqlite: try SQLiteContents(directory)
+        case .bolt: try BoltContents(directory)
+        case .extent: try ExtentContents(directory)
         }
     }
 }

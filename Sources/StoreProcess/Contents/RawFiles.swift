@@ -89,9 +89,7 @@ final class RawFiles: ContentStore {
         } catch {
             if error.code != ENOENT { throw error }
             if try Directory.status(of: ObjectName.path(object), in: objects) == nil {
-                Log.error(
-                    "the content of a committed upload is not there",
-                    ["staging": "\(staged)", "object": object.hex])
+                StagedContent.missing(staged, object)
             }
         }
     }

@@ -63,6 +63,13 @@ struct ContentDamage: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
+/// A sync failed: whatever its error says, nobody knows what is on the disk, and the process ends.
+struct SyncFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ error: any Error) { description = "\(error)" }
+}
+
 /// What a kind of storage could not do now, and may be able to do later. The transaction under way is
 /// undone; whoever asked for it keeps what it is made from.
 struct StorageObstacle: Error, CustomStringConvertible {

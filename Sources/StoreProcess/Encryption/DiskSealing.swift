@@ -26,6 +26,9 @@ struct DiskSealing: Sendable {
 struct ContentSealing: Sendable {
     let ring: KeyRing
 
+    /// What stored objects have for the times of their files, which are nobody's business.
+    static let modified = Timestamp(nanoseconds: 0)
+
     /// A content that is about to be written to a staging file.
     func begin(_ object: ObjectID) -> ContentKey {
         var entropy = Entropy()
@@ -35,7 +38,7 @@ struct ContentSealing: Sendable {
     func sealed(_ content: NewObject) -> NewObject {
         var entropy = Entropy()
         return NewObject(
-            object: content.object, modified: content.modified,
+            object: content.object, modified: ContentSealing.modified,
             bytes: ContentSealer.sealed(content.bytes, content.object, ring, using: &entropy))
     }
 

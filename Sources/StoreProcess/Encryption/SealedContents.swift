@@ -61,7 +61,7 @@ private final class SealedKeeper: ContentKeeper {
             sealed = try SealingContent(content, sealing.begin(object))
         }
         let isDone = try inner.copy(
-            .ranges(sealed), as: object, modified: modified, budget: &budget)
+            .ranges(sealed), as: object, modified: ContentSealing.modified, budget: &budget)
         copying = isDone ? nil : (object, sealed)
         return isDone
     }

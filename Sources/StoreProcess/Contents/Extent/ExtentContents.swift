@@ -1,0 +1,124 @@
+internal import GRDB
+internal import Model
+internal import Posix
+
+/// The kind `extent`: contents in append-only segments, `extent/segments/<16 hex>`, found by an index,
+/// `extent/index.db`. What the index has is durable in its segment: its rows come after a sync of that.
+final class ExtentContents: ContentStore {
+    let database: ContentDatabase
+    let segments: Descriptor
+    private let staging: Descriptor
+    private let readers: ConnectionPool<ExtentReader>
+
+    static let tables = """
+        CREATE TABLE entries(
+            object BLOB PRIMARY KEY, segment INTEGER NOT NULL, place INTEGER NOT NULL,
+            size INTEGER NOT NULL, modified INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX entries_of_segment ON entries(segment, place);
+        CREATE TABLE segments(
+            number INTEGER PRIMARY KEY, state INTEGER NOT NULL, durable INTEGER NOT NULL,
+            live INTEGER NOT NULL);
+        CREATE INDEX open_segments ON segments(number) WHERE state <> 1;
+        CREATE INDEX dead_segments ON segments(number) WHERE state = 1 AND live = 0;
+        CREATE INDEX sparse_segments ON segments(number) WHERE state = 1 AND live * 2 < durable;
+        """
+
+    init(_ directory: DataDirectory) throws {
+        let folder = try DataDirectory.part("extent", of: directory.root)
+        segments = try DataDirectory.part("segments", of: folder)
+        staging = try directory.staging.duplicate()
+        let database = ContentDatabase(directory, "extent", "index.db", tables: Self.tables)
+        try database.open()
+        self.database = database
+        readers = ConnectionPool { try ExtentReader(try database.connect()) }
+    }
+
+    func open(_ object: ObjectID) throws -> StoredContent? {
+        var seen: ExtentEntry?
+        // The entry may move to another segment between its row's reading and its file's opening.
+        for _ in 0..<StoreLimits.contentAttemptsMax {
+            guard let entry = try readers.use({ try $0.find(object) }) else { return nil }
+            if let segment = try ExtentSegment.open(entry.segment, in: segments) {
+                return .file(try segment.content(of: entry))
+            }
+            if seen == entry { break }
+            seen = entry
+        }
+        throw ContentDamage("its segment is not there")
+    }
+
+    func list(after object: ObjectID?, limit: Int) throws -> [ListedObject] {
+        try readers.use { try $0.list(after: object, limit: limit) }
+    }
+
+    func makeKeeper() throws -> any ContentKeeper { try ExtentKeeper(self, staging) }
+}
+
+/// A connection that reads the index.
+// Unchecked: the pool lends it to one thread at a time, and its statements are used in its queue alone.
+private final class ExtentReader: @unchecked Sendable {
+    private let queue: DatabaseQueue
+    private let entry: SQLStatement
+    private let page: SQLStatement
+
+    init(_ queue: DatabaseQueue) throws {
+        self.queue = queue
+        (entry, page) = try queue.inDatabase { database in
+            (
+                try SQLStatement(
+                    database, "SELECT \(ExtentEntry.columns) FROM entries WHERE object = ?"),
+                try SQLStatement(
+                    database,
+                    """
+                    SELECT \(ExtentEntry.columns) FROM entries WHERE object > ?
+                    ORDER BY object LIMIT ?
+                    """)
+            )
+        }
+    }
+
+    func find(_ object: ObjectID) throws -> ExtentEntry? {
+        try ContentDatabase.reading {
+            try queue.inDatabase { _ in
+                entry.bind(1, object)
+                guard try entry.step() else { return nil }
+                defer { entry.reset() }
+                return try ExtentEntry(entry)
+            }
+        }
+    }
+
+    func list(after object: ObjectID?, limit: Int) throws -> [ListedObject] {
+        try ContentDatabase.reading {
+            try queue.inDatabase { _ in
+                var found: [ListedObject] = []
+                page.bind(1, object?.bytes ?? [])
+                page.bind(2, Int64(limit))
+                defer { page.reset() }
+                while try page.step() {
+                    let entry = try ExtentEntry(page)
+                    found.append(
+                        ListedObject(
+                            object: entry.object, byteCount: entry.byteCount,
+                            modified: entry.modified))
+                }
+                return found
+            }
+        }
+    }
+}
+
+extension ExtentEntry {
+    static let columns = "object, segment, place, size, modified"
+
+    /// From a row of `columns`.
+    init(_ row: SQLStatement) throws {
+        self.init(
+            object: try row.identifier(0), byteCount: row.count(3),
+            modified: Timestamp(nanoseconds: row.int(4)), segment: row.count(1),
+            place: row.count(2))
+        guard byteCount <= UInt64.max >> 2, place <= UInt64.max >> 2 else {
+            throw CorruptRow(description: "an entry of the index makes no sense")
+        }
+    }
+}

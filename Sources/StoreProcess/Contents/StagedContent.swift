@@ -1,0 +1,34 @@
+internal import Glibc
+internal import Model
+internal import Posix
+
+/// A durable staging file that a keeper copies.
+struct StagedContent {
+    var content: LentFile
+    var modified: Timestamp
+
+    /// Nil where there is none (any more).
+    static func open(
+        _ name: BytePath, in staging: borrowing Descriptor
+    ) throws(PosixError) -> StagedContent? {
+        do throws(PosixError) {
+            let file = try Directory.open(name, in: staging)
+            let status = try FileIO.status(of: file)
+            return StagedContent(
+                content: LentFile(
+                    file: HandedDescriptor(file), offset: 0,
+                    byteCount: UInt64(clamping: status.size)),
+                modified: Timestamp(nanoseconds: status.modified))
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
+    }
+
+    /// Neither it nor its object is there.
+    static func missing(_ name: BytePath, _ object: ObjectID) {
+        Log.error(
+            "the content of a committed upload is not there",
+            ["staging": "\(name)", "object": object.hex])
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import Model
+import Posix
+import Testing
+
+@testable import StoreProcess
+
+@Suite struct ExtentTests {
+    private func segments(_ temporary: TemporaryDirectory) -> [String] {
+        temporary.names("extent/segments")
+    }
+
+    private func segmentPath(_ temporary: TemporaryDirectory, _ name: String) -> String {
+        "\(temporary.path)/extent/segments/\(name)"
+    }
+
+    /// A death while an entry was appended: whatever there is of it is cut off, at every length, and what
+    /// was durable before it stays.
+    @Test func aTornTailIsCutBehindTheLastDurableEntry() throws {
+        let temporary = try TemporaryDirectory()
+        let durable = try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(1), noise(500, seed: 1))
+            try bench.write(.test(2), [])
+            try bench.keeper.sync()
+            let name = try #require(segments(temporary).first)
+            return try #require(
+                FileManager.default.contents(atPath: segmentPath(temporary, name)))
+        }
+        let entry = ExtentEntry(
+            object: .test(3), byteCount: 100, modified: Timestamp(nanoseconds: 1), segment: 1,
+            place: UInt64(durable.count))
+        let appended = entry.header + noise(100, seed: 3) + [UInt8](repeating: 0, count: 28)
+        #expect(appended.count == Int(entry.length))
+        let name = try #require(segments(temporary).first)
+        for length in 0...appended.count {
+            let torn = durable + Data(appended.prefix(length))
+            try torn.write(to: URL(fileURLWithPath: segmentPath(temporary, name)))
+            try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+                #expect(try bench.read(.test(1)) == noise(500, seed: 1))
+                #expect(try bench.read(.test(2)) == [])
+                #expect(try bench.read(.test(3)) == nil)
+            }
+            let left = try #require(
+                FileManager.default.contents(atPath: segmentPath(temporary, name)))
+            #expect(left == durable, "\(length)")
+        }
+        // And what comes now is appended there.
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(4), [4])
+            try bench.keeper.sync()
+            #expect(try bench.read(.test(4)) == [4])
+        }
+        #expect(segments(temporary) == [name])
+    }
+
+    /// The disk lost the end of what was durable: the rest is read, nothing is put in its place.
+    @Test func aSegmentThatIsTooShortIsNotAppendedTo() throws {
+        let temporary = try TemporaryDirectory()
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(1), [1])
+            try bench.write(.test(2), noise(1000, seed: 2))
+            try bench.keeper.sync()
+        }
+        let name = try #require(segments(temporary).first)
+        let handle = try #require(
+            FileHandle(forUpdatingAtPath: segmentPath(temporary, name)))
+        try handle.truncate(atOffset: 300)
+        try handle.close()
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(3), [3])
+            try bench.keeper.sync()
+            #expect(try bench.read(.test(1)) == [1])
+            #expect(try bench.read(.test(3)) == [3])
+            #expect(throws: ContentDamage.self) { try bench.read(.test(2)) }
+            // It is not compacted away either: it may be of use to somebody.
+            try bench.keeper.remove(.test(3))
+            try bench.keeper.sync()
+            try bench.maintainAll()
+            #expect(try bench.read(.test(1)) == [1])
+        }
+        #expect(segments(temporary).count == 2)
+    }
+
+    @Test func aSwappedOrDamagedHeaderIsSeen() throws {
+        let temporary = try TemporaryDirectory()
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(1), noise(64, seed: 1))
+            try bench.write(.test(2), noise(64, seed: 2))
+            try bench.keeper.sync()
+        }
+        let name = try #require(segments(temporary).first)
+        let whole = try #require(
+            FileManager.default.contents(atPath: segmentPath(temporary, name)))
+        for index in 0..<64 {
+            var damaged = whole
+            damaged[index] ^= 1
+            try damaged.write(to: URL(fileURLWithPath: segmentPath(temporary, name)))
+            try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+                #expect(throws: ContentDamage.self) { try bench.read(.test(1)) }
+                #expect(try bench.read(.test(2)) == noise(64, seed: 2))
+            }
+        }
+        let swapped = whole[128...] + whole[..<128]
+        try Data(swapped).write(to: URL(fileURLWithPath: segmentPath(temporary, name)))
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            #expect(throws: ContentDamage.self) { try bench.read(.test(1)) }
+            #expect(throws: ContentDamage.self) { try bench.read(.test(2)) }
+        }
+    }
+
+    /// Fills two segments and more, and removes most of it.
+    private func sparse(_ bench: KindBench) throws -> [ObjectID: [UInt8]] {
+        let size = 7 << 20
+        var kept: [ObjectID: [UInt8]] = [:]
+        for number in 1...80 as ClosedRange<UInt64> {
+            let bytes = noise(64, seed: number) + [UInt8](repeating: UInt8(number), count: size)
+            try bench.write(.test(number), bytes)
+            try bench.keeper.sync()
+            if number.isMultiple(of: 10) { kept[.test(number)] = bytes }
+        }
+        for number in 1...80 as ClosedRange<UInt64> where !number.isMultiple(of: 10) {
+            try bench.keeper.remove(.test(number))
+        }
+        try bench.keeper.sync()
+        return kept
+    }
+
+    @Test func compactionKeepsWhatIsReadAndGivesSpaceBack() throws {
+        let temporary = try TemporaryDirectory()
+        let kept = try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            let kept = try sparse(bench)
+            let before = segments(temporary)
+            #expect(before.count == 3)
+            var open: [ObjectID: StoredContent] = [:]
+            for object in kept.keys { open[object] = try bench.store.open(object) }
+            while bench.keeper.needsMaintenance {
+                try bench.keeper.maintain()
+                for (object, bytes) in kept { #expect(try bench.read(object) == bytes) }
+            }
+            // Full segments went; who had them open reads on.
+            #expect(Set(segments(temporary)).isDisjoint(with: before.prefix(2)))
+            for (object, content) in open {
+                #expect(try content.read(content.whole) == kept[object])
+            }
+            return kept
+        }
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            #expect(try bench.list().map(\.object) == kept.keys.sorted())
+            for (object, bytes) in kept { #expect(try bench.read(object) == bytes) }
+        }
+    }
+
+    @Test func aDeathWithinCompactionLosesNothing() throws {
+        let temporary = try TemporaryDirectory()
+        let bench = try KindBench(.extent, in: temporary)
+        let kept = try sparse(bench)
+        var steps = 0
+        while bench.keeper.needsMaintenance {
+            try bench.keeper.maintain()
+            steps += 1
+            guard steps.isMultiple(of: 2) else { continue }
+            let left = try temporary.snapshot()
+            try KindBench.with(.extent, in: left) { (after: KindBench) throws in
+                for (object, bytes) in kept { #expect(try after.read(object) == bytes) }
+                try after.maintainAll()
+                for (object, bytes) in kept { #expect(try after.read(object) == bytes) }
+            }
+        }
+        #expect(steps > 4)
+    }
+
+    @Test func filesThatNoRowNamesAreRemovedAtTheStart() throws {
+        let temporary = try TemporaryDirectory()
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(1), [1])
+            try bench.keeper.sync()
+        }
+        try Data([1, 2]).write(to: URL(fileURLWithPath: segmentPath(temporary, "00000000000000ff")))
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            #expect(try bench.read(.test(1)) == [1])
+            // Its number is not used again.
+            try bench.stage("large", noise(9 << 20, seed: 1))
+            try bench.adopt("large", as: .test(2))
+        }
+        #expect(segments(temporary) == ["0000000000000001", "0000000000000100"])
+    }
+}
