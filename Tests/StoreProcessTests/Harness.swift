@@ -205,16 +205,7 @@ final class TestStore: Sendable {
     /// The content at a path, nil where no file is.
     func content(_ path: String) async throws -> [UInt8]? {
         do {
-            let found = try await lookUp(path)
-            guard case .windows(let facts, let object) = found.response else {
-                return found.content
-            }
-            var content: [UInt8] = []
-            while UInt64(content.count) < facts.byteCount {
-                let start = UInt64(content.count)
-                content += try await window(object, start..<min(start + 1 << 20, facts.byteCount))
-            }
-            return content
+            return try await lookUp(path).content
         } catch let error as RemoteError where error.code == .notFound {
             return nil
         }
@@ -293,22 +284,6 @@ final class TestStore: Sendable {
         let request = BeginUploadRequest(
             operation: operation, path: try .test(path), conditions: conditions, byteCount: nil)
         return try await ask { $0.beginUpload(request, link: 1, $1) }
-    }
-
-    /// A part of a content that is read in windows.
-    func window(_ object: ObjectID, _ range: Range<UInt64>) async throws -> [UInt8] {
-        let request = ReadContentRequest(
-            object: object, offset: range.lowerBound, byteCount: UInt32(range.count))
-        return try await ask { store, reply in
-            store.readContent(request) { result in
-                reply(
-                    result.map { response, memory in
-                        if case .inline(let bytes) = response { return bytes }
-                        guard let file = memory?.take() else { return [] }
-                        return (try? FileIO.read(file, count: range.count, at: 0)) ?? []
-                    })
-            }
-        }
     }
 
     func commitUpload(
