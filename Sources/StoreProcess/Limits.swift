@@ -114,6 +114,9 @@ package enum StoreLimits {
     /// them: small contents wait as long as that takes.
     static let copiedByteCountMax = 32 << 20
 
+    /// How long committed uploads rest in their staging files when there is no room for their copies.
+    static let uploadRetry: Duration = .seconds(5)
+
     /// What is read and written at a time of it.
     static let copiedPieceByteCount = 1 << 20
 

@@ -66,12 +66,18 @@ final class PulledFile: Sendable {
     /// - Parameter byteCount: what it is about to write. What others have is no reason to take the
     ///   room that this disk needs for its own work.
     /// - Returns: nil where the disk is full or failed.
-    func openForWriting(_ directory: DataDirectory, byteCount: UInt64) -> HandedDescriptor? {
+    func openForWriting(_ engine: Engine, byteCount: UInt64) -> HandedDescriptor? {
+        let directory = engine.directory
+        let needed = engine.contents.byteCountToStage(byteCount)
+        return open(directory, needed)
+    }
+
+    private func open(_ directory: DataDirectory, _ needed: UInt64) -> HandedDescriptor? {
         state.withLock { state in
             do {
                 let free = try directory.freeByteCount()
                 guard free > StoreLimits.freeByteCountReserve,
-                    free - StoreLimits.freeByteCountReserve > byteCount
+                    free - StoreLimits.freeByteCountReserve > needed
                 else { return nil }
                 let name = ObjectName.staging(operation)
                 let writer = try Directory.open(

@@ -125,7 +125,7 @@ extension Store {
         let byteCount = fetch.end - fetch.offset
         let handed = OpenedFile()
         lane.submit(on: loop, engine) {
-            handed.put(file.openForWriting(engine.directory, byteCount: byteCount))
+            handed.put(file.openForWriting(engine, byteCount: byteCount))
             return nil
         } then: { _ in
             guard let file = handed.take() else { return reply(.failure(.noSpace)) }
