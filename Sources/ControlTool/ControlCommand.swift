@@ -24,6 +24,8 @@ struct ControlArguments: ParsableCommand {
               join --merge CLUSTER  makes this cluster a part of another one
               demo COUNT NAME…  waits for COUNT living nodes, and puts a file /demo/NAME.txt for each
                                 name unless it is there; what --sim-nodes does
+              convert --to KIND changes how a stopped node stores contents: rawfile, extent, sqlite
+                                or bolt; killed, it goes on when it is started again
               keygen [FILE]     makes a cluster key (--cluster-key-file): into FILE, which is new then,
                                 or on standard output
               version           the versions of this program and of the node
@@ -57,6 +59,9 @@ struct ControlArguments: ParsableCommand {
     @Option(name: .long, help: "join: the id of the other cluster.")
     var merge: String?
 
+    @Option(name: .customLong("to"), help: "convert: the kind of storage.")
+    var kind: String?
+
     @Argument(help: ArgumentHelp("See above.", valueName: "command"))
     var words: [String] = []
 
@@ -75,6 +80,8 @@ enum ControlCommand: Equatable {
     case demo(DemoCommand)
     /// Asks nobody. Nil: standard output.
     case keygen(file: String?)
+    /// Asks nobody: the node must not run.
+    case convert(to: StorageKind)
     /// Asks the gateway, not the supervisor.
     case cluster(ClusterCommand)
 
@@ -93,6 +100,9 @@ enum ControlCommand: Equatable {
         if name != "join", arguments.merge != nil {
             throw ControlError(.usage, "--merge belongs to join")
         }
+        if name != "convert", arguments.kind != nil {
+            throw ControlError(.usage, "--to belongs to convert")
+        }
         if let command = try ClusterCommand(name, operands, arguments) {
             self = .cluster(command)
             return
@@ -107,6 +117,11 @@ enum ControlCommand: Equatable {
         case "stop": self = .stop
         case "version": self = .version
         case "keygen": self = .keygen(file: operands.first)
+        case "convert":
+            guard let kind = arguments.kind.flatMap(StorageKind.init(rawValue:)) else {
+                throw ControlError(.usage, "convert --to what? It is \(StorageKind.list)")
+            }
+            self = .convert(to: kind)
         case "restart":
             guard let worker = operands.first else {
                 throw ControlError(.usage, "restart what? Name a worker: store or gateway")

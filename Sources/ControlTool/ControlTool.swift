@@ -57,6 +57,9 @@ package enum ControlTool {
             return true
         }
         let directory = try NodeSearch.directory(base: base, node: node)
+        if case .convert(let kind) = command {
+            throw ConvertCommand.become(kind, of: directory)
+        }
         var client = try ControlClient.connect(to: directory)
         try client.start()
         let json = arguments.json
@@ -97,7 +100,7 @@ package enum ControlTool {
             let result = try ask(command, gateway, &client, json: json)
             write(result.text)
             return result.isGood
-        case .version, .keygen: break
+        case .version, .keygen, .convert: break
         }
         return true
     }

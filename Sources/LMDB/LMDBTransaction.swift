@@ -36,7 +36,9 @@ package final class LMDBTransaction {
     // MARK: Values
 
     /// A copy of the value; nil where there is none.
-    package func value(_ key: [UInt8], in table: LMDBEnvironment.Table) throws(LMDBError) -> [UInt8]? {
+    package func value(_ key: [UInt8], in table: LMDBEnvironment.Table) throws(LMDBError)
+        -> [UInt8]?
+    {
         var code: Int32 = 0
         var found: [UInt8]?
         unsafe key.withUnsafeBytes { bytes in

@@ -72,7 +72,7 @@ final class Engine: Sendable {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
-        contents = try DiskContents(directory)
+        contents = try DiskContents(directory, isReadOnly: isReadOnly)
         foundUploads = try Recovery.staging(queues.writer, directory, contents.store)
         nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)

@@ -114,6 +114,9 @@ package enum StoreLimits {
     /// them: small contents wait as long as that takes.
     static let copiedByteCountMax = 32 << 20
 
+    /// How long committed uploads rest in their staging files when there is no room for their copies.
+    static let uploadRetry: Duration = .seconds(5)
+
     /// What is read and written at a time of it.
     static let copiedPieceByteCount = 1 << 20
 
@@ -139,6 +142,12 @@ package enum StoreLimits {
     /// Bytes and entries that a step of the compaction copies: others wait for it some ten milliseconds.
     static let compactedByteCountMax: UInt64 = 8 << 20
     static let compactedCountMax = 4096
+
+    /// Objects that a conversion lists at a time.
+    static let convertedPageCount = 1024
+
+    /// How often a conversion says how far it is.
+    static let progressInterval: Duration = .seconds(2)
 
     /// Address space of bolt's file above the size of its disk.
     static let boltMapReserve = 1 << 30

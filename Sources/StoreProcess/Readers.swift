@@ -401,7 +401,7 @@ final class Answering {
         finding.sequence = sequence
         let free = try directory.freeByteCount()
         let needed = StoreLimits.freeByteCountReserve.addingReportingOverflow(
-            request.byteCount ?? 0)
+            contents.byteCountToStage(request.byteCount ?? 0))
         if needed.overflow || free < needed.partialValue { throw RemoteError.noSpace }
         let name = ObjectName.staging(request.operation)
         let writing = try Directory.open(name, in: directory.staging, [.readWrite, .create])

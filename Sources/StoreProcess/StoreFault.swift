@@ -23,6 +23,10 @@ enum ProcessEnd {
     static let orderly: Int32 = 0
     /// No restart helps.
     static let permanent: Int32 = 125
+    /// A conversion did not happen.
+    static let failed: Int32 = 1
+    /// A command line that makes no sense.
+    static let usage: Int32 = 64
     /// The disk refused: the next life starts from what is durable.
     static let crashed: Int32 = 70
 

@@ -29,6 +29,9 @@ package final class StoreProcess {
             StandardOutput.write("clusterf-store \(Program.version)\n")
             exit(ProcessEnd.orderly)
         }
+        if arguments.dropFirst().first == ConversionProgram.option {
+            ConversionProgram.run(arguments.dropFirst(2))
+        }
         do {
             let process = try StoreProcess()
             process.loop.run()

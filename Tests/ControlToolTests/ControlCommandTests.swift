@@ -15,6 +15,7 @@ struct ControlCommandTests {
         #expect(try command("restart", "store") == .restart("store"))
         #expect(try command("stop") == .stop)
         #expect(try command("version") == .version)
+        #expect(try command("convert", "--to", "bolt") == .convert(to: .bolt))
         #expect(try command("keygen") == .keygen(file: nil))
         #expect(try command("keygen", "key", "--json") == .keygen(file: "key"))
         #expect(
@@ -43,7 +44,8 @@ struct ControlCommandTests {
         ["out", "--force"],
         ["out", "../x", "--force"], ["out", "a", "b", "--force"], ["join"], ["join", "abc"],
         ["join", "abc", "--merge", "def"], ["status", "--force"], ["leave", "--force"],
-        ["peers", "--merge", "abc"],
+        ["peers", "--merge", "abc"], ["convert"], ["convert", "--to", "martian"],
+        ["convert", "bolt"], ["status", "--to", "bolt"], ["convert", "x", "--to", "bolt"],
     ])
     func wrongUsageIsExitCode64(words: [String]) throws {
         let arguments = try ControlArguments.read(words)

@@ -24,6 +24,8 @@ static uint64_t inode_at(int dirfd, const char *path) {
     return fstatat(dirfd, path, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_ino : 0;
 }
 
+static int sync_descriptor(int fd, long number);
+
 // Writes.
 
 enum { AT_POSITION = -1 };
@@ -50,6 +52,8 @@ static ssize_t write_pieces(int fd, const struct iovec *data, int pieces, off_t 
         .data = data, .pieces = pieces, .length = done > 0 ? (size_t)done : 0,
     };
     operation_end(done > 0 ? &operation : NULL);
+    // LMDB writes its root so: durable as the call returns.
+    if (done > 0 && (fcntl(fd, F_GETFL) & O_DSYNC) && sync_descriptor(fd, SYS_fdatasync) < 0) return -1;
     return done;
 }
 
@@ -147,7 +151,13 @@ EXPORT ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, 
     return copy_by_hand(in, in_offset, out, out_offset, length);
 }
 
-// Shared writable mappings change a file behind the recorder's back; SQLite's -shm is rebuilt and may.
+static bool ends_in(const char *path, const char *end) {
+    size_t length = strlen(path), wanted = strlen(end);
+    return length >= wanted && strcmp(path + length - wanted, end) == 0;
+}
+
+// Shared writable mappings change a file behind the recorder's back; SQLite's -shm and LMDB's table of readers
+// are rebuilt and may.
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
     void *memory = (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
     char path[PATH_BYTES];
@@ -155,8 +165,7 @@ EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int
     bool directory;
     if (recording() && memory != MAP_FAILED && fd >= 0 && (flags & MAP_SHARED) && (protection & PROT_WRITE)
         && tracked_descriptor(fd, path, &file, &directory)) {
-        size_t named = strlen(path);
-        if (named < 4 || strcmp(path + named - 4, "-shm") != 0) {
+        if (!ends_in(path, "-shm") && !ends_in(path, "/lock.mdb")) {
             operation_begin();
             struct operation operation = {.kind = KIND_UNKNOWN, .file = file, .path = path};
             operation_end(&operation);

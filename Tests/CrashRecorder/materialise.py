@@ -330,8 +330,8 @@ class Tree:
                 path = os.path.join(place, name)
                 if isinstance(thing, Directory):
                     fill(thing, path)
-                elif name.endswith("-shm"):
-                    continue  # SQLite's shared memory is made anew by the first that opens the database.
+                elif name.endswith("-shm") or name == "lock.mdb":
+                    continue  # Shared memory of SQLite and LMDB is made anew by the first that opens the database.
                 elif id(thing) in written:
                     os.link(written[id(thing)], path)
                 else:

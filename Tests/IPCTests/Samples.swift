@@ -274,7 +274,10 @@ enum Samples {
             ("lookup-inline", LookupResponse.inline(facts, [1, 2, 3])),
             ("lookup-descriptor", LookupResponse.descriptor(facts)),
             ("lookup-region", LookupResponse.region(facts, offset: 1 << 28)),
-            ("lookup-windows", LookupResponse.windows(facts, ObjectID(bits: Bits128(high: 7, low: 8)))),
+            (
+                "lookup-windows",
+                LookupResponse.windows(facts, ObjectID(bits: Bits128(high: 7, low: 8)))
+            ),
             ("lookup-directory", LookupResponse.directory(modified: Timestamp(nanoseconds: 8))),
             ("lookup-holders", LookupRequest(path: path("/a"), .holders)),
             ("lookup-held-file", LookupResponse.heldFile(facts, by: [node("n1"), node("n-2")])),

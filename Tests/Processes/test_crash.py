@@ -22,6 +22,7 @@ LONG = os.environ.get("CLUSTERF_LONG") == "yes"
 # Cuts per test, sampled evenly over the operations; each costs about a second and its part of a wait of 12 s.
 CUTS = 100_000 if LONG else 32
 STOPS = 120 if LONG else 6
+KIND_CUTS = 16
 CANARY_CUTS = 60 if LONG else 24
 # Nodes that are started on rebuilt disks at the same time, and so wait for their staging at the same time.
 BATCH = 8
@@ -224,8 +225,10 @@ class Checker:
         return found
 
     def settled(self):
-        """The view shows what is there and nothing else, and no upload is left."""
+        """The view, where there is one, shows what is there and nothing else, and no upload is left."""
         seen = {}
+        if not os.path.isdir(self.node.view):
+            return self._has_no_staging()
         for place, _, names in os.walk(self.node.view):
             for name in names:
                 path = os.path.join(place, name)
@@ -234,7 +237,6 @@ class Checker:
         expected = {path: checksum for path, checksum in self.found.items() if checksum is not ABSENT}
         if not self.has_view:
             expected = {}
-        staging = os.listdir(os.path.join(self.node.directory, "staging"))
         different = {path for path in seen.keys() | expected.keys() if seen.get(path) != expected.get(path)}
         if different:
             # Where changes of names survive out of their order, a name of the view may outlive that of its object.
@@ -244,6 +246,10 @@ class Checker:
             different = {path for path in different if f"files{path}" not in said or not self.is_disordered}
         if different:
             raise AssertionError(f"the view differs at {sorted(different)[:4]}")
+        return self._has_no_staging()
+
+    def _has_no_staging(self):
+        staging = os.listdir(os.path.join(self.node.directory, "staging"))
         if staging:
             raise AssertionError(f"staging has {staging[:3]}")
         return True
@@ -280,7 +286,9 @@ def judged(checkers, settle=True):
 
 
 class CrashCase(NodeCase):
-    # Of the nodes: what encrypts their directories, if they are.
+    # How the node is started.
+    args = ()
+    # What encrypts its directory, if it is.
     env = None
 
     def setUp(self):
@@ -298,7 +306,7 @@ class CrashCase(NodeCase):
 
     def recorded_run(self, **faults):
         """The workload under the recorder, ended when it is through or the processes are stopped."""
-        node = RecordedNode(self.folder(), faults, env=self.env)
+        node = RecordedNode(self.folder(), faults, args=self.args, env=self.env)
         self.nodes = [node]
         self.addCleanup(node.destroy)
         workload = Workload(node)
@@ -433,6 +441,41 @@ class EncryptedCrash(CrashCase):
         self.assertNotEqual(self.violations(node, workload, CANARY_CUTS, canary=True), [])
 
 
+class KindCrash:
+    """The same for the other kinds of storage, with fewer cuts."""
+
+    removed = None
+
+    def test_the_recorder_misses_nothing(self):
+        node, _ = self.recorded_run()
+        target = self.folder()
+        materialise.materialise(node.log_path, target, "all")
+        self.assertEqual(snapshot(target), snapshot(node.directory))
+
+    def test_cuts_of_a_run_keep_every_promise(self):
+        node, workload = self.recorded_run()
+        self.assertEqual(self.violations(node, workload, CUTS if LONG else KIND_CUTS), [])
+
+    def test_canary_a_sync_of_the_kind_removed_is_found_out(self):
+        node, workload = self.recorded_run(IGNORE_SYNC=self.removed)
+        self.assertNotEqual(self.violations(node, workload, CANARY_CUTS, canary=True), [], self.removed)
+
+
+class ExtentCrash(KindCrash, CrashCase):
+    args = ("--storage-major", "extent")
+    removed = "extent/segments"
+
+
+class SQLiteCrash(KindCrash, CrashCase):
+    args = ("--storage-major", "sqlite")
+    removed = "sqlite/"
+
+
+class BoltCrash(KindCrash, CrashCase):
+    args = ("--storage-major", "bolt")
+    removed = "bolt/"
+
+
 def snapshot(directory):
     """Every file below a directory by content, without what processes that are not recorded write."""
     found = {}
@@ -443,7 +486,7 @@ def snapshot(directory):
         for name in directories:
             found[os.path.relpath(os.path.join(place, name), directory)] = None
         for name in names:
-            if not name.endswith("-shm"):
+            if not name.endswith("-shm") and name != "lock.mdb":
                 path = os.path.join(place, name)
                 with open(path, "rb") as file:
                     found[os.path.relpath(path, directory)] = sha256(file.read())

@@ -97,7 +97,7 @@ class Refusing(FakeNodeCase):
             (["--bind", "localhost"], "--bind"),
             (["--bind", "127.0.0.1", "--bind", "127.0.0.1"], "twice"),
             (["--storage-major", "martian"], "--storage-major"),
-            (["--storage-major", "extent"], "not available in this version"),
+            (["--storage-major", "sqlite", "--storage-minor", "2"], "--storage-minor"),
             (["--cluster-key-file", "/x"], "--cluster-key-file: the cluster key in /x cannot be read"),
             (["--join", "host"], "--join"),
             (["--encryption-key-file=/x"], "--encryption-key-file: the encryption key in /x cannot be read"),
@@ -230,7 +230,7 @@ class Starting(FakeNodeCase):
             name = re.search(r"info (\w+)\[", line).group(1)
             settings[name] = json.loads(line.split("settings ", 1)[1])
         self.assertEqual(settings["store"]["node_dir"], node.directory)
-        self.assertEqual(settings["store"]["storage_major"], "rawfile")
+        self.assertEqual(settings["store"]["storage_major"], "")
         self.assertEqual(settings["gateway"]["http_port"], str(node.port))
         self.assertEqual(settings["gateway"]["store_socket"], node.directory + "/run/store.sock")
         self.assertEqual(settings["gateway"]["idle_timeout_ms"], "7000")

@@ -290,7 +290,7 @@ import Transfer
             func write(_ range: Range<Int>, endsContent: Bool) throws {
                 let staging = try #require(
                     pulled.openForWriting(
-                        engine.directory, byteCount: 1, endsContent: endsContent))
+                        engine, byteCount: 1, endsContent: endsContent))
                 let sealing = try #require(staging.sealing)
                 #expect(sealing.endsContent == endsContent)
                 var sealer = try ContentSealer(

@@ -60,7 +60,8 @@ struct NodeTests {
         let facts = NodeFacts(
             nodeID: try #require(NodeID("n1")), dataDirectory: "/d", nodeDirectory: "/d/n1",
             runDirectory: "/d/n1/run", httpPort: 80, url: "http://localhost/",
-            started: Timestamp(nanoseconds: 0), pid: 1, debug: false, storageMajor: nil, storageMinor: nil,
+            started: Timestamp(nanoseconds: 0), pid: 1, debug: false, storageMajor: nil,
+            storageMinor: nil,
             webdav: "/", gatewayLimits: ["max_body_bytes": "7"],
             peers: try PeerOptions(options(["zone": ["attic"], "join": ["a:1", "b:2"]])),
             encryption: try EncryptionOptions(options(["encryption-key": ["a secret phrase"]])),

@@ -14,6 +14,18 @@ enum ContentCheck {
         return digest(hasher)
     }
 
+    /// Of a stored content, read in pieces.
+    static func digest(of content: StoredContent) throws -> Model.Digest {
+        var hasher = SHA256()
+        var offset: UInt64 = 0
+        while offset < content.byteCount {
+            let end = min(content.byteCount, offset + UInt64(StoreLimits.hashedByteCount))
+            hasher.update(data: try content.read(offset..<end))
+            offset = end
+        }
+        return digest(hasher)
+    }
+
     fileprivate static func digest(_ hasher: SHA256) -> Model.Digest {
         guard let digest = Model.Digest(bytes: [UInt8](hasher.finalize())) else {
             preconditionFailure("a SHA-256 that is not 32 bytes")
@@ -64,13 +76,20 @@ final class PulledFile: Sendable {
     ///   - endsContent: whether that goes up to the content's end.
     /// - Returns: nil where the disk is full or failed.
     func openForWriting(
-        _ directory: DataDirectory, byteCount: UInt64, endsContent: Bool
+        _ engine: Engine, byteCount: UInt64, endsContent: Bool
+    ) -> Staging? {
+        let needed = engine.contents.byteCountToStage(byteCount)
+        return open(engine.directory, needed, endsContent: endsContent)
+    }
+
+    private func open(
+        _ directory: DataDirectory, _ needed: UInt64, endsContent: Bool
     ) -> Staging? {
         state.withLock { state in
             do {
                 let free = try directory.freeByteCount()
                 guard free > StoreLimits.freeByteCountReserve,
-                    free - StoreLimits.freeByteCountReserve > byteCount
+                    free - StoreLimits.freeByteCountReserve > needed
                 else { return nil }
                 let name = ObjectName.staging(operation)
                 let writer = try Directory.open(

@@ -127,8 +127,7 @@ extension Store {
         let handed = OpenedFile()
         lane.submit(on: loop, engine) {
             handed.put(
-                file.openForWriting(
-                    engine.directory, byteCount: byteCount, endsContent: endsContent))
+                file.openForWriting(engine, byteCount: byteCount, endsContent: endsContent))
             return nil
         } then: { _ in
             guard let file = handed.take() else { return reply(.failure(.noSpace)) }

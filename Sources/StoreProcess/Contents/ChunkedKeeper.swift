@@ -186,8 +186,10 @@ final class ChunkedKeeper: ContentKeeper {
     /// - Returns: false where nothing was left to free.
     private func freeSome() throws -> Bool {
         guard let run = try tables.freedRun() else { return false }
-        let some = run.lowerBound..<min(
-            run.upperBound, run.lowerBound + UInt64(StoreLimits.freedChunksMax))
+        let some =
+            run
+            .lowerBound..<min(
+                run.upperBound, run.lowerBound + UInt64(StoreLimits.freedChunksMax))
         try tables.removeChunks(some)
         try tables.removeFreed(run)
         if some.count < run.count { try tables.insertFreed(some.upperBound..<run.upperBound) }

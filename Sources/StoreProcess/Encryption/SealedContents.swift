@@ -22,6 +22,8 @@ final class SealedContents: ContentStore {
         try inner.list(after: object, limit: limit)
     }
 
+    var copiesUploads: Bool { inner.copiesUploads }
+
     func makeKeeper() throws -> any ContentKeeper {
         SealedKeeper(try inner.makeKeeper(), sealing)
     }

@@ -82,7 +82,8 @@ struct CommandLineArguments: ParsableCommand {
     var webdav: String?
 
     @Option(
-        name: .customLong("storage-major"), help: "How content is stored: rawfile, extent, sqlite or bolt. (default: rawfile)")
+        name: .customLong("storage-major"),
+        help: "How content is stored: rawfile, extent, sqlite or bolt. (default: rawfile)")
     var storageMajor: String?
 
     @Option(name: .customLong("storage-minor"), help: "On-disk version. (default: the newest)")

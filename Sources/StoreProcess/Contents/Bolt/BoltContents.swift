@@ -17,13 +17,15 @@ final class BoltContents: ContentStore {
     private let environment: LMDBEnvironment
     private let staging: Descriptor
 
-    init(_ directory: DataDirectory) throws {
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
         let folder = try DataDirectory.part("bolt", of: directory.root)
         let disk = try Directory.space(of: folder).total
         environment = try Self.open(
             directory.path.appending("bolt").description,
             // Address space, not memory; it grows with the disk at the next start.
             mapByteCount: Int(clamping: disk) + StoreLimits.boltMapReserve)
+        // The names that were made here.
+        if !isReadOnly { try FileIO.sync(folder) }
         staging = try directory.staging.duplicate()
     }
 

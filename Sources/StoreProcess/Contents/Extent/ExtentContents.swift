@@ -23,13 +23,15 @@ final class ExtentContents: ContentStore {
         CREATE INDEX sparse_segments ON segments(number) WHERE state = 1 AND live * 2 < durable;
         """
 
-    init(_ directory: DataDirectory) throws {
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
         let folder = try DataDirectory.part("extent", of: directory.root)
         segments = try DataDirectory.part("segments", of: folder)
         staging = try directory.staging.duplicate()
         let database = ContentDatabase(directory, "extent", "index.db", tables: Self.tables)
-        try database.open()
+        try database.open(isReadOnly: isReadOnly)
         self.database = database
+        // The names that were made here.
+        if !isReadOnly { try FileIO.sync(folder) }
         readers = ConnectionPool { try ExtentReader(try database.connect()) }
     }
 

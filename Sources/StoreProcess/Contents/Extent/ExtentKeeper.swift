@@ -33,6 +33,8 @@ final class ExtentKeeper: ContentKeeper {
     private var copying: Copying?
     /// Written since the last sync, with their ends.
     private var written: [UInt64: (segment: ExtentSegment, end: UInt64)] = [:]
+    /// Files of copies that failed.
+    private var lost: [UInt64] = []
     /// Files were made since the last sync.
     private var hasNewNames = false
     private var nextNumber: UInt64 = 1
@@ -54,6 +56,10 @@ final class ExtentKeeper: ContentKeeper {
     /// The transaction is lost: what it appended lies behind the durable end, and is written over.
     private func undone() {
         tail = durableTail
+        if let copying {
+            // Its row, if there is one, is dropped by the next copy or the next start.
+            lost.append(copying.segment.number)
+        }
         copying = nil
         written = [:]
     }
@@ -190,6 +196,15 @@ final class ExtentKeeper: ContentKeeper {
         return ExtentSegment(number: number, file: HandedDescriptor(file))
     }
 
+    /// A copy that was given up. Nobody reads of it, so its file goes at once.
+    private func dropFilling() throws {
+        copying = nil
+        for segment in try index.segments(.filling) {
+            try drop(segment.number)
+            _ = try Directory.removeIfPresent(ExtentSegment.name(segment.number), in: folder)
+        }
+    }
+
     private func copyLarge(
         _ content: StoredContent, _ object: ObjectID, _ modified: Timestamp, _ budget: inout Int
     ) throws -> Bool {
@@ -197,11 +212,11 @@ final class ExtentKeeper: ContentKeeper {
         if let copying, copying.object == object {
             copy = copying
         } else {
-            // One that was given up.
-            for segment in try index.segments(.filling) { try drop(segment.number) }
+            try dropFilling()
             copy = Copying(object: object, segment: try makeSegment(.filling), offset: 0)
         }
-        copying = nil
+        // Until it went well, so that who gives up drops it.
+        copying = copy
         let entry = ExtentEntry(
             object: object, byteCount: content.byteCount, modified: modified,
             segment: copy.segment.number, place: 0)
@@ -219,6 +234,7 @@ final class ExtentKeeper: ContentKeeper {
             copying = copy
             return false
         }
+        copying = nil
         try index.put(entry)
         try index.close(copy.segment.number)
         return true
@@ -227,7 +243,10 @@ final class ExtentKeeper: ContentKeeper {
     // MARK: Removing
 
     func remove(_ object: ObjectID) throws {
-        try change { try index.remove(object) }
+        try change {
+            if let copying, copying.object == object { try dropFilling() }
+            try index.remove(object)
+        }
         needsMaintenance = true
     }
 
@@ -240,6 +259,10 @@ final class ExtentKeeper: ContentKeeper {
     // MARK: Durability
 
     func sync() throws {
+        for number in lost {
+            _ = try Directory.removeIfPresent(ExtentSegment.name(number), in: folder)
+        }
+        lost = []
         for (_, written) in written { try written.segment.syncData() }
         if hasNewNames {
             do {
