@@ -51,6 +51,8 @@ package struct KeyRing: Sendable {
         self.keys = keys.sorted { $0.epoch < $1.epoch }
     }
 
+    package var count: Int { keys.count }
+
     package var current: DataKey {
         guard let last = keys.last else { preconditionFailure("a ring has a key") }
         return last

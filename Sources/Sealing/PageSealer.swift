@@ -68,7 +68,8 @@ package final class PageSealer: Sendable {
         unsafe trailer.storeBytes(of: life.low.bigEndian, toByteOffset: 12, as: UInt64.self)
         unsafe trailer.storeBytes(of: number.bigEndian, toByteOffset: 20, as: UInt64.self)
         unsafe AEAD.seal(
-            plain, into: sealed, tag: UnsafeMutableRawBufferPointer(rebasing: trailer[28..<44]), key,
+            plain, into: sealed, tag: UnsafeMutableRawBufferPointer(rebasing: trailer[28..<44]),
+            key,
             nonce: PageSealer.nonce(number), authenticating: PageSealer.context(role, index))
     }
 

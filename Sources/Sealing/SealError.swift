@@ -13,7 +13,8 @@ package enum SealError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .notAuthentic: "it is not what was written: damaged or changed"
         case .otherObject: "it belongs to another object"
-        case .unknownEpoch(let epoch): "it is encrypted with the data key \(epoch), which is not here"
+        case .unknownEpoch(let epoch):
+            "it is encrypted with the data key \(epoch), which is not here"
         case .unknownFormat: "its format is not known: a newer version of clusterf wrote it"
         }
     }

@@ -34,7 +34,8 @@ package struct SealedLayout: Equatable, Sendable {
     /// Bytes that the sealed form of so many bytes takes.
     package func storedByteCount(of byteCount: UInt64) -> UInt64 {
         precondition(byteCount <= contentByteCountMax, "a content of \(byteCount) bytes")
-        return headerSize + byteCount + chunkCount(of: byteCount) * UInt64(SealingLimits.tagByteCount)
+        return headerSize + byteCount + chunkCount(of: byteCount)
+            * UInt64(SealingLimits.tagByteCount)
     }
 
     /// Bytes of the content whose sealed form takes so many; nil where none does.
@@ -82,7 +83,8 @@ package struct SealedLayout: Equatable, Sendable {
     /// `stored` begins at 0, with the header, where the first of them is the content's first.
     package func run(coveringStored range: Range<UInt64>, of byteCount: UInt64) -> Run {
         precondition(
-            range.upperBound <= storedByteCount(of: byteCount), "a range outside of the sealed form")
+            range.upperBound <= storedByteCount(of: byteCount), "a range outside of the sealed form"
+        )
         func chunk(_ offset: UInt64) -> UInt64 {
             offset < headerSize ? 0 : (offset - headerSize) / sealedSize
         }

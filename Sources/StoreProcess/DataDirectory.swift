@@ -73,6 +73,12 @@ final class DataDirectory: Sendable {
         return try Directory.open(name, in: root, [.readOnly, .directory, .noFollow])
     }
 
+    /// The kind of storage, encrypted where the directory is.
+    func sealed(_ kind: any ContentStore) -> any ContentStore {
+        guard let sealing else { return kind }
+        return SealedContents(kind, sealing.contents)
+    }
+
     /// Lets another store open the directory; the end of the process does the same.
     func unlock() { lock.close() }
 

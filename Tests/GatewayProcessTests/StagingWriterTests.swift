@@ -84,7 +84,8 @@ import Testing
         var first = try StagingWriter(try file.descriptor.duplicate(), sealing())
         try content[..<100_000].withUnsafeBytes { try first.append($0) }
         #expect(first.taken == 100_000 && first.written == 65_536)
-        var second = try StagingWriter(try file.descriptor.duplicate(), sealing(), from: first.written)
+        var second = try StagingWriter(
+            try file.descriptor.duplicate(), sealing(), from: first.written)
         try content[65_536...].withUnsafeBytes { try second.append($0) }
         try second.finish()
         #expect(try opened(file) == content)

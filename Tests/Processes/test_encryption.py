@@ -2,6 +2,7 @@
 deaths and restarts, and no other key opens it."""
 
 import os
+import shutil
 import unittest
 
 from client import pattern
@@ -135,17 +136,14 @@ class Contents(EncryptedCase):
 
 class Keys(EncryptedCase):
     def refused(self, node, *args):
-        """What the log of a node says whose store does not start with these arguments."""
+        """What the log of a node says whose store does not start with these arguments, and which ends for that."""
         other = Node(data_dir=node.data_dir, args=list(args))
         self.addCleanup(other.destroy)
         other.spawn()
-        eventually(30, lambda: "failed for good" in "\n".join(other.log), "the store's end")
-        eventually(10, lambda: other.workers()["store"]["state"] == "failed", "the store's state")
-        status = other.control("status").stdout.decode()
-        self.assertIn("store failed for good: see its log", status)
-        self.assertIn("125", "\n".join(other.log))
+        self.assertEqual(other.process.wait(30), 125)
+        other.join_log()
         log = "\n".join(other.log)
-        other.stop()
+        self.assertIn("store: failed for good (exit code 125)", log)
         return log
 
     def test_no_other_key_opens_a_directory(self):
@@ -169,6 +167,48 @@ class Keys(EncryptedCase):
             self.assertEqual(client.get("/api/files/f").body, b"content")
             warnings = client.get("/status").json["warnings"]
         self.assertTrue([text for text in warnings if "--encryption-key-file does not" in text], warnings)
+
+    def test_a_running_node_says_that_its_store_has_the_wrong_key(self):
+        node = self.encrypted()
+        other = Node(args=["--encryption-key-file", self.key("another phrase", "other")])
+        self.addCleanup(other.remove)
+        self.addCleanup(other.destroy)
+        other.start()
+        other.stop()
+        shutil.copy(os.path.join(other.directory, "KEY"), os.path.join(node.directory, "KEY"))
+        node.kill_worker("store")
+        eventually(30, lambda: node.workers()["store"]["state"] == "failed", "the store's state")
+        self.assertIn("store failed for good: see its log", node.control("status").stdout.decode())
+        self.assertIn(
+            "the encryption key is wrong for this data directory", node.control("logs", "store").stdout.decode())
+
+    def test_another_key_for_a_stopped_node(self):
+        node = self.encrypted()
+        content = wordy(300_000)
+        with node.client() as client:
+            self.assertEqual(client.put("/api/files/small", WORDS).status, 201)
+            self.assertEqual(client.put("/api/files/large", content).status, 201)
+        new = self.key("another phrase", "new")
+        words = ["rekey", "--encryption-key-file", self.key(), "--new-encryption-key-file", new]
+        self.assertIn(b"runs", node.control(*words, check=False).stderr)
+        node.stop()
+        self.assertIn(b"2 objects, 2 sealed anew", node.control(*words).stdout)
+        self.assertIn(b"is under the new key", node.control(*words).stdout)
+        self.assertIn("the encryption key is wrong", self.refused(node, "--encryption-key-file", self.key()))
+        again = Node(data_dir=node.data_dir, args=["--encryption-key-file", new])
+        self.addCleanup(again.destroy)
+        again.start()
+        with again.client() as client:
+            self.assertEqual(client.get("/api/files/small").body, WORDS)
+            self.assertEqual(client.get("/api/files/large").body, content)
+        again.stop()
+        self.assertEqual(leaks(node.directory, [WORDS[:24], b"another phrase"]), [])
+        done = node.control("convert", "--to", "sqlite", "--encryption-key-file", new)
+        self.assertIn(b"2 objects", done.stdout)
+        again.start()
+        with again.client() as client:
+            self.assertEqual(client.get("/api/files/large").body, content)
+        self.assertEqual(leaks(node.directory, [WORDS[:24]]), [])
 
     def test_a_key_for_a_plain_directory_is_refused(self):
         node = self.node()

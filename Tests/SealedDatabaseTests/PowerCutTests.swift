@@ -121,7 +121,8 @@ import Testing
             var mixed = after
             for sector in stride(from: 0, to: after.count, by: 512) {
                 // Every round tears the first page, which is looked at before the log is.
-                let isOld = sector < 4096 ? sector / 512 == round % 8 : Bool.random(using: &generator)
+                let isOld =
+                    sector < 4096 ? sector / 512 == round % 8 : Bool.random(using: &generator)
                 guard isOld else { continue }
                 for at in sector..<sector + 512 { mixed[at] = at < before.count ? before[at] : 0 }
             }

@@ -196,7 +196,8 @@ import Testing
     /// The bytes of the format: the fixture is what a disk has.
     @Test func theFormatStaysWhatItIs() throws {
         let ring = KeyRing.test(seed: 42)
-        let object = ObjectID(bits: Bits128(high: 0x0011_2233_4455_6677, low: 0x8899_AABB_CCDD_EEFF))
+        let object = ObjectID(
+            bits: Bits128(high: 0x0011_2233_4455_6677, low: 0x8899_AABB_CCDD_EEFF))
         var generator = SplitMix64(seed: 43)
         let stored = ContentSealer.sealed(
             [UInt8]("golden".utf8), object, ring, layout: layout, using: &generator)

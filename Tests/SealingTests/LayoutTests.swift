@@ -44,7 +44,8 @@ import Testing
                     #expect(run.stored.lowerBound == 64 + UInt64(run.firstChunk) * 20)
                     #expect(
                         run.stored.upperBound - run.stored.lowerBound
-                            == run.content.upperBound - run.content.lowerBound + 16 * max(1, chunks))
+                            == run.content.upperBound - run.content.lowerBound + 16 * max(1, chunks)
+                    )
                     #expect(run.stored.upperBound <= layout.storedByteCount(of: count))
                     if end > start { #expect(chunks <= (end - 1) / 4 - start / 4 + 1) }
                 }

@@ -61,8 +61,9 @@ import Transfer
         _ = try await store.delete("/large")
         #expect(try await store.content("/large") == nil)
         await store.end()
-        #expect(String(decoding: directory.contents("FORMAT") ?? [], as: UTF8.self)
-            == "clusterf 2 \(kind.rawValue) 1 encrypted\n")
+        #expect(
+            String(decoding: directory.contents("FORMAT") ?? [], as: UTF8.self)
+                == "clusterf 2 \(kind.rawValue) 1 encrypted\n")
         // The look itself finds what there is to find.
         let plain = try TemporaryDirectory()
         let other = try await TestStore(plain)
@@ -191,7 +192,8 @@ import Transfer
         let changes: [(String, (inout Data) -> Void)] = [
             ("a bit", { $0[70] ^= 1 }), ("the header", { $0[20] ^= 1 }),
             ("cut", { $0.removeLast(30) }), ("empty", { $0 = Data() }),
-            ("longer", { $0.append(Data(count: 16)) }), ("the other's", { $0 = Data(objects[big] ?? []) }),
+            ("longer", { $0.append(Data(count: 16)) }),
+            ("the other's", { $0 = Data(objects[big] ?? []) }),
         ]
         for (name, body) in changes {
             try change(small, body)

@@ -190,7 +190,8 @@ struct ConfigurationTests {
         let error = #expect(throws: StartError.self) {
             try self.read(["--encryption-key", "correct horse", "--encryption-key-file", path])
         }
-        #expect(error?.message == "--encryption-key and --encryption-key-file contradict each other")
+        #expect(
+            error?.message == "--encryption-key and --encryption-key-file contradict each other")
     }
 
     @Test func limitsArePassedInTheUnitsOfTheGateway() throws {

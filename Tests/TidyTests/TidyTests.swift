@@ -38,7 +38,8 @@ import Testing
         "StoreProcess": [
             "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
             "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "CPosix", "Model", "Glibc",
-            "GRDB", "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
+            "GRDB", "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch",
+            "Crypto",
         ],
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",

@@ -10,9 +10,8 @@ final class DiskContents: Sendable {
 
     /// - Parameter isReadOnly: nothing is changed on the disk that can be read without.
     init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
-        let kind = try ContentStores.open(
-            directory.format.kind, directory, isReadOnly: isReadOnly)
-        store = directory.sealing.map { SealedContents(kind, $0.contents) } ?? kind
+        store = directory.sealed(
+            try ContentStores.open(directory.format.kind, directory, isReadOnly: isReadOnly))
         // Encrypted contents have no view, nor their names.
         viewed = store as? RawFiles
     }

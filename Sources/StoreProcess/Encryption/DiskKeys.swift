@@ -14,6 +14,15 @@ enum DiskKeys {
     ) throws -> KeyRing {
         var entropy = Entropy()
         let ring = KeyRing(using: &entropy)
+        try write(ring, under: phrase, in: root)
+        return ring
+    }
+
+    /// Replaces the file, at once and durably.
+    static func write(
+        _ ring: KeyRing, under phrase: EncryptionPhrase, in root: borrowing Descriptor
+    ) throws {
+        var entropy = Entropy()
         let text = WrappedKeys(ring, under: phrase, using: &entropy).text
         do {
             let file = try Directory.open(
@@ -23,7 +32,6 @@ enum DiskKeys {
         }
         try Directory.rename(temporaryName, in: root, to: name, in: root)
         try FileIO.sync(root)
-        return ring
     }
 
     /// The keys of a directory.
@@ -31,6 +39,18 @@ enum DiskKeys {
     static func open(
         _ phrase: EncryptionPhrase, in root: borrowing Descriptor, _ path: BytePath
     ) throws -> KeyRing {
+        guard let ring = try opened(phrase, in: root, path) else {
+            throw PermanentFailure(
+                "the encryption key is wrong for this data directory (\(path)): give the one with "
+                    + "which it was made")
+        }
+        return ring
+    }
+
+    /// The same; nil where the phrase is wrong.
+    static func opened(
+        _ phrase: EncryptionPhrase, in root: borrowing Descriptor, _ path: BytePath
+    ) throws -> KeyRing? {
         guard try Directory.status(of: name, in: root) != nil else {
             throw PermanentFailure(
                 "the file \(path)/KEY is gone: without it nothing of this data directory can be read; "
@@ -42,10 +62,7 @@ enum DiskKeys {
             return try WrappedKeys(text: text).unwrapped(with: phrase)
         } catch {
             switch error {
-            case .wrongPhrase:
-                throw PermanentFailure(
-                    "the encryption key is wrong for this data directory (\(path)): give the one with "
-                        + "which it was made")
+            case .wrongPhrase: return nil
             case .damaged:
                 throw PermanentFailure(
                     "the file \(path)/KEY is damaged: without it nothing of this data directory can be "

@@ -67,6 +67,20 @@ struct ContentSealing: Sendable {
                 isWhole: false))
     }
 
+    /// Which data key it is sealed under.
+    func epoch(of stored: StoredContent) throws -> UInt32 {
+        let count = UInt64(ContentKey.headerByteCount)
+        guard stored.byteCount >= count else {
+            throw ContentDamage("\(stored.byteCount) stored bytes are no encrypted content")
+        }
+        let bytes = try stored.read(0..<count)
+        do throws(SealError) {
+            return try ContentHeader(bytes).epoch
+        } catch {
+            throw ContentDamage("\(error)")
+        }
+    }
+
     private func header(of stored: StoredContent, _ object: ObjectID) throws -> ContentOpener {
         let count = UInt64(ContentKey.headerByteCount)
         guard stored.byteCount >= count else {

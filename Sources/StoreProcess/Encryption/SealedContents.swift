@@ -60,7 +60,7 @@ private final class SealedKeeper: ContentKeeper {
         if let copying, copying.object == object {
             sealed = copying.sealed
         } else {
-            sealed = try SealingContent(content, sealing.begin(object))
+            sealed = SealingContent(content, sealing.begin(object))
         }
         let isDone = try inner.copy(
             .ranges(sealed), as: object, modified: ContentSealing.modified, budget: &budget)
@@ -79,12 +79,12 @@ private final class SealedKeeper: ContentKeeper {
 
 /// The sealed form of a content that is not sealed, made as it is read. The same bytes whenever they are
 /// read, as the content does not change.
-private struct SealingContent: RangedContent {
+struct SealingContent: RangedContent {
     private let content: StoredContent
     private let key: ContentKey
     private let layout = SealedLayout.standard
 
-    init(_ content: StoredContent, _ key: ContentKey) throws {
+    init(_ content: StoredContent, _ key: ContentKey) {
         self.content = content
         self.key = key
     }

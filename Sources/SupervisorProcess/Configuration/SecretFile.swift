@@ -40,6 +40,7 @@ struct SecretFile {
         guard status.mode & othersMask != 0 else { return SecretFile(bytes: bytes) }
         return SecretFile(
             bytes: bytes,
-            warning: "the \(what) in \(path) is open to every user of this machine: chmod 600 \(path)")
+            warning:
+                "the \(what) in \(path) is open to every user of this machine: chmod 600 \(path)")
     }
 }
