@@ -103,24 +103,7 @@ enum ControlCommand: Equatable {
             throw ControlError(.usage, "no command", hint: "see clusterfctl --help")
         }
         let operands = Array(words.dropFirst())
-        if name != "logs", arguments.follow || arguments.lines != nil {
-            throw ControlError(.usage, "--follow and --lines belong to logs")
-        }
-        if name != "out", arguments.force {
-            throw ControlError(.usage, "--force belongs to out")
-        }
-        if name != "join", arguments.merge != nil {
-            throw ControlError(.usage, "--merge belongs to join")
-        }
-        if name != "convert", arguments.kind != nil {
-            throw ControlError(.usage, "--to belongs to convert")
-        }
-        if name != "rekey", arguments.newEncryptionKeyFile != nil {
-            throw ControlError(.usage, "--new-encryption-key-file belongs to rekey")
-        }
-        if name != "rekey", name != "convert", arguments.encryptionKeyFile != nil {
-            throw ControlError(.usage, "--encryption-key-file belongs to convert and rekey")
-        }
+        try ControlCommand.checkOptions(of: name, arguments)
         if let command = try ClusterCommand(name, operands, arguments) {
             self = .cluster(command)
             return
@@ -144,7 +127,8 @@ enum ControlCommand: Equatable {
             guard let old = arguments.encryptionKeyFile, let new = arguments.newEncryptionKeyFile
             else {
                 throw ControlError(
-                    .usage, "rekey needs --encryption-key-file OLD and --new-encryption-key-file NEW",
+                    .usage,
+                    "rekey needs --encryption-key-file OLD and --new-encryption-key-file NEW",
                     hint: "the same file twice changes the data key alone")
             }
             self = .rekey(keyFile: old, newKeyFile: new)
@@ -169,6 +153,30 @@ enum ControlCommand: Equatable {
         let operandMax = ["restart", "logs", "keygen"].contains(name) ? 1 : 0
         guard operands.count <= operandMax else {
             throw ControlError(.usage, "too much: \(operands[operandMax])")
+        }
+    }
+
+    /// Options that belong to one command alone.
+    private static func checkOptions(
+        of name: String, _ arguments: ControlArguments
+    ) throws(ControlError) {
+        if name != "logs", arguments.follow || arguments.lines != nil {
+            throw ControlError(.usage, "--follow and --lines belong to logs")
+        }
+        if name != "out", arguments.force {
+            throw ControlError(.usage, "--force belongs to out")
+        }
+        if name != "join", arguments.merge != nil {
+            throw ControlError(.usage, "--merge belongs to join")
+        }
+        if name != "convert", arguments.kind != nil {
+            throw ControlError(.usage, "--to belongs to convert")
+        }
+        if name != "rekey", arguments.newEncryptionKeyFile != nil {
+            throw ControlError(.usage, "--new-encryption-key-file belongs to rekey")
+        }
+        if name != "rekey", name != "convert", arguments.encryptionKeyFile != nil {
+            throw ControlError(.usage, "--encryption-key-file belongs to convert and rekey")
         }
     }
 }

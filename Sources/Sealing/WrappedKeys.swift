@@ -26,7 +26,7 @@ package struct WrappedKeys: Equatable, Sendable {
         var wrapped: [UInt8]
     }
 
-    private let cost: PhraseKey.Cost
+    private let cost: KeyCost
     private let salt: [UInt8]
     private let entries: [Entry]
 
@@ -34,7 +34,7 @@ package struct WrappedKeys: Equatable, Sendable {
     private static let wrappedByteCount =
         SealingLimits.nonceByteCount + SealingLimits.keyByteCount + SealingLimits.tagByteCount
 
-    private init(cost: PhraseKey.Cost, salt: [UInt8], entries: [Entry]) {
+    private init(cost: KeyCost, salt: [UInt8], entries: [Entry]) {
         self.cost = cost
         self.salt = salt
         self.entries = entries
@@ -42,14 +42,7 @@ package struct WrappedKeys: Equatable, Sendable {
 
     /// Wraps `ring` under `phrase`, with a new salt.
     package init(
-        _ ring: KeyRing, under phrase: EncryptionPhrase,
-        using generator: inout some RandomNumberGenerator
-    ) {
-        self.init(ring, under: phrase, cost: .standard, using: &generator)
-    }
-
-    init(
-        _ ring: KeyRing, under phrase: EncryptionPhrase, cost: PhraseKey.Cost,
+        _ ring: KeyRing, under phrase: EncryptionPhrase, cost: KeyCost = .standard,
         using generator: inout some RandomNumberGenerator
     ) {
         let salt = RandomBytes.make(SealingLimits.saltByteCount, using: &generator)
@@ -73,12 +66,12 @@ package struct WrappedKeys: Equatable, Sendable {
     }
 
     private static func context(
-        _ epoch: UInt32, _ cost: PhraseKey.Cost, _ salt: [UInt8]
+        _ epoch: UInt32, _ cost: KeyCost, _ salt: [UInt8]
     ) -> [UInt8] {
         [UInt8]("clusterf data key \(epoch), \(scryptLine(cost, salt))".utf8)
     }
 
-    private static func scryptLine(_ cost: PhraseKey.Cost, _ salt: [UInt8]) -> String {
+    private static func scryptLine(_ cost: KeyCost, _ salt: [UInt8]) -> String {
         "scrypt \(cost.rounds) \(cost.blockSize) \(cost.parallelism) \(Hex.encode(salt))"
     }
 
@@ -144,13 +137,13 @@ package struct WrappedKeys: Equatable, Sendable {
 
     private static func scrypt(
         _ line: Substring
-    ) throws(KeyFileError) -> (PhraseKey.Cost, salt: [UInt8]) {
+    ) throws(KeyFileError) -> (KeyCost, salt: [UInt8]) {
         let words = line.split(separator: " ")
         guard words.count == 5, words[0] == "scrypt", let rounds = Int(words[1]),
             let blockSize = Int(words[2]), let parallelism = Int(words[3]),
             let salt = Hex.decode(words[4].utf8), salt.count == SealingLimits.saltByteCount
         else { throw .damaged }
-        let cost = PhraseKey.Cost(
+        let cost = KeyCost(
             rounds: rounds, blockSize: blockSize, parallelism: parallelism)
         guard cost.isAcceptable else { throw .damaged }
         return (cost, salt)

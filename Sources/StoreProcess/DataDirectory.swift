@@ -41,7 +41,7 @@ final class DataDirectory: Sendable {
         self.lock = HandedDescriptor(lock)
         let recorded = try StorageFormat.read(in: root)
         format = try wanted.checked(against: recorded)
-        sealing = try DataDirectory.keys(wanted.phrase, isNew: recorded == nil, root, path)
+        sealing = try DataDirectory.keys(wanted, isNew: recorded == nil, root, path)
             .map { try DiskSealing($0, path) }
         meta = try DataDirectory.part("meta", of: root)
         staging = try DataDirectory.part("staging", of: root)
@@ -55,14 +55,15 @@ final class DataDirectory: Sendable {
 
     /// The keys, before anything is written that needs them.
     private static func keys(
-        _ phrase: EncryptionPhrase?, isNew: Bool, _ root: borrowing Descriptor, _ path: BytePath
+        _ wanted: WantedStorage, isNew: Bool, _ root: borrowing Descriptor, _ path: BytePath
     ) throws -> KeyRing? {
-        guard let phrase else {
+        guard let phrase = wanted.phrase else {
             if isNew { try DiskKeys.remove(in: root) }
             return nil
         }
         return isNew
-            ? try DiskKeys.make(phrase, in: root) : try DiskKeys.open(phrase, in: root, path)
+            ? try DiskKeys.make(phrase, wanted.keyCost, in: root)
+            : try DiskKeys.open(phrase, in: root, path)
     }
 
     /// Opens a folder of the directory, made where it is missing.

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Model
 internal import Posix
+internal import Sealing
 
 /// The line of the file `FORMAT`: `clusterf 1 rawfile 1`, or `clusterf 2 rawfile 1 encrypted`.
 struct StorageFormat: Equatable {
@@ -75,6 +76,8 @@ struct WantedStorage: Equatable {
     var minor: UInt64?
     /// Nil: nothing is encrypted.
     var phrase: EncryptionPhrase?
+    /// What a guess of it costs, where the directory is made; less in tests.
+    var keyCost = KeyCost.standard
 
     /// What the directory has from here on.
     /// - Parameter recorded: what it has; nil for a new one.

@@ -7,7 +7,7 @@ import Testing
 /// The file `KEY`.
 @Suite struct KeyTests {
     /// Cheap, for tests that wrap often.
-    private let cost = PhraseKey.Cost(rounds: 2, blockSize: 1, parallelism: 1)
+    private let cost = KeyCost(rounds: 2, blockSize: 1, parallelism: 1)
 
     private func phrase(_ text: String) throws -> EncryptionPhrase {
         try EncryptionPhrase(text.utf8)
@@ -65,14 +65,14 @@ import Testing
     /// What a file says must not take the memory of the machine.
     @Test(arguments: [(1 << 30, 8, 1), (3, 8, 1), (1 << 15, 0, 1), (1 << 15, 8, 1000), (0, 8, 1)])
     func immoderateCostsAreRefused(_ cost: (Int, Int, Int)) {
-        let cost = PhraseKey.Cost(rounds: cost.0, blockSize: cost.1, parallelism: cost.2)
+        let cost = KeyCost(rounds: cost.0, blockSize: cost.1, parallelism: cost.2)
         #expect(!cost.isAcceptable)
     }
 
     @Test func theStandardCostIsBearable() throws {
-        #expect(PhraseKey.Cost.standard.isAcceptable)
+        #expect(KeyCost.standard.isAcceptable)
         // 32 MiB.
-        let cost = PhraseKey.Cost.standard
+        let cost = KeyCost.standard
         #expect(128 * cost.rounds * cost.blockSize == 32 << 20)
         var generator = SplitMix64(seed: 1)
         let ring = KeyRing(using: &generator)

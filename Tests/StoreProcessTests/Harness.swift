@@ -69,6 +69,11 @@ final class TemporaryDirectory: Sendable {
     }
 }
 
+extension KeyCost {
+    /// Next to none: a store is opened often.
+    static let test = KeyCost(rounds: 2, blockSize: 1, parallelism: 1)
+}
+
 /// A store on a loop of its own, asked as a link would ask it.
 final class TestStore: Sendable {
     let loop: EventLoop
@@ -88,7 +93,8 @@ final class TestStore: Sendable {
                 do {
                     let loop = try EventLoop()
                     let store = try Store(
-                        loop, directory.bytePath, WantedStorage(kind: kind, phrase: phrase),
+                        loop, directory.bytePath,
+                        WantedStorage(kind: kind, phrase: phrase, keyCost: .test),
                         isKept: isKept)
                     loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }

@@ -46,8 +46,10 @@ import Testing
             Thread.detachNewThread {
                 continuation.resume(
                     with: Result {
-                        try Rekeying(path, from: from, to: to, say: { _ in }, reached: reached)
-                            .run()
+                        try Rekeying(
+                            path, from: from, to: to, cost: .test, say: { _ in },
+                            reached: reached
+                        ).run()
                     })
             }
         }

@@ -10,20 +10,21 @@ enum DiskKeys {
     /// Makes the keys of a directory that is being made. Durable at the end: what is encrypted with them
     /// comes later.
     static func make(
-        _ phrase: EncryptionPhrase, in root: borrowing Descriptor
+        _ phrase: EncryptionPhrase, _ cost: KeyCost, in root: borrowing Descriptor
     ) throws -> KeyRing {
         var entropy = Entropy()
         let ring = KeyRing(using: &entropy)
-        try write(ring, under: phrase, in: root)
+        try write(ring, under: phrase, cost, in: root)
         return ring
     }
 
     /// Replaces the file, at once and durably.
     static func write(
-        _ ring: KeyRing, under phrase: EncryptionPhrase, in root: borrowing Descriptor
+        _ ring: KeyRing, under phrase: EncryptionPhrase, _ cost: KeyCost,
+        in root: borrowing Descriptor
     ) throws {
         var entropy = Entropy()
-        let text = WrappedKeys(ring, under: phrase, using: &entropy).text
+        let text = WrappedKeys(ring, under: phrase, cost: cost, using: &entropy).text
         do {
             let file = try Directory.open(
                 temporaryName, in: root, [.writeOnly, .create, .truncate])

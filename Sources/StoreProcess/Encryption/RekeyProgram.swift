@@ -11,7 +11,8 @@ enum RekeyProgram {
     static func run(_ words: ArraySlice<String>) -> Never {
         guard words.count == 1, let directory = words.first, directory.first == "/" else {
             StandardOutput.write(
-                "usage: clusterfctl rekey --encryption-key-file OLD --new-encryption-key-file NEW\n")
+                "usage: clusterfctl rekey --encryption-key-file OLD --new-encryption-key-file NEW\n"
+            )
             exit(ProcessEnd.usage)
         }
         do {
@@ -59,7 +60,8 @@ enum StandardPhrases {
             phrases.append(phrase)
         }
         guard phrases.count == count else {
-            throw PermanentFailure("standard input has \(phrases.count) encryption keys, not \(count)")
+            throw PermanentFailure(
+                "standard input has \(phrases.count) encryption keys, not \(count)")
         }
         return phrases
     }

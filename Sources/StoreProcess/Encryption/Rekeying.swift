@@ -35,18 +35,23 @@ final class Rekeying {
     private let path: BytePath
     private let old: EncryptionPhrase
     private let new: EncryptionPhrase
+    private let cost: KeyCost
     private let say: (String) -> Void
     private let reached: (Step) throws -> Void
     private var outcome = Outcome()
 
-    /// - Parameter say: takes lines for people.
+    /// - Parameters:
+    ///   - cost: what a guess of the new phrase costs; less in tests.
+    ///   - say: takes lines for people.
     init(
         _ path: BytePath, from old: EncryptionPhrase, to new: EncryptionPhrase,
-        say: @escaping (String) -> Void, reached: @escaping (Step) throws -> Void = { _ in }
+        cost: KeyCost = .standard, say: @escaping (String) -> Void,
+        reached: @escaping (Step) throws -> Void = { _ in }
     ) {
         self.path = path
         self.old = old
         self.new = new
+        self.cost = cost
         self.say = say
         self.reached = reached
     }
@@ -75,7 +80,8 @@ final class Rekeying {
         try reached(.databaseSealed)
         try SealedCopy.replace(Schema.fileName, in: directory)
         try reached(.databaseReplaced)
-        try DiskKeys.write(sealing.contents.ring.droppingOld(), under: new, in: directory.root)
+        try DiskKeys.write(
+            sealing.contents.ring.droppingOld(), under: new, cost, in: directory.root)
         try reached(.keysDropped)
         return outcome
     }
@@ -107,7 +113,7 @@ final class Rekeying {
         guard let both = ring.adding(using: &entropy) else {
             throw PermanentFailure("the directory has as many data keys as there can be")
         }
-        try DiskKeys.write(both, under: new, in: root)
+        try DiskKeys.write(both, under: new, cost, in: root)
         return true
     }
 
