@@ -88,7 +88,7 @@ let package = Package(
         .target(name: "CPosix"),
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
-        room("LMDB", ["CLMDB"]),
+        room("LMDB", ["CLMDB", "CPosix"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
 
         // Processes.
