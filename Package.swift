@@ -96,7 +96,7 @@ let package = Package(
         .target(name: "CPosix"),
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
-        room("LMDB", ["CLMDB"]),
+        room("LMDB", ["CLMDB", "CPosix"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
 
         // SQLite's files, sealed.

@@ -152,6 +152,9 @@ package enum StoreLimits {
     /// Address space of bolt's file above the size of its disk.
     static let boltMapReserve = 1 << 30
 
+    /// Free pages of 4 KiB of bolt's file that become holes at a time: 256 MiB, some milliseconds.
+    static let givenBackPagesMax = 65_536
+
     /// Threads that read bolt's file at one time, with room for those to come.
     static let boltReadersMax: UInt32 = 64
 

@@ -29,7 +29,7 @@ import Testing
         "SealedDatabase": ["CSealedFiles", "Sealing", "GRDBSQLite", "Synchronization"],
         "Posix": ["CPosix", "Glibc"],
         "Loop": ["CLibUV", "Glibc", "Synchronization", "Posix", "CPosix"],
-        "LMDB": ["CLMDB", "Glibc"],
+        "LMDB": ["CLMDB", "CPosix", "Glibc", "Synchronization"],
         "IPCTransport": ["IPC", "Model", "Loop", "Posix", "CPosix", "Glibc", "Synchronization"],
         "SupervisorProcess": [
             "Supervision", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc",

@@ -8,7 +8,14 @@ final class ExtentContents: ContentStore {
     let database: ContentDatabase
     let segments: Descriptor
     private let staging: Descriptor
+    let sizes: Sizes
     private let readers: ConnectionPool<ExtentReader>
+
+    /// Other ones for tests, which fill segments.
+    struct Sizes: Sendable {
+        var segmentByteCountMax = StoreLimits.segmentByteCountMax
+        var sharedEntryByteCountMax = StoreLimits.sharedEntryByteCountMax
+    }
 
     static let tables = """
         CREATE TABLE entries(
@@ -23,7 +30,10 @@ final class ExtentContents: ContentStore {
         CREATE INDEX sparse_segments ON segments(number) WHERE state = 1 AND live * 2 < durable;
         """
 
-    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
+    init(
+        _ directory: DataDirectory, isReadOnly: Bool = false, sizes: Sizes = Sizes()
+    ) throws {
+        self.sizes = sizes
         let folder = try DataDirectory.part("extent", of: directory.root)
         segments = try DataDirectory.part("segments", of: folder)
         staging = try directory.staging.duplicate()

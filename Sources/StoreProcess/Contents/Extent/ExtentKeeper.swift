@@ -27,6 +27,7 @@ final class ExtentKeeper: ContentKeeper {
     let index: ExtentIndex
     let folder: Descriptor
     private let staging: Descriptor
+    private let sizes: ExtentContents.Sizes
     private var tail: Tail?
     /// The tail as the index has it: what is behind its end may be written over.
     private var durableTail: Tail?
@@ -46,6 +47,7 @@ final class ExtentKeeper: ContentKeeper {
         index = try ExtentIndex(store.database)
         folder = try store.segments.duplicate()
         self.staging = try staging.duplicate()
+        sizes = store.sizes
         try recover()
     }
 
@@ -132,7 +134,7 @@ final class ExtentKeeper: ContentKeeper {
         _ content: StoredContent, as object: ObjectID, modified: Timestamp, budget: inout Int
     ) throws -> Bool {
         guard budget > 0 else { return false }
-        if content.byteCount > StoreLimits.sharedEntryByteCountMax {
+        if content.byteCount > sizes.sharedEntryByteCountMax {
             return try change { try copyLarge(content, object, modified, &budget) }
         }
         budget -= Int(content.byteCount)
@@ -179,7 +181,7 @@ final class ExtentKeeper: ContentKeeper {
     /// The tail, a new one where this one has no room.
     private func room(for byteCount: UInt64) throws -> Tail {
         if let tail {
-            if tail.end + byteCount <= StoreLimits.segmentByteCountMax { return tail }
+            if tail.end + byteCount <= sizes.segmentByteCountMax { return tail }
             try index.close(tail.segment.number)
             needsMaintenance = true
         }
