@@ -81,6 +81,14 @@ let package = Package(
         room(
             "PeerKeys", ["Peering", "Model", .product(name: "Crypto", package: "swift-crypto")]),
 
+        // Encryption at rest: keys, contents, pages.
+        room(
+            "Sealing",
+            [
+                "Model", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
+
         // Drivers.
         .systemLibrary(
             name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
@@ -88,8 +96,19 @@ let package = Package(
         .target(name: "CPosix"),
         room("Posix", ["CPosix"]),
         room("Loop", ["CLibUV", "Posix"]),
-        room("LMDB", ["CLMDB"]),
+        room("LMDB", ["CLMDB", "CPosix"]),
         room("IPCTransport", ["IPC", "Model", "Loop", "Posix"]),
+
+        // SQLite's files, sealed.
+        .target(
+            name: "CSealedFiles",
+            dependencies: [.product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        room(
+            "SealedDatabase",
+            [
+                "CSealedFiles", "Sealing",
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
 
         // Processes.
         room(
@@ -102,7 +121,8 @@ let package = Package(
         room(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix",
+                "Cluster", "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "Sealing",
+                "SealedDatabase",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -110,7 +130,7 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "Absence", "Peering", "PeerKeys", "IPC", "Posix", "Model",
+                "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOTLS", package: nio),
@@ -150,6 +170,13 @@ let package = Package(
         tests("Replication", ["Model"]),
         tests("Cluster", clusterCores),
         tests("Transfer", ["Model"]),
+        tests("Sealing", ["Model", .product(name: "Crypto", package: "swift-crypto")]),
+        tests(
+            "SealedDatabase",
+            [
+                "Sealing", "Model", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
         tests("Simulator", ["Cluster"] + clusterCores),
         tests("Posix"),
         tests("Loop", ["Posix"]),
@@ -158,13 +185,13 @@ let package = Package(
         tests(
             "StoreProcess",
             [
-                "Cluster", "Transfer", "IPC", "Loop", "Posix",
+                "Cluster", "Transfer", "IPC", "Loop", "Posix", "Sealing",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + clusterCores),
         tests(
             "GatewayProcess",
             [
-                "Cluster", "Membership", "Transfer", "Peering", "IPC", "Model", "Posix",
+                "Cluster", "Membership", "Transfer", "Peering", "Sealing", "IPC", "Model", "Posix",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
             ]),

@@ -136,6 +136,11 @@ int cposix_reserve(int descriptor, int64_t count) {
     return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, count) < 0 ? -errno : 0;
 }
 
+int cposix_punch(int descriptor, int64_t offset, int64_t count) {
+    int mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
+    return fallocate(descriptor, mode, offset, count) < 0 ? -errno : 0;
+}
+
 int cposix_sealed_memory(const void *bytes, size_t count) {
     int memory = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (memory < 0) return -errno;

@@ -26,6 +26,8 @@ struct ControlArguments: ParsableCommand {
                                 name unless it is there; what --sim-nodes does
               convert --to KIND changes how a stopped node stores contents: rawfile, extent, sqlite
                                 or bolt; killed, it goes on when it is started again
+              rekey             another key for the encrypted disk of a stopped node, with
+                                --encryption-key-file OLD --new-encryption-key-file NEW
               keygen [FILE]     makes a cluster key (--cluster-key-file): into FILE, which is new then,
                                 or on standard output
               version           the versions of this program and of the node
@@ -62,6 +64,14 @@ struct ControlArguments: ParsableCommand {
     @Option(name: .customLong("to"), help: "convert: the kind of storage.")
     var kind: String?
 
+    @Option(
+        name: .customLong("encryption-key-file"),
+        help: "convert, rekey: the key of an encrypted directory.")
+    var encryptionKeyFile: String?
+
+    @Option(name: .customLong("new-encryption-key-file"), help: "rekey: the key from then on.")
+    var newEncryptionKeyFile: String?
+
     @Argument(help: ArgumentHelp("See above.", valueName: "command"))
     var words: [String] = []
 
@@ -81,7 +91,9 @@ enum ControlCommand: Equatable {
     /// Asks nobody. Nil: standard output.
     case keygen(file: String?)
     /// Asks nobody: the node must not run.
-    case convert(to: StorageKind)
+    case convert(to: StorageKind, keyFile: String?)
+    /// The same.
+    case rekey(keyFile: String, newKeyFile: String)
     /// Asks the gateway, not the supervisor.
     case cluster(ClusterCommand)
 
@@ -91,18 +103,7 @@ enum ControlCommand: Equatable {
             throw ControlError(.usage, "no command", hint: "see clusterfctl --help")
         }
         let operands = Array(words.dropFirst())
-        if name != "logs", arguments.follow || arguments.lines != nil {
-            throw ControlError(.usage, "--follow and --lines belong to logs")
-        }
-        if name != "out", arguments.force {
-            throw ControlError(.usage, "--force belongs to out")
-        }
-        if name != "join", arguments.merge != nil {
-            throw ControlError(.usage, "--merge belongs to join")
-        }
-        if name != "convert", arguments.kind != nil {
-            throw ControlError(.usage, "--to belongs to convert")
-        }
+        try ControlCommand.checkOptions(of: name, arguments)
         if let command = try ClusterCommand(name, operands, arguments) {
             self = .cluster(command)
             return
@@ -121,7 +122,16 @@ enum ControlCommand: Equatable {
             guard let kind = arguments.kind.flatMap(StorageKind.init(rawValue:)) else {
                 throw ControlError(.usage, "convert --to what? It is \(StorageKind.list)")
             }
-            self = .convert(to: kind)
+            self = .convert(to: kind, keyFile: arguments.encryptionKeyFile)
+        case "rekey":
+            guard let old = arguments.encryptionKeyFile, let new = arguments.newEncryptionKeyFile
+            else {
+                throw ControlError(
+                    .usage,
+                    "rekey needs --encryption-key-file OLD and --new-encryption-key-file NEW",
+                    hint: "the same file twice changes the data key alone")
+            }
+            self = .rekey(keyFile: old, newKeyFile: new)
         case "restart":
             guard let worker = operands.first else {
                 throw ControlError(.usage, "restart what? Name a worker: store or gateway")
@@ -143,6 +153,30 @@ enum ControlCommand: Equatable {
         let operandMax = ["restart", "logs", "keygen"].contains(name) ? 1 : 0
         guard operands.count <= operandMax else {
             throw ControlError(.usage, "too much: \(operands[operandMax])")
+        }
+    }
+
+    /// Options that belong to one command alone.
+    private static func checkOptions(
+        of name: String, _ arguments: ControlArguments
+    ) throws(ControlError) {
+        if name != "logs", arguments.follow || arguments.lines != nil {
+            throw ControlError(.usage, "--follow and --lines belong to logs")
+        }
+        if name != "out", arguments.force {
+            throw ControlError(.usage, "--force belongs to out")
+        }
+        if name != "join", arguments.merge != nil {
+            throw ControlError(.usage, "--merge belongs to join")
+        }
+        if name != "convert", arguments.kind != nil {
+            throw ControlError(.usage, "--to belongs to convert")
+        }
+        if name != "rekey", arguments.newEncryptionKeyFile != nil {
+            throw ControlError(.usage, "--new-encryption-key-file belongs to rekey")
+        }
+        if name != "rekey", name != "convert", arguments.encryptionKeyFile != nil {
+            throw ControlError(.usage, "--encryption-key-file belongs to convert and rekey")
         }
     }
 }

@@ -57,8 +57,14 @@ package enum ControlTool {
             return true
         }
         let directory = try NodeSearch.directory(base: base, node: node)
-        if case .convert(let kind) = command {
-            throw ConvertCommand.become(kind, of: directory)
+        if case .convert(let kind, let file) = command {
+            let phrase = try file.map { path throws(ControlError) in try PhraseFile.read(path) }
+            throw StoreCommand.become(
+                ["--convert", kind.rawValue], of: directory, [phrase].compactMap { $0 })
+        }
+        if case .rekey(let old, let new) = command {
+            throw StoreCommand.become(
+                ["--rekey"], of: directory, [try PhraseFile.read(old), try PhraseFile.read(new)])
         }
         var client = try ControlClient.connect(to: directory)
         try client.start()
@@ -100,7 +106,7 @@ package enum ControlTool {
             let result = try ask(command, gateway, &client, json: json)
             write(result.text)
             return result.isGood
-        case .version, .keygen, .convert: break
+        case .version, .keygen, .convert, .rekey: break
         }
         return true
     }

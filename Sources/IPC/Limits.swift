@@ -85,4 +85,7 @@ package enum IPCLimits {
 
     /// Nodes in one notice of addresses: with all addresses of each it stays below a frame.
     package static let bookCountMax = 512
+
+    /// The header of a sealed content (64 bytes), or its key (32).
+    package static let sealingByteCountMax = 256
 }

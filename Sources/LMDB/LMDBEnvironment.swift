@@ -1,5 +1,6 @@
 internal import CLMDB
 internal import Glibc
+internal import Synchronization
 
 /// An LMDB file in a directory of its own, with named tables of ordered keys.
 ///
@@ -10,6 +11,8 @@ internal import Glibc
 package final class LMDBEnvironment: @unchecked Sendable {
     let pointer: OpaquePointer
     private let tables: [MDB_dbi]
+    /// Readers under way, by a transaction that was committed before each began: it sees no older state.
+    private let readers = Mutex<[UInt64: Int]>([:])
 
     /// A named table, by its place among the names that the environment was opened with.
     package struct Table: Hashable, Sendable {
@@ -100,8 +103,28 @@ package final class LMDBEnvironment: @unchecked Sendable {
 
     /// Runs `body` on one state of the file.
     package func read<Result>(_ body: (LMDBTransaction) throws -> Result) throws -> Result {
+        let number = readers.withLock { readers in
+            let number = lastTransaction
+            readers[number, default: 0] += 1
+            return number
+        }
+        defer {
+            readers.withLock { readers in
+                let left = (readers[number] ?? 1) - 1
+                readers[number] = left > 0 ? left : nil
+            }
+        }
         let transaction = try LMDBTransaction(self, isReading: true)
         defer { transaction.abort() }
         return try body(transaction)
+    }
+
+    /// No reader sees a state before this transaction; nil where there are none.
+    var oldestReader: UInt64? { readers.withLock { $0.keys.min() } }
+
+    private var lastTransaction: UInt64 {
+        var info = unsafe MDB_envinfo()
+        // Fails only without an environment.
+        return unsafe mdb_env_info(pointer, &info) == MDB_SUCCESS ? UInt64(info.me_last_txnid) : 0
     }
 }

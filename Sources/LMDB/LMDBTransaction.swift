@@ -33,6 +33,8 @@ package final class LMDBTransaction {
         unsafe pointer = nil
     }
 
+    var raw: OpaquePointer? { unsafe pointer }
+
     // MARK: Values
 
     /// A copy of the value; nil where there is none.

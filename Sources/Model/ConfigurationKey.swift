@@ -26,6 +26,9 @@ package enum ConfigurationKey {
     package static let storageMajor = "storage_major"
     /// The on-disk version in decimal; empty or missing: as the directory has it.
     package static let storageMinor = "storage_minor"
+    /// What the data directory is encrypted with, in hexadecimal; missing: it is not. Secret: never logged
+    /// or shown, and sent to the store alone.
+    package static let encryptionKey = "encryption_key"
 
     // The gateway.
     /// The base directory, absolute; only to be shown.

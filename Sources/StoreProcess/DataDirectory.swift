@@ -1,5 +1,6 @@
 internal import Model
 internal import Posix
+internal import Sealing
 
 /// The node's directory and what lies in it, open; see docs/FORMATS.md.
 ///
@@ -12,6 +13,8 @@ final class DataDirectory: Sendable {
     let staging: Descriptor
     /// How contents lie here.
     let format: StorageFormat
+    /// Nil: nothing is encrypted.
+    let sealing: DiskSealing?
     private let lock: HandedDescriptor
 
     /// The line of `FORMAT`.
@@ -38,6 +41,8 @@ final class DataDirectory: Sendable {
         self.lock = HandedDescriptor(lock)
         let recorded = try StorageFormat.read(in: root)
         format = try wanted.checked(against: recorded)
+        sealing = try DataDirectory.keys(wanted, isNew: recorded == nil, root, path)
+            .map { try DiskSealing($0, path) }
         meta = try DataDirectory.part("meta", of: root)
         staging = try DataDirectory.part("staging", of: root)
         _ = try Directory.makeIfMissing("quarantine", in: root)
@@ -48,12 +53,31 @@ final class DataDirectory: Sendable {
         }
     }
 
+    /// The keys, before anything is written that needs them.
+    private static func keys(
+        _ wanted: WantedStorage, isNew: Bool, _ root: borrowing Descriptor, _ path: BytePath
+    ) throws -> KeyRing? {
+        guard let phrase = wanted.phrase else {
+            if isNew { try DiskKeys.remove(in: root) }
+            return nil
+        }
+        return isNew
+            ? try DiskKeys.make(phrase, wanted.keyCost, in: root)
+            : try DiskKeys.open(phrase, in: root, path)
+    }
+
     /// Opens a folder of the directory, made where it is missing.
     static func part(
         _ name: BytePath, of root: borrowing Descriptor
     ) throws -> Descriptor {
         _ = try Directory.makeIfMissing(name, in: root)
         return try Directory.open(name, in: root, [.readOnly, .directory, .noFollow])
+    }
+
+    /// The kind of storage, encrypted where the directory is.
+    func sealed(_ kind: any ContentStore) -> any ContentStore {
+        guard let sealing else { return kind }
+        return SealedContents(kind, sealing.contents)
     }
 
     /// Lets another store open the directory; the end of the process does the same.

@@ -32,9 +32,12 @@ final class Engine: Sendable {
         let checkpointer: DatabaseQueue
         let readers: [DatabaseQueue]
 
-        init(_ meta: BytePath, readerCount: Int, _ recover: (DatabaseQueue) throws -> Void) throws {
+        init(
+            _ directory: DataDirectory, readerCount: Int, _ recover: (DatabaseQueue) throws -> Void
+        ) throws {
             func connect(_ pages: Int) throws -> DatabaseQueue {
-                try Schema.connect(meta, cachePages: pages)
+                try Schema.connect(
+                    directory.metaPath, directory.sealing?.files, cachePages: pages)
             }
             writer = try connect(StoreLimits.writerCachePages)
             try recover(writer)
@@ -66,11 +69,11 @@ final class Engine: Sendable {
             var ballast = try Ballast(directory)
             _ = try ballast.release()
         }
-        queues = try Queues(directory.metaPath, readerCount: StoreLimits.readerCount) {
+        queues = try Queues(directory, readerCount: StoreLimits.readerCount) {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
-        contents = try DiskContents(directory)
+        contents = try DiskContents(directory, isReadOnly: isReadOnly)
         foundUploads = try Recovery.staging(queues.writer, directory, contents.store)
         nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)

@@ -61,8 +61,10 @@ final class Housekeeper: Sendable {
                 }
             }
             do {
-                let housekept = try rounds.round(to: limit)
-                if !housekept.isEmpty { done(housekept) }
+                if rounds.hasWork(limit) {
+                    let housekept = try rounds.round(to: limit)
+                    if !housekept.isEmpty { done(housekept) }
+                }
                 if !isEnding, !rounds.hasWork(limit) { try rounds.maintain() }
                 if isRetrying { warnings.clear("disk") }
                 isRetrying = false
@@ -76,7 +78,7 @@ final class Housekeeper: Sendable {
     }
 
     /// Whether the same may work later; else nobody knows what is on the disk.
-    private static func mayPass(_ error: any Error) -> Bool {
+    static func mayPass(_ error: any Error) -> Bool {
         switch error {
         case let error as PosixError: error.code != EIO
         case is StorageObstacle, is ContentDamage: true
@@ -97,6 +99,7 @@ final class HousekeepingRounds {
         case viewed
         case written
         case synced
+        case copied
     }
 
     private struct Cursor {
@@ -110,8 +113,9 @@ final class HousekeepingRounds {
     private let warnings: Warnings
     private let syncs: SyncClock
     private let reader: MetadataReader
-    private let keeper: any ContentKeeper
-    private let inUse: ObjectsInUse
+    private let contents: DiskContents
+    /// Made by the first round: a life that only reads has none, which changes nothing.
+    private var made: (any ContentKeeper)?
     /// Where the kind of storage has one.
     private let view: View?
     private let outboxes: OutboxReader
@@ -121,6 +125,12 @@ final class HousekeepingRounds {
     private var synced: UInt64 = 0
     /// Garbage from this row on is still being read; and when it is looked at again.
     private var awaited: (sequence: UInt64, until: ContinuousClock.Instant)?
+    /// Uploads find no room for their copies; and when they are tried again.
+    private var blockedUntil: ContinuousClock.Instant?
+    /// An upload of which a part is copied.
+    private var begun: ObjectID?
+    /// The last round failed.
+    private var hasFailed = false
     private let reached: (Step) throws -> Void
 
     init(
@@ -134,30 +144,55 @@ final class HousekeepingRounds {
         self.reached = reached
         reader = try MetadataReader(database)
         outboxes = try OutboxReader(database)
-        keeper = try contents.store.makeKeeper()
-        inUse = contents.inUse
+        self.contents = contents
         view = contents.viewed.map { View(directory, $0) }
     }
 
-    /// Whether rows up to `limit` are left.
+    /// Whether rows up to `limit` are left, and something can be done about them now.
     func hasWork(_ limit: UInt64) -> Bool {
-        done.garbage < min(synced, limit) || synced < limit
+        if let awaited, awaited.until <= .now { return true }
+        if done.staged < limit, blockedUntil.map({ $0 <= .now }) ?? true { return true }
+        return done.garbage < min(synced, limit) || synced < limit
     }
 
     /// How long nothing is to be done; nil until there are new rows.
     func timeToWork(_ limit: UInt64) -> Duration? {
-        if hasWork(limit) || keeper.needsMaintenance { return .zero }
-        return awaited.map { max(.zero, $0.until - .now) }
+        if hasWork(limit) || made?.needsMaintenance ?? false { return .zero }
+        return [awaited?.until, blockedUntil].compactMap { $0 }.min().map {
+            max(.zero, $0 - .now)
+        }
     }
 
     /// A bounded step of what keeps the disk in order.
     func maintain() throws {
-        if keeper.needsMaintenance { try syncs.during { try keeper.maintain() } }
+        guard let made, made.needsMaintenance else { return }
+        try syncs.during { try made.maintain() }
+    }
+
+    private func keeper() throws -> any ContentKeeper {
+        if let made { return made }
+        let keeper = try contents.store.makeKeeper()
+        made = keeper
+        return keeper
     }
 
     /// Does a bounded part of the rows up to `limit`.
     /// - Throws: `PosixError` where a file could not be written; nothing counts as done then.
     func round(to limit: UInt64) throws -> Housekept {
+        let before = awaited
+        do {
+            let housekept = try attempt(to: limit)
+            hasFailed = false
+            return housekept
+        } catch {
+            awaited = before
+            hasFailed = true
+            throw error
+        }
+    }
+
+    private func attempt(to limit: UInt64) throws -> Housekept {
+        let keeper = try keeper()
         var housekept = Housekept()
         var next = done
         view?.beginRound()
@@ -165,28 +200,39 @@ final class HousekeepingRounds {
             next.garbage = min(next.garbage, awaited.sequence - 1)
             self.awaited = nil
         }
-        let hidView = try collectGarbage(&housekept, &next)
+        let hidView = try collectGarbage(keeper, &housekept, &next)
         try reached(.collected)
-        let (movedAll, movedOperations) = try moveStaged(to: limit, &housekept, &next)
+        if hasFailed, !housekept.isEmpty {
+            // For want of space, mostly: what gives some back does not wait for what needs it.
+            try sync(keeper)
+            done.garbage = next.garbage
+            return housekept
+        }
+        var movedAll = true
+        if !contents.store.copiesUploads {
+            movedAll = try moveStaged(keeper, to: limit, &housekept, &next)
+        }
         try reached(.moved)
         let viewedAll = try showDirty(to: limit, &housekept, &next)
         try reached(.viewed)
         // Names that went first: a file may stand where a directory was.
-        let wroteAll = try viewedAll && writeContents(to: limit, &housekept, &next)
+        let wroteAll = try viewedAll && writeContents(keeper, to: limit, &housekept, &next)
         try reached(.written)
-        if hidView || !housekept.isEmpty || !movedAll {
-            try sync()
-        }
+        if hidView || !housekept.isEmpty { try sync(keeper) }
         try reached(.synced)
-        removeStaging(movedOperations)
         done = next
         if movedAll && viewedAll && wroteAll { synced = max(synced, limit) }
+        if contents.store.copiesUploads {
+            try copyStaged(keeper, to: limit, &housekept)
+        } else {
+            try reached(.copied)
+        }
         return housekept
     }
 
     // MARK: Parts
 
-    private func sync() throws {
+    private func sync(_ keeper: any ContentKeeper) throws {
         do {
             try syncs.during { try keeper.sync() }
         } catch let obstacle as StorageObstacle {
@@ -199,7 +245,7 @@ final class HousekeepingRounds {
 
     /// - Returns: whether the view lost a name, so that the round ends with a sync.
     private func collectGarbage(
-        _ housekept: inout Housekept, _ next: inout Cursor
+        _ keeper: any ContentKeeper, _ housekept: inout Housekept, _ next: inout Cursor
     ) throws -> Bool {
         let rows = try outboxes.garbage(above: next.garbage, to: synced)
         for row in rows {
@@ -221,7 +267,7 @@ final class HousekeepingRounds {
                 continue
             }
             next.garbage = row.sequence
-            if inUse.contains(row.object) {
+            if contents.inUse.contains(row.object) {
                 waitForReaders(row.sequence)
                 continue
             }
@@ -238,35 +284,20 @@ final class HousekeepingRounds {
     }
 
     private func moveStaged(
-        to limit: UInt64, _ housekept: inout Housekept, _ next: inout Cursor
-    ) throws -> (isAll: Bool, moved: [OperationID]) {
+        _ keeper: any ContentKeeper, to limit: UInt64, _ housekept: inout Housekept,
+        _ next: inout Cursor
+    ) throws -> Bool {
         let rows = try outboxes.staged(above: done.staged, to: limit)
-        var moved: [OperationID] = []
-        var budget = StoreLimits.copiedByteCountMax
         for row in rows {
+            var budget = StoreLimits.copiedByteCountMax
             let staged = ObjectName.staging(row.operation)
-            guard try keeper.adopt(staged, as: row.object, budget: &budget) else {
-                return (false, moved)
-            }
+            guard try keeper.adopt(staged, as: row.object, budget: &budget) else { return false }
             housekept.staged.append(row.sequence)
-            moved.append(row.operation)
             next.staged = row.sequence
         }
         let isAll = rows.count < StoreLimits.roundCountMax
         if isAll { next.staged = limit }
-        return (isAll, moved)
-    }
-
-    /// Staging files whose contents are durable in their place by now.
-    private func removeStaging(_ operations: [OperationID]) {
-        for operation in operations {
-            do {
-                _ = try Directory.removeIfPresent(
-                    ObjectName.staging(operation), in: directory.staging)
-            } catch {
-                Log.error("a staging file cannot be removed", ["error": "\(error)"])
-            }
-        }
+        return isAll
     }
 
     private func showDirty(
@@ -309,7 +340,8 @@ final class HousekeepingRounds {
     }
 
     private func writeContents(
-        to limit: UInt64, _ housekept: inout Housekept, _ next: inout Cursor
+        _ keeper: any ContentKeeper, to limit: UInt64, _ housekept: inout Housekept,
+        _ next: inout Cursor
     ) throws -> Bool {
         let batch = try outboxes.contents(above: done.content, to: limit)
         for row in batch.rows {
@@ -324,5 +356,85 @@ final class HousekeepingRounds {
         }
         next.content = batch.isAll ? limit : batch.rows.last?.sequence ?? limit
         return batch.isAll
+    }
+
+    // MARK: Uploads that are copied
+
+    /// Copies some of the committed uploads to their places. Beside the rest of the round: what finds no
+    /// room is read from its staging file, and nothing else waits for it.
+    private func copyStaged(
+        _ keeper: any ContentKeeper, to limit: UInt64, _ housekept: inout Housekept
+    ) throws {
+        if let blockedUntil, blockedUntil > .now { return }
+        blockedUntil = nil
+        let rows = try outboxes.staged(above: done.staged, to: limit)
+        var copied = done.staged
+        var moved: [OutboxReader.Staged] = []
+        do {
+            var budget = StoreLimits.copiedByteCountMax
+            var isAll = true
+            for row in rows {
+                // The object may have lost its name meanwhile, and its garbage row been worked off.
+                if row.isNamed {
+                    guard try copy(row, keeper, &budget) else {
+                        isAll = false
+                        break
+                    }
+                } else {
+                    try keeper.remove(row.object)
+                }
+                moved.append(row)
+                copied = row.sequence
+            }
+            try reached(.copied)
+            if !rows.isEmpty { try sync(keeper) }
+            if isAll, rows.count < StoreLimits.roundCountMax { copied = limit }
+        } catch  where Housekeeper.mayPass(error) {
+            warnings.set("uploads", "large files stay in staging/ for now: \(error)")
+            return blockedUntil = .now + StoreLimits.uploadRetry
+        }
+        if !moved.isEmpty { warnings.clear("uploads") }
+        for row in moved {
+            housekept.staged.append(row.sequence)
+            removeStaging(row.operation)
+        }
+        done.staged = copied
+    }
+
+    /// - Returns: true when all of it is copied.
+    private func copy(
+        _ row: OutboxReader.Staged, _ keeper: any ContentKeeper, _ budget: inout Int
+    ) throws -> Bool {
+        let staged = ObjectName.staging(row.operation)
+        let size = try Directory.status(of: staged, in: directory.staging)?.size ?? 0
+        // Of what is under way a part is there.
+        let isBegun = begun == row.object
+        if !isBegun,
+            try directory.freeByteCount() < UInt64(clamping: size)
+                + StoreLimits.freeByteCountReserve
+        {
+            throw StorageObstacle("the disk has no room for their copies", isFull: true)
+        }
+        do {
+            let isDone = try keeper.adopt(staged, as: row.object, budget: &budget)
+            begun = isDone ? nil : row.object
+            return isDone
+        } catch  where Housekeeper.mayPass(error) {
+            begun = nil
+            // What was copied takes the room that others need.
+            try keeper.remove(row.object)
+            try sync(keeper)
+            throw error
+        }
+    }
+
+    /// A staging file whose content is durable in its place by now, or wanted by nobody.
+    private func removeStaging(_ operation: OperationID) {
+        do {
+            _ = try Directory.removeIfPresent(
+                ObjectName.staging(operation), in: directory.staging)
+        } catch {
+            Log.error("a staging file cannot be removed", ["error": "\(error)"])
+        }
     }
 }

@@ -127,6 +127,9 @@ package enum StoreLimits {
     /// them: small contents wait as long as that takes.
     static let copiedByteCountMax = 32 << 20
 
+    /// How long committed uploads rest in their staging files when there is no room for their copies.
+    static let uploadRetry: Duration = .seconds(5)
+
     /// What is read and written at a time of it.
     static let copiedPieceByteCount = 1 << 20
 
@@ -161,6 +164,9 @@ package enum StoreLimits {
 
     /// Address space of bolt's file above the size of its disk.
     static let boltMapReserve = 1 << 30
+
+    /// Free pages of 4 KiB of bolt's file that become holes at a time: 256 MiB, some milliseconds.
+    static let givenBackPagesMax = 65_536
 
     /// Threads that read bolt's file at one time, with room for those to come.
     static let boltReadersMax: UInt32 = 64

@@ -124,11 +124,7 @@ final class LinkHandler {
                 store.beginUpload(
                     message, link: id, isWanted: { unsafe request.isWanted }
                 ) { result in
-                    switch result {
-                    case .success(let file):
-                        unsafe request.answer(Empty(), descriptor: file.box())
-                    case .failure(let error): unsafe request.fail(error)
-                    }
+                    unsafe LinkHandler.answer(request, result)
                 }
             }
         } else {
@@ -147,13 +143,7 @@ final class LinkHandler {
         if received.type == .openFetch {
             let message = try FetchNumber(decoding: payload)
             store.assumeIsolated { store in
-                store.openFetch(message.number) { result in
-                    switch result {
-                    case .success(let file):
-                        unsafe request.answer(Empty(), descriptor: file.box())
-                    case .failure(let error): unsafe request.fail(error)
-                    }
-                }
+                store.openFetch(message.number) { unsafe LinkHandler.answer(request, $0) }
             }
         } else if received.type == .openContent {
             let message = try OpenContentRequest(decoding: payload)
@@ -165,6 +155,18 @@ final class LinkHandler {
             store.assumeIsolated { store in
                 store.readContent(message) { unsafe LinkHandler.answer(request, $0) }
             }
+        }
+    }
+
+    private static func answer(_ request: IncomingRequest, _ result: Result<Staging, RemoteError>) {
+        switch result {
+        case .success(let staging):
+            if let sealing = staging.sealing {
+                request.answer(sealing, descriptor: staging.file.box())
+            } else {
+                request.answer(Empty(), descriptor: staging.file.box())
+            }
+        case .failure(let error): request.fail(error)
         }
     }
 

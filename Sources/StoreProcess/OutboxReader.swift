@@ -16,6 +16,8 @@ final class OutboxReader {
         var sequence: UInt64
         var operation: OperationID
         var object: ObjectID
+        /// A register names it.
+        var isNamed: Bool
     }
 
     struct Dirty {
@@ -49,8 +51,9 @@ final class OutboxReader {
         staged = try SQLStatement(
             database,
             """
-            SELECT sequence, operation, object FROM staged WHERE sequence > ? AND sequence <= ?
-            ORDER BY sequence LIMIT ?
+            SELECT s.sequence, s.operation, s.object, o.object IS NOT NULL
+            FROM staged s LEFT JOIN objects o ON o.object = s.object
+            WHERE s.sequence > ? AND s.sequence <= ? ORDER BY s.sequence LIMIT ?
             """)
         dirty = try SQLStatement(
             database,
@@ -92,7 +95,7 @@ final class OutboxReader {
             found.append(
                 Staged(
                     sequence: staged.count(0), operation: try staged.identifier(1),
-                    object: try staged.identifier(2)))
+                    object: try staged.identifier(2), isNamed: staged.int(3) != 0))
         }
         return found
     }

@@ -55,7 +55,7 @@ struct Finding: Sendable {
         case page(ListResponse)
         case sums(MetadataReader.Sums, freeByteCount: UInt64)
         /// For writing, and a second one of the store's own, for reading.
-        case staging(HandedDescriptor, own: HandedDescriptor)
+        case staging(HandedDescriptor, own: HandedDescriptor, BegunContent?)
         case storage(StorageAnswer)
         case lacking([ObjectID])
         case objectContent([UInt8])
@@ -318,7 +318,7 @@ final class Answering {
 
     private func openContent(_ record: FileRecord) throws -> StoredContent? {
         if let content = try openContent(of: record.object) { return content }
-        return try openStaged(record.operation)
+        return try openStaged(record.operation, of: record.object)
     }
 
     /// The content in its place; nil where there is none.
@@ -326,14 +326,15 @@ final class Answering {
         if let content = try contents.store.open(object) { return content }
         // Committed and not moved yet.
         guard let operation = try reader.stagingFile(of: object) else { return nil }
-        return try openStaged(operation)
+        return try openStaged(operation, of: object)
     }
 
-    private func openStaged(_ operation: OperationID) throws(PosixError) -> StoredContent? {
-        do throws(PosixError) {
-            return .file(try StagingFile.lend(operation, directory))
-        } catch {
-            if error.code != ENOENT { throw error }
+    private func openStaged(
+        _ operation: OperationID, of object: ObjectID
+    ) throws -> StoredContent? {
+        do {
+            return try StagingFile.content(operation, of: object, directory)
+        } catch let error as PosixError where error.code == ENOENT {
             return nil
         }
     }
@@ -419,7 +420,7 @@ final class Answering {
         let (_, sequence) = try reader.snapshot { try checkUpload(request) }
         finding.sequence = sequence
         let free = try directory.freeByteCount()
-        let byteCount = request.byteCount ?? 0
+        let byteCount = contents.byteCountToStage(request.byteCount ?? 0)
         if !space.hasRoom(for: byteCount, free: free) {
             let spare = try reader.stateNumber(KeptSums.spareKey) ?? 0
             guard space.hasRoom(for: byteCount, free: free + UInt64(clamping: spare)) else {
@@ -430,8 +431,9 @@ final class Answering {
         let name = ObjectName.staging(request.operation)
         let writing = try Directory.open(name, in: directory.staging, [.readWrite, .create])
         let own = try Directory.open(name, in: directory.staging, [.readOnly])
+        let begun = try directory.sealing?.contents.begin(in: writing)
         finding.answer = .success(
-            .staging(HandedDescriptor(writing), own: HandedDescriptor(own)))
+            .staging(HandedDescriptor(writing), own: HandedDescriptor(own), begun))
     }
 
     /// What the own disk can say: an upload without a chance ends before its body.

@@ -1,6 +1,7 @@
 internal import GRDB
 internal import Model
 internal import Posix
+internal import SealedDatabase
 
 /// The database `meta/store.db`: its tables, its connections and their settings.
 ///
@@ -108,9 +109,10 @@ enum Schema {
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.
+    /// - Parameter sealed: what an encrypted directory's database is opened through.
     static func connect(
-        _ directory: BytePath, cachePages: Int, readOnly: Bool = false, file: String = fileName,
-        first: String = ""
+        _ directory: BytePath, _ sealed: SealedFiles? = nil, cachePages: Int,
+        readOnly: Bool = false, file: String = fileName, first: String = ""
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -118,10 +120,17 @@ enum Schema {
         configuration.allowsUnsafeTransactions = true
         // A checkpoint's last step excludes others for microseconds.
         configuration.busyMode = .timeout(10)
-        if !readOnly { configuration.journalMode = .wal }
+        if !readOnly, sealed == nil { configuration.journalMode = .wal }
         configuration.prepareDatabase { database in
+            if sealed != nil, let connection = unsafe database.sqliteConnection {
+                unsafe try SealedFiles.reserveBytes(connection)
+            }
             // Before there is a page: the log's pragma makes one.
             if !first.isEmpty { try database.execute(sql: first) }
+            if sealed != nil, !readOnly {
+                // GRDB looks for the log by a path, which this database is not opened by.
+                try database.execute(sql: "PRAGMA journal_mode = WAL")
+            }
             // secure_delete=FAST: Debian's default would write zeros over every page that a removed
             // row leaves.
             try database.execute(
@@ -133,8 +142,9 @@ enum Schema {
                     PRAGMA temp_store = MEMORY;
                     """)
         }
+        let path = directory.appending(file)
         let queue = try DatabaseQueue(
-            path: directory.appending(file).description, configuration: configuration)
+            path: sealed?.uri(path.bytes) ?? path.description, configuration: configuration)
         // GRDB sets NORMAL when it turns on the log, which is after `prepareDatabase`; NORMAL does not
         // sync the log at a commit.
         try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }

@@ -10,7 +10,7 @@ internal import Transfer
 extension Store {
     func beginUpload(
         _ request: BeginUploadRequest, link: Uploads.LinkID,
-        isWanted: @escaping () -> Bool = { true }, _ reply: @escaping Reply<HandedDescriptor>
+        isWanted: @escaping () -> Bool = { true }, _ reply: @escaping Reply<Staging>
     ) {
         guard committers[request.operation] == nil else {
             return reply(.failure(RemoteError(.invalid, "this upload is being committed")))
@@ -35,11 +35,13 @@ extension Store {
 
     /// - Parameter link: nil where the asker went meanwhile.
     func uploadBegan(
-        _ request: BeginUploadRequest, _ link: Uploads.LinkID?, own: HandedDescriptor
+        _ request: BeginUploadRequest, _ link: Uploads.LinkID?, own: HandedDescriptor,
+        sealedAs object: ObjectID?
     ) {
         var upload = uploads[request.operation] ?? Uploads.Upload()
         upload.file = own
         upload.path = request.path
+        upload.sealedAs = object
         if let link {
             upload.owner = link
             upload.deadline = nil
@@ -94,12 +96,13 @@ extension Store {
     }
 
     private func settled(
-        _ request: WriteRequest, _ result: Result<HandedDescriptor?, RemoteError>,
+        _ request: WriteRequest, _ result: Result<SettledUpload?, RemoteError>,
         _ deadline: ContinuousClock.Instant
     ) {
         switch result {
-        case .success(let file?):
-            uploads[request.operation]?.file = file
+        case .success(let settled?):
+            uploads[request.operation]?.file = settled.file
+            uploads[request.operation]?.sealedAs = settled.object
             storeUpload(request)
         case .success(nil) where .now < deadline:
             do {
@@ -212,7 +215,8 @@ extension Store {
                 self?.assumeIsolated { store in
                     store.uploads[operation]?.isWritingBehind = false
                     store.uploads[operation]?.writtenBehind = offset
-                    store.tellGrowth(of: operation, to: UInt64(clamping: offset))
+                    store.tellGrowth(
+                        of: operation, to: store.contentByteCount(staged: UInt64(clamping: offset)))
                 }
             }
         }
@@ -236,11 +240,17 @@ extension Store {
     }
 }
 
-/// On a thread for files: the durable file with its lease, nil while somebody writes to it, or why
-/// the commit ends here.
+/// A durable staging file, with its lease.
+private struct SettledUpload: Sendable {
+    var file: HandedDescriptor
+    /// Which object it is sealed as.
+    var object: ObjectID?
+}
+
+/// On a thread for files: the durable file, nil while somebody writes to it, or why the commit ends here.
 private func settleOnThread(
     _ request: WriteRequest, _ upload: Uploads.Upload, _ engine: Engine
-) -> Result<HandedDescriptor?, RemoteError> {
+) -> Result<SettledUpload?, RemoteError> {
     do throws(RemoteError) {
         let file: HandedDescriptor
         if let own = upload.file {
@@ -248,10 +258,13 @@ private func settleOnThread(
         } else {
             file = try StagingFile.open(request.operation, engine.directory)
         }
-        let isDone = try StagingFile.settle(
+        let settled = try StagingFile.settle(
             request.operation, file: file, byteCount: request.byteCount,
             modified: request.modified ?? WallClock.now, engine)
-        return .success(isDone ? file : nil)
+        switch settled {
+        case .isBeingWritten: return .success(nil)
+        case .durable(let object): return .success(SettledUpload(file: file, object: object))
+        }
     } catch {
         return .failure(error)
     }

@@ -39,7 +39,7 @@ actor Store {
         case lookup(LookupRequest, Reply<LookupReply>)
         case status(Reply<StoreStatus>)
         case beginUpload(
-            BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<HandedDescriptor>)
+            BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<Staging>)
         /// The brain, with the contents that went along.
         case storage(StorageTicket, [ObjectID])
         case disk(DiskReply)
@@ -215,9 +215,10 @@ actor Store {
             let left = (beginning[request.operation] ?? 1) - 1
             beginning[request.operation] = left > 0 ? left : nil
             switch answer {
-            case .success(.staging(let file, let own)):
-                uploadBegan(request, isWanted() ? link : nil, own: own)
-                reply(.success(file))
+            case .success(.staging(let file, let own, let begun)):
+                uploadBegan(
+                    request, isWanted() ? link : nil, own: own, sealedAs: begun?.object)
+                reply(.success(Staging(file, begun?.key)))
             case .failure(let error): reply(.failure(error))
             default: preconditionFailure("a finding for another request")
             }
@@ -255,7 +256,8 @@ actor Store {
     private func status(_ sums: MetadataReader.Sums, freeByteCount: UInt64) -> StoreStatus {
         var status = StoreStatus(
             disk: sums.disk, storageMajor: engine.directory.format.kind.rawValue,
-            storageMinor: String(engine.directory.format.minor), isEncrypted: false,
+            storageMinor: String(engine.directory.format.minor),
+            isEncrypted: engine.directory.format.isEncrypted,
             isReadOnly: engine.isReadOnly, fileCount: sums.fileCount,
             contentByteCount: sums.byteCount, partitionCount: sums.partitionCount,
             freeByteCount: freeByteCount, warnings: engine.warnings.texts)
@@ -268,7 +270,7 @@ actor Store {
 
     func askToBegin(
         _ request: BeginUploadRequest, _ link: Uploads.LinkID, isWanted: @escaping () -> Bool,
-        _ reply: @escaping Reply<HandedDescriptor>
+        _ reply: @escaping Reply<Staging>
     ) {
         beginning[request.operation, default: 0] += 1
         ask(.beginUpload(request), .beginUpload(request, link, isWanted: isWanted, reply))

@@ -29,6 +29,9 @@ package final class StoreProcess {
             StandardOutput.write("clusterf-store \(Program.version)\n")
             exit(ProcessEnd.orderly)
         }
+        if arguments.dropFirst().first == RekeyProgram.option {
+            RekeyProgram.run(arguments.dropFirst(2))
+        }
         if arguments.dropFirst().first == ConversionProgram.option {
             ConversionProgram.run(arguments.dropFirst(2))
         }

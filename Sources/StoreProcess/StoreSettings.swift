@@ -27,6 +27,13 @@ enum StoreSettings {
             }
             wanted.minor = number
         }
+        if let hex = settings[ConfigurationKey.encryptionKey], !hex.isEmpty {
+            // The text itself is in no message: it is the key.
+            guard let bytes = Hex.decode(hex.utf8), let phrase = try? EncryptionPhrase(bytes) else {
+                throw PermanentFailure("the supervisor sent an encryption key that is none")
+            }
+            wanted.phrase = phrase
+        }
         return wanted
     }
 

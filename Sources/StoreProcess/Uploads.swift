@@ -1,6 +1,7 @@
 internal import IPC
 internal import Model
 internal import Posix
+internal import Sealing
 
 /// The uploads under way, as the loop knows them.
 ///
@@ -34,6 +35,8 @@ struct Uploads {
         var path: StorePath?
         /// What its content is called, once others were told of it.
         var object: ObjectID?
+        /// What it has to be called: it is sealed as that.
+        var sealedAs: ObjectID?
         /// Bytes that others were told of.
         var toldByteCount: UInt64 = 0
     }
@@ -82,6 +85,13 @@ struct Uploads {
 
 /// What is done with staging files, on a thread for files.
 enum StagingFile {
+    enum Settled {
+        /// Somebody has it open for writing; nothing was done.
+        case isBeingWritten
+        /// What object it has to become, where it is sealed as that.
+        case durable(ObjectID?)
+    }
+
     /// The staging file of an upload that an earlier life began.
     static func open(
         _ operation: OperationID, _ directory: DataDirectory
@@ -110,17 +120,17 @@ enum StagingFile {
     /// The kernel refuses the lease while any descriptor for writing is open anywhere, in a
     /// socket's queue or mapped into memory too. It is kept with `file` until that is closed,
     /// after the commit; from then on nobody outside of the store knows the file's name.
-    /// - Returns: false while somebody has it open for writing; nothing was done then.
     /// - Throws: `RemoteError` where the commit cannot go on.
     static func settle(
         _ operation: OperationID, file: HandedDescriptor, byteCount: UInt64, modified: Timestamp,
         _ engine: Engine
-    ) throws(RemoteError) -> Bool {
+    ) throws(RemoteError) -> Settled {
         do {
-            let isDone = try file.use { file in
-                guard try takeLease(file) else { return false }
-                try check(file, byteCount: byteCount)
-                try FileIO.setModified(file, to: modified.nanoseconds)
+            let settled = try file.use { file -> Settled in
+                guard try takeLease(file) else { return .isBeingWritten }
+                let object = try check(file, byteCount: byteCount, engine.directory)
+                let shown = engine.directory.sealing == nil ? modified : ContentSealing.modified
+                try FileIO.setModified(file, to: shown.nanoseconds)
                 do {
                     try engine.syncs.during {
                         try FileIO.sync(file)
@@ -129,10 +139,10 @@ enum StagingFile {
                 } catch {
                     SyncErrors.end(engine.directory, "an upload", error)
                 }
-                return true
+                return .durable(object)
             }
-            guard let isDone else { throw RemoteError(.unknownUpload, "the upload was given up") }
-            return isDone
+            guard let settled else { throw RemoteError(.unknownUpload, "the upload was given up") }
+            return settled
         } catch let error as RemoteError {
             throw error
         } catch {
@@ -151,15 +161,27 @@ enum StagingFile {
         }
     }
 
-    private static func check(_ file: borrowing Descriptor, byteCount: UInt64) throws {
+    /// - Returns: which object it is, where it is sealed as that.
+    private static func check(
+        _ file: borrowing Descriptor, byteCount: UInt64, _ directory: DataDirectory
+    ) throws -> ObjectID? {
         let status = try FileIO.status(of: file)
         guard status.linkCount > 0 else {
             throw RemoteError(.unknownUpload, "the upload was given up")
         }
-        let size = status.size
-        guard UInt64(clamping: size) == byteCount else {
+        let size = UInt64(clamping: status.size)
+        if let sealing = directory.sealing?.contents {
+            do {
+                return try sealing.check(file, storedByteCount: size, byteCount: byteCount)
+            } catch let error as SealError {
+                throw RemoteError(
+                    .invalid, "\(byteCount) bytes were announced, and what was staged: \(error)")
+            }
+        }
+        guard size == byteCount else {
             throw RemoteError(.invalid, "\(size) bytes were staged, \(byteCount) announced")
         }
+        return nil
     }
 
     /// Starts to write what came since `offset`, so that the last sync is short.

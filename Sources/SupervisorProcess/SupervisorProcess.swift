@@ -71,6 +71,7 @@ package enum SupervisorProcess {
             storageMajor: configuration.storageMajor,
             storageMinor: configuration.storageMinor, webdav: configuration.webdav,
             gatewayLimits: configuration.gatewayLimits, peers: configuration.peers,
+            encryption: configuration.encryption,
             peerPort: peers.port, discoveryPort: peers.discoveryPort)
         let log = LogStream(
             lowest: configuration.debug ? .debug : .info, pid: facts.pid, output: StandardError())
@@ -130,7 +131,9 @@ package enum SupervisorProcess {
         StandardOutput.write("node id     \(facts.nodeID)")
         StandardOutput.write("dashboard   \(facts.url)")
         StandardOutput.write("peers       \(facts.peers.description(facts))")
-        StandardOutput.write("data        \(facts.nodeDirectory)")
+        let isEncrypted = facts.encryption.phrase != nil
+        StandardOutput.write(
+            "data        \(facts.nodeDirectory)\(isEncrypted ? ", encrypted" : "")")
         StandardOutput.write("log         standard error; the last lines: clusterfctl logs")
     }
 
@@ -147,7 +150,8 @@ package enum SupervisorProcess {
                 DescriptorBox(try listen(facts.storeDescriptorSocket, .seqpacket))
             ],
         ]
-        let notes = configuration.peers.notes + http.notes + peers.notes
+        let notes =
+            configuration.peers.notes + configuration.encryption.notes + http.notes + peers.notes
         let supervisor = Supervisor(
             loop,
             .init(
@@ -183,6 +187,7 @@ enum WorkerEnvironment {
     private static let ours = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS",
         "LISTEN_FDNAMES", "CLUSTERF_ROLE", "CLUSTERF_GENERATION",
+        OptionName.encryptionKey.environmentName, OptionName.encryptionKeyFile.environmentName,
     ]
 
     static func variables(from all: [String]) -> [String] {

@@ -50,7 +50,8 @@ enum Wiring {
                 ConfigurationKey.nodeDirectory: facts.nodeDirectory,
                 ConfigurationKey.storageMajor: facts.storageMajor?.rawValue ?? "",
                 ConfigurationKey.storageMinor: facts.storageMinor.map(String.init) ?? "",
-            ]) { $1 }.merging(facts.peers.storeSettings(facts)) { $1 })
+            ]) { $1 }.merging(facts.peers.storeSettings(facts)) { $1 }
+                .merging(facts.encryption.storeSettings) { $1 })
         let gateway = WorkerWiring(
             name: "gateway", role: .gateway, program: "clusterf-gateway", restart: .seamless,
             sockets: [.http, .peer, .peerDatagrams, .discovery], clients: [],

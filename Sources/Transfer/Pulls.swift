@@ -126,6 +126,11 @@ package struct Pulls: Sendable {
     /// A fetch under way.
     package func fetch(_ number: UInt64) -> Fetch? { fetches[number] }
 
+    /// Whether the content is known to end where the fetch does.
+    package func isToTheEnd(_ fetch: Fetch) -> Bool {
+        pulls[fetch.object]?.facts?.byteCount == fetch.end
+    }
+
     /// The first time at which `timePassed` has something to do.
     package var nextDeadline: Duration? {
         let first = pulls.values.lazy.filter { !$0.isFinishing }.map(\.deadline).min()

@@ -15,7 +15,13 @@ struct ControlCommandTests {
         #expect(try command("restart", "store") == .restart("store"))
         #expect(try command("stop") == .stop)
         #expect(try command("version") == .version)
-        #expect(try command("convert", "--to", "bolt") == .convert(to: .bolt))
+        #expect(try command("convert", "--to", "bolt") == .convert(to: .bolt, keyFile: nil))
+        #expect(
+            try command("convert", "--to", "bolt", "--encryption-key-file", "k")
+                == .convert(to: .bolt, keyFile: "k"))
+        #expect(
+            try command("rekey", "--encryption-key-file", "a", "--new-encryption-key-file", "b")
+                == .rekey(keyFile: "a", newKeyFile: "b"))
         #expect(try command("keygen") == .keygen(file: nil))
         #expect(try command("keygen", "key", "--json") == .keygen(file: "key"))
         #expect(
@@ -44,7 +50,11 @@ struct ControlCommandTests {
         ["out", "--force"],
         ["out", "../x", "--force"], ["out", "a", "b", "--force"], ["join"], ["join", "abc"],
         ["join", "abc", "--merge", "def"], ["status", "--force"], ["leave", "--force"],
-        ["peers", "--merge", "abc"], ["convert"], ["convert", "--to", "martian"],
+        ["peers", "--merge", "abc"], ["convert"],
+        ["rekey"], ["rekey", "--encryption-key-file", "a"],
+        ["status", "--encryption-key-file", "a"], ["convert", "--new-encryption-key-file", "a"],
+        ["rekey", "x", "--encryption-key-file", "a", "--new-encryption-key-file", "b"],
+        ["convert", "--to", "martian"],
         ["convert", "bolt"], ["status", "--to", "bolt"], ["convert", "x", "--to", "bolt"],
     ])
     func wrongUsageIsExitCode64(words: [String]) throws {

@@ -428,12 +428,26 @@ EXPORT int truncate64(const char *path, off64_t size) {
 
 EXPORT int truncate(const char *path, off_t size) { return truncate64(path, size); }
 
+// A hole is what writing zeros would be.
+static int punch(int fd, off64_t offset, off64_t length) {
+    static const char zeros[1 << 16];
+    while (length > 0) {
+        size_t part = length < (off64_t)sizeof zeros ? (size_t)length : sizeof zeros;
+        ssize_t done = pwrite64(fd, zeros, part, offset);
+        if (done < 0) return -1;
+        offset += done;
+        length -= done;
+    }
+    return 0;
+}
+
 EXPORT int fallocate64(int fd, int mode, off64_t offset, off64_t length) {
     char path[PATH_BYTES];
     uint64_t file;
     bool directory;
     bool tracked = recording() && tracked_descriptor(fd, path, &file, &directory);
     if (!tracked) return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+    if (mode == (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) return punch(fd, offset, length);
     operation_begin();
     int result = (int)syscall(SYS_fallocate, fd, mode, offset, length);
     struct operation operation = {.kind = KIND_EXTEND, .file = file, .path = path, .offset = offset + length};

@@ -106,6 +106,10 @@ enum Samples {
                 "open-content-region",
                 OpenContentResponse.region(byteCount: 1 << 33, offset: 1 << 20)
             ),
+            (
+                "staging-sealing",
+                StagingSealing(header: [1, 2, 3], key: [4, 5], endsContent: true)
+            ),
             ("open-content-windows", OpenContentResponse.windows(byteCount: 1 << 33)),
             (
                 "read-content",

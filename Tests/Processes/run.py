@@ -42,6 +42,7 @@ SUITES = [
     ("test_history", 4, 8),
     ("test_install", 2, 2),
     ("test_roundtrip", 3, 5),
+    ("test_encryption", 4, 6),
     ("test_kinds", 6, 15),
     ("test_routes", 3, 5),
     ("test_large", 4, 8),

@@ -17,6 +17,7 @@ MIB = 1 << 20
 
 class DiskFull(NodeCase):
     SIZE_MIB = 48
+    args = ()
 
     def setUp(self):
         self.place = temporary_directory()
@@ -30,7 +31,7 @@ class DiskFull(NodeCase):
         self.addCleanup(subprocess.run, ["umount", "-l", self.place], check=True)
 
     def test_507_nothing_kept_and_writes_work_again(self):
-        node = self.node(data_dir=os.path.join(self.place, "data"))
+        node = self.node(data_dir=os.path.join(self.place, "data"), args=self.args)
         kept = {}
         with Client(node.port, timeout=60) as client:
             client.put("/api/files/first", pattern(100_000, "first"))
@@ -74,13 +75,28 @@ class DiskFull(NodeCase):
         node.stop()
 
     def test_a_body_that_cannot_fit_is_refused_before_it_is_sent(self):
-        node = self.node(data_dir=os.path.join(self.place, "data"))
+        node = self.node(data_dir=os.path.join(self.place, "data"), args=self.args)
         answer = raw_exchange(
             node.port,
             b"PUT /api/files/huge HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
             % (10 << 30), seconds=20, until=lambda received: b"\r\n\r\n" in received)
         self.assertEqual(status_of(answer), 507, answer)
         node.stop()
+
+
+class ExtentDiskFull(DiskFull):
+    SIZE_MIB = 96
+    args = ("--storage-major", "extent")
+
+
+class SQLiteDiskFull(DiskFull):
+    SIZE_MIB = 96
+    args = ("--storage-major", "sqlite")
+
+
+class BoltDiskFull(DiskFull):
+    SIZE_MIB = 96
+    args = ("--storage-major", "bolt")
 
 
 class SyncError(NodeCase):

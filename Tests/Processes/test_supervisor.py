@@ -100,7 +100,8 @@ class Refusing(FakeNodeCase):
             (["--storage-major", "sqlite", "--storage-minor", "2"], "--storage-minor"),
             (["--cluster-key-file", "/x"], "--cluster-key-file: the cluster key in /x cannot be read"),
             (["--join", "host"], "--join"),
-            (["--encryption-key-file=/x"], "--encryption-key-file is not available"),
+            (["--encryption-key-file=/x"], "--encryption-key-file: the encryption key in /x cannot be read"),
+            (["--encryption-key", "correct horse", "--encryption-key-file", "/x"], "contradict each other"),
             (["--config", "/does/not/exist.toml"], "/does/not/exist.toml"),
             (["stray"], "stray"),
         ]:

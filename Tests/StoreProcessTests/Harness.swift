@@ -5,6 +5,7 @@ import IPC
 import Loop
 import Model
 import Posix
+import Sealing
 import Testing
 
 @testable import StoreProcess
@@ -51,17 +52,17 @@ final class TemporaryDirectory: Sendable {
             .sorted()
     }
 
-    /// Every regular file below, by its relative path.
     /// What is stored and nothing names, and what is named and not there, of a store that ended.
-    func objectFault() throws -> String? {
-        let queue = try Schema.connect(bytePath.appending("meta"), cachePages: 16)
+    func objectFault(phrase: String? = nil) throws -> String? {
+        let opened = try DataDirectory(
+            bytePath, WantedStorage(phrase: try phrase.map { try EncryptionPhrase($0.utf8) }))
+        defer { opened.unlock() }
+        let queue = try Schema.connect(opened.metaPath, opened.sealing?.files, cachePages: 16)
         defer { try? queue.close() }
         let named = try queue.inDatabase { database in
             try String.fetchAll(
                 database, sql: "SELECT lower(hex(object)) FROM objects WHERE state = 0")
         }
-        let opened = try DataDirectory(bytePath)
-        defer { opened.unlock() }
         let store = try DiskContents(opened).store
         var there: [String] = []
         var last: ObjectID?
@@ -74,6 +75,7 @@ final class TemporaryDirectory: Sendable {
         return wrong.isEmpty ? nil : "\(named.count) are named, \(there.count) are there: \(wrong)"
     }
 
+    /// Every regular file below, by its relative path.
     func tree(_ relative: String) -> [String: [UInt8]] {
         var found: [String: [UInt8]] = [:]
         for name
@@ -92,22 +94,33 @@ final class TemporaryDirectory: Sendable {
     }
 }
 
+extension KeyCost {
+    /// Next to none: a store is opened often.
+    static let test = KeyCost(rounds: 2, blockSize: 1, parallelism: 1)
+}
+
 /// A store on a loop of its own, asked as a link would ask it.
 final class TestStore: Sendable {
     let loop: EventLoop
     let store: Store
 
     /// Opens `directory` and lets the loop run on a thread until `end()`.
-    /// - Parameter kind: of storage; nil: what the directory has.
+    /// - Parameters:
+    ///   - kind: of storage; nil: what the directory has.
+    ///   - phrase: what the directory is encrypted with.
     init(
-        _ directory: TemporaryDirectory, _ kind: StorageKind? = nil, isKept: Bool = true
+        _ directory: TemporaryDirectory, _ kind: StorageKind? = nil, isKept: Bool = true,
+        phrase: String? = nil
     ) async throws {
+        let phrase = try phrase.map { try EncryptionPhrase($0.utf8) }
         (loop, store) = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 do {
                     let loop = try EventLoop()
                     let store = try Store(
-                        loop, directory.bytePath, WantedStorage(kind: kind), isKept: isKept)
+                        loop, directory.bytePath,
+                        WantedStorage(kind: kind, phrase: phrase, keyCost: .test),
+                        isKept: isKept)
                     loop.post { store.assumeIsolated { $0.begin() } }
                     loop.post { continuation.resume(returning: (loop, store)) }
                     loop.run()
@@ -310,7 +323,18 @@ final class TestStore: Sendable {
         let request = BeginUploadRequest(
             operation: operation, path: try .test(path), conditions: conditions,
             byteCount: byteCount)
-        return try await ask { $0.beginUpload(request, link: link, $1) }
+        return try await ask { store, reply in
+            store.beginUpload(request, link: link) { reply($0.map(\.file)) }
+        }
+    }
+
+    /// The same, and how its content is sealed.
+    func beginStaging(
+        _ path: String, operation: OperationID, conditions: WriteConditions = .none
+    ) async throws -> Staging {
+        let request = BeginUploadRequest(
+            operation: operation, path: try .test(path), conditions: conditions, byteCount: nil)
+        return try await ask { $0.beginUpload(request, link: 1, $1) }
     }
 
     func commitUpload(
@@ -329,8 +353,19 @@ final class TestStore: Sendable {
         _ path: String, _ content: [UInt8], operation: OperationID = .test(),
         conditions: WriteConditions = .none
     ) async throws -> WriteResponse {
-        let handed = try await beginUpload(path, operation: operation, conditions: conditions)
-        if let file = handed.take() { try FileIO.write(content, to: file, at: 0) }
+        let staging = try await beginStaging(path, operation: operation, conditions: conditions)
+        if let file = staging.file.take() {
+            if let sealing = staging.sealing {
+                var sealer = try ContentSealer(
+                    ContentKey(header: sealing.header, key: sealing.key), chunk: 0)
+                var sealed: [UInt8] = []
+                sealer.seal(content, into: &sealed)
+                sealer.finish(into: &sealed)
+                try FileIO.write(sealed, to: file, at: Int64(sealing.header.count))
+            } else {
+                try FileIO.write(content, to: file, at: 0)
+            }
+        }
         return try await commitUpload(
             path, content, operation: operation, conditions: conditions)
     }

@@ -78,9 +78,18 @@ import Testing
 
     @Test(arguments: runs)
     func aStoreIsItsReference(kind: StorageKind, seed: UInt64) async throws {
+        try await check(kind, seed)
+    }
+
+    @Test(arguments: StorageKind.allCases)
+    func anEncryptedStoreIsItsReference(kind: StorageKind) async throws {
+        try await check(kind, 8, phrase: "correct horse")
+    }
+
+    private func check(_ kind: StorageKind, _ seed: UInt64, phrase: String? = nil) async throws {
         var generator = SplitMix64(seed: seed)
         let directory = try TemporaryDirectory()
-        var store = try await TestStore(directory, kind)
+        var store = try await TestStore(directory, kind, phrase: phrase)
         var reference = Reference()
         for step in 0..<250 {
             let path = path(using: &generator)
@@ -113,7 +122,7 @@ import Testing
                 (outcome, expected) = (nil, nil)
                 if step.isMultiple(of: 3) {
                     await store.end()
-                    store = try await TestStore(directory)
+                    store = try await TestStore(directory, phrase: phrase)
                 }
             }
             #expect(outcome == expected, "seed \(seed), step \(step), \(path)")
@@ -125,8 +134,8 @@ import Testing
         #expect(status.warnings == [])
         await store.end()
         #expect(directory.names("staging") == [])
-        #expect(try directory.objectFault() == nil)
-        guard kind == .rawfile else { return }
+        #expect(try directory.objectFault(phrase: phrase) == nil)
+        guard kind == .rawfile, phrase == nil else { return }
         let tree = directory.tree("files")
         #expect(
             tree

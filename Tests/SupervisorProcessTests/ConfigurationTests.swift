@@ -122,6 +122,9 @@ struct ConfigurationTests {
         ["--capacity", "99999999T"], ["--capacity", "1.5G"],
         ["--capacity", "1G", "--no-store"], ["--cluster-key-file", ""],
         ["--cluster-key-file", "/dev/null"], ["--cluster-key-file", "/nonexistent/key"],
+        ["--encryption-key", "short"], ["--encryption-key", ""],
+        ["--encryption-key", "correct horse", "--encryption-key-file", "/etc/hostname"],
+        ["--encryption-key-file", "/dev/null"], ["--encryption-key-file", "/nonexistent/key"],
     ])
     func nonsenseIsRefused(arguments: [String]) {
         let error = #expect(throws: StartError.self) { try self.read(arguments) }
@@ -157,6 +160,38 @@ struct ConfigurationTests {
         }
         #expect(error?.code == .usage)
         #expect(error?.message.contains("32") == true)
+    }
+
+    @Test func anEncryptionKeyIsReadFromEverySourceAndShownByNone() throws {
+        let path = "/tmp/clusterf-phrase-\(SelfProcess.pid)"
+        let file = try Directory.open(
+            BytePath(path), in: .workingDirectory, [.writeOnly, .create, .truncate])
+        defer { try? Directory.remove(BytePath(path), in: .workingDirectory) }
+        try FileIO.append(Array("correct horse\n".utf8), to: file)
+        try FileIO.setMode(file, to: 0o600)
+        let expected = try EncryptionPhrase("correct horse".utf8)
+        let table = try ConfigurationFile.parse("encryption-key-file = \"\(path)\"", place: "x")
+        for configuration in [
+            try read(["--encryption-key", "correct horse"]),
+            try read(["--encryption-key-file", path]),
+            try read([], environment: ["CLUSTERF_ENCRYPTION_KEY": "correct horse"]),
+            try read([], environment: ["CLUSTERF_ENCRYPTION_KEY_FILE": path]),
+            try Configuration(table),
+        ] {
+            #expect(configuration.encryption.phrase == expected)
+            #expect(!"\(configuration)".contains("horse"))
+        }
+        // Everybody sees a command line.
+        #expect(try read(["--encryption-key", "correct horse"]).encryption.notes.count == 1)
+        #expect(try read(["--encryption-key-file", path]).encryption.notes == [])
+        try FileIO.setMode(file, to: 0o604)
+        #expect(try read(["--encryption-key-file", path]).encryption.notes.count == 1)
+        #expect(try read([]).encryption == EncryptionOptions(GivenOptions()))
+        let error = #expect(throws: StartError.self) {
+            try self.read(["--encryption-key", "correct horse", "--encryption-key-file", path])
+        }
+        #expect(
+            error?.message == "--encryption-key and --encryption-key-file contradict each other")
     }
 
     @Test func limitsArePassedInTheUnitsOfTheGateway() throws {

@@ -50,6 +50,7 @@ struct NodeTests {
         let variables = WorkerEnvironment.variables(from: [
             "PATH=/bin", "NOTIFY_SOCKET=/run/x", "LISTEN_FDS=1", "LISTEN_PID=2",
             "WATCHDOG_USEC=5", "LANG=C", "CLUSTERF_GENERATION=9",
+            "CLUSTERF_ENCRYPTION_KEY=a secret phrase", "CLUSTERF_ENCRYPTION_KEY_FILE=/k",
         ])
         #expect(variables == ["PATH=/bin", "LANG=C"])
     }
@@ -63,6 +64,7 @@ struct NodeTests {
             storageMinor: nil,
             webdav: "/", gatewayLimits: ["max_body_bytes": "7"],
             peers: try PeerOptions(options(["zone": ["attic"], "join": ["a:1", "b:2"]])),
+            encryption: try EncryptionOptions(options(["encryption-key": ["a secret phrase"]])),
             peerPort: 30_001, discoveryPort: 0)
         let workers = Wiring.workers(facts)
         #expect(workers.map(\.name) == ["store", "gateway"])
@@ -86,6 +88,12 @@ struct NodeTests {
         #expect(store.settings["capacity"] == nil)
         for worker in workers { #expect(worker.settings["cluster_name"] == "default") }
         #expect(!gateway.settings.keys.contains("node_dir"))
+        // The key reaches the store alone.
+        #expect(store.settings["encryption_key"] == Hex.encode([UInt8]("a secret phrase".utf8)))
+        #expect(!gateway.settings.keys.contains("encryption_key"))
+        for worker in workers {
+            #expect(!worker.sandbox.joined().contains("secret"))
+        }
         #expect(gateway.settings["max_body_bytes"] == "7")
     }
 

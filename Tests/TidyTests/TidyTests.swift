@@ -25,9 +25,11 @@ import Testing
             "CRDT", "Membership", "Placement", "Reconciliation", "Replication", "Cluster", "Model",
             "Glibc", "Synchronization",
         ],
+        "Sealing": ["Model", "Crypto", "CryptoExtras", "FoundationEssentials", "Synchronization"],
+        "SealedDatabase": ["CSealedFiles", "Sealing", "GRDBSQLite", "Synchronization"],
         "Posix": ["CPosix", "Glibc"],
         "Loop": ["CLibUV", "Glibc", "Synchronization", "Posix", "CPosix"],
-        "LMDB": ["CLMDB", "Glibc"],
+        "LMDB": ["CLMDB", "CPosix", "Glibc", "Synchronization"],
         "IPCTransport": ["IPC", "Model", "Loop", "Posix", "CPosix", "Glibc", "Synchronization"],
         "SupervisorProcess": [
             "Supervision", "IPC", "IPCTransport", "Loop", "Posix", "CPosix", "Model", "Glibc",
@@ -36,10 +38,12 @@ import Testing
         "StoreProcess": [
             "Cluster", "CRDT", "Membership", "Placement", "Reconciliation", "Replication",
             "Transfer", "IPC", "IPCTransport", "LMDB", "Loop", "Posix", "CPosix", "Model", "Glibc",
-            "GRDB", "GRDBSQLite", "Synchronization", "Dispatch", "Crypto",
+            "GRDB", "Sealing", "SealedDatabase", "GRDBSQLite", "Synchronization", "Dispatch",
+            "Crypto",
         ],
         "GatewayProcess": [
-            "Absence", "Peering", "PeerKeys", "IPC", "Posix", "CPosix", "Model", "Glibc", "NIOCore",
+            "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
+            "NIOCore",
             "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization", "Swift",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],

@@ -143,6 +143,9 @@ int cposix_advise(int descriptor, int advice);
 // posix_fallocate that leaves the size: reserves the blocks of the first `count` bytes.
 int cposix_reserve(int descriptor, int64_t count);
 
+// Makes a hole of `count` bytes of a file, which then read as zeros and take no space.
+int cposix_punch(int descriptor, int64_t offset, int64_t count);
+
 // A file in memory that holds `count` bytes, which nobody can change any more (memfd_create, sealed).
 int cposix_sealed_memory(const void *bytes, size_t count);
 

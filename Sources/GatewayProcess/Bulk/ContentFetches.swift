@@ -37,10 +37,10 @@ final class ContentFetches {
         all[order.number] = fetch
         link.call(.openFetch(FetchNumber(order.number))) { [self] reply in
             guard all[order.number] === fetch else { return }
-            guard case .staging(let box) = reply, let descriptor = box.take() else {
+            guard case .staging(let box, let sealing) = reply, let descriptor = box.take() else {
                 return fetch.refused(reply)
             }
-            fetch.start(descriptor, dialer)
+            fetch.start(descriptor, sealing, dialer)
         }
     }
 
@@ -55,34 +55,55 @@ final class ContentFetches {
 
 /// A staging file that is written on the threads of a pool, in order, and closed on the loop.
 private final class FetchFile: Sendable {
-    private let file: Mutex<Descriptor?>
+    private let writer: Mutex<StagingWriter?>
 
-    init(_ descriptor: consuming sending Descriptor) { file = Mutex(descriptor) }
+    init(
+        _ descriptor: consuming sending Descriptor, _ sealing: StagingSealing?, from offset: UInt64
+    ) throws(StagingWriter.Unsealable) {
+        let writer = try StagingWriter(descriptor, sealing, from: offset)
+        self.writer = Mutex(consume writer)
+    }
 
-    func write(_ pieces: [ByteBuffer], at offset: UInt64) throws(PosixError) {
+    /// - Parameter endsHere: whether all that was asked for has come with these.
+    func write(_ pieces: [ByteBuffer], endsHere: Bool) throws(PosixError) {
         var failure: PosixError?
-        file.withLock { file in
-            guard let descriptor = file.take() else {
+        writer.withLock { writer in
+            guard writer != nil else {
                 failure = PosixError(9, "pwrite")
                 return
             }
-            var position = Int64(clamping: offset)
-            for piece in pieces where failure == nil {
-                unsafe piece.withUnsafeReadableBytes { bytes in
-                    do throws(PosixError) {
-                        unsafe try FileIO.write(bytes, to: descriptor, at: position)
-                    } catch {
-                        failure = error
-                    }
+            do throws(PosixError) {
+                for piece in pieces {
+                    try FetchFile.append(piece, to: &writer)
                 }
-                position += Int64(piece.readableBytes)
+                if endsHere { try writer?.finish() }
+            } catch {
+                failure = error
             }
-            file = consume descriptor
         }
         if let failure { throw failure }
     }
 
-    func close() { file.withLock { $0 = nil } }
+    private static func append(
+        _ piece: ByteBuffer, to writer: inout StagingWriter?
+    ) throws(PosixError) {
+        var failure: PosixError?
+        unsafe piece.withUnsafeReadableBytes { bytes in
+            do throws(PosixError) {
+                unsafe try writer?.append(bytes)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Bytes of the content that are in the file.
+    var written: UInt64? { writer.withLock { $0?.written } }
+
+    var isFinished: Bool { writer.withLock { $0?.isFinished ?? true } }
+
+    func close() { writer.withLock { $0 = nil } }
 }
 
 /// One order of the store.
@@ -100,6 +121,8 @@ private final class FileFetch: ContentConsumer {
     private var writingByteCount = 0
     /// Bytes are in the file up to here.
     private var written: UInt64
+    /// Bytes have come up to here.
+    private var received: UInt64
     private var told: UInt64
     private var toldAt: NIODeadline
     /// How it ended, where bytes may still wait to be written.
@@ -115,6 +138,7 @@ private final class FileFetch: ContentConsumer {
         self.background = background
         self.report = report
         written = order.offset
+        received = order.offset
         told = order.offset
         toldAt = loop.now
     }
@@ -124,8 +148,16 @@ private final class FileFetch: ContentConsumer {
         end(.broken)
     }
 
-    func start(_ descriptor: consuming sending Descriptor, _ dialer: BulkDialer) {
-        file = FetchFile(descriptor)
+    func start(
+        _ descriptor: consuming sending Descriptor, _ sealing: StagingSealing?,
+        _ dialer: BulkDialer
+    ) {
+        do {
+            file = try FetchFile(descriptor, sealing, from: order.offset)
+        } catch {
+            Log.write(.error, "a content cannot be sealed", ["offset": "\(order.offset)"])
+            return end(.broken)
+        }
         let wanted = BulkFetch(
             object: order.object, offset: order.offset, byteCount: order.end - order.offset)
         fetch = dialer.fetch(wanted, from: order.node, into: self)
@@ -151,6 +183,7 @@ private final class FileFetch: ContentConsumer {
     func received(_ bytes: ByteBuffer) {
         pieces.append(bytes)
         heldByteCount += bytes.readableBytes
+        received += UInt64(bytes.readableBytes)
         if heldByteCount >= GatewayLimits.uploadPieceByteCount { write() }
     }
 
@@ -175,24 +208,24 @@ private final class FileFetch: ContentConsumer {
 
     private func write() {
         guard writingByteCount == 0, !isOver else { return }
-        guard !pieces.isEmpty, let file else {
+        // What came to its end has an end to be written, where it is sealed.
+        let endsHere = result == .complete && received == order.end
+        guard let file, !pieces.isEmpty || (endsHere && !file.isFinished) else {
             if let result { end(result) }
             return
         }
         let batch = pieces
-        let offset = written
-        writingByteCount = heldByteCount
+        writingByteCount = max(1, heldByteCount)
         pieces = []
         heldByteCount = 0
         background.run {
-            try file.write(batch, at: offset)
+            try file.write(batch, endsHere: endsHere)
         } completion: { [self] result in
             wrote(result)
         }
     }
 
     private func wrote(_ outcome: Result<Void, any Error>) {
-        let byteCount = writingByteCount
         writingByteCount = 0
         if isOver { return _ = file?.close() }
         if case .failure(let error) = outcome {
@@ -201,7 +234,7 @@ private final class FileFetch: ContentConsumer {
             fetch = nil
             return end(.unwritable)
         }
-        written += UInt64(byteCount)
+        written = file?.written ?? written
         if result != nil || heldByteCount >= GatewayLimits.uploadPieceByteCount { write() }
         if isOver { return }
         tell()

@@ -157,11 +157,18 @@ final class Upload: BodySink {
             context.link.abortUpload(operation)
             return
         }
-        guard case .staging(let box) = reply, let descriptor = box.take() else {
+        guard case .staging(let box, let sealing) = reply, let descriptor = box.take() else {
             state = .over
             return exchange.fail(StoreFailure.problem(reply))
         }
-        let file = UploadFile(descriptor)
+        let file: UploadFile
+        do {
+            file = try UploadFile(descriptor, sealing)
+        } catch {
+            state = .over
+            context.link.abortUpload(operation)
+            return exchange.fail(Upload.problem(error))
+        }
         state = .writing(file)
         if pieces.isEmpty {
             exchange.receive(into: self)
@@ -175,15 +182,16 @@ final class Upload: BodySink {
     private func write(to file: UploadFile) {
         if writingByteCount > 0 { return }
         if pieces.isEmpty {
-            if bodyIsWhole { commit(file) }
-            return
+            guard bodyIsWhole else { return }
+            if file.isFinished { return commit(file) }
         }
-        let batch = pieces
-        writingByteCount = heldByteCount
+        let (batch, endsContent) = (pieces, bodyIsWhole)
+        // The end of a sealed content is written even where nothing else is left.
+        writingByteCount = max(1, heldByteCount)
         pieces = []
         heldByteCount = 0
         context.background.run {
-            try file.append(batch)
+            try file.append(batch, endsContent: endsContent)
         } completion: { [self] result in
             written(result, file)
         }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import IPC
 internal import Model
 internal import NIOCore
 internal import Posix
@@ -10,19 +11,31 @@ internal import Synchronization
 /// pieces: the lock is never waited for.
 final class UploadFile: Sendable {
     private struct State: ~Copyable {
-        var descriptor: Descriptor?
+        /// Nil: closed.
+        var writer: StagingWriter?
         var hasher = ContentHasher()
-        var byteCount: Int64 = 0
+        var byteCount: UInt64 = 0
+        /// Whether the file has all that it will have.
+        var isFinished: Bool
     }
 
     private let state: Mutex<State>
 
-    init(_ descriptor: consuming sending Descriptor) {
-        state = Mutex(State(descriptor: descriptor))
+    /// - Parameter sealing: as the store wants it; nil: as it is.
+    init(
+        _ descriptor: consuming sending Descriptor, _ sealing: StagingSealing? = nil
+    ) throws(StagingWriter.Unsealable) {
+        let writer = try StagingWriter(descriptor, sealing)
+        let isFinished = writer.isFinished
+        state = Mutex(State(writer: consume writer, isFinished: isFinished))
     }
 
+    /// Whether nothing has to be written behind the content's last byte.
+    var isFinished: Bool { state.withLock { $0.isFinished } }
+
     /// Appends the pieces and takes them into the hash. May wait for the disk.
-    func append(_ pieces: [ByteBuffer]) throws(PosixError) {
+    /// - Parameter endsContent: whether the content ends with them.
+    func append(_ pieces: [ByteBuffer], endsContent: Bool = false) throws(PosixError) {
         var failure: PosixError?
         state.withLock { state in
             for piece in pieces where failure == nil {
@@ -30,6 +43,7 @@ final class UploadFile: Sendable {
                     unsafe failure = UploadFile.append(bytes, to: &state)
                 }
             }
+            if endsContent, failure == nil { failure = UploadFile.finish(&state) }
         }
         if let failure { throw failure }
     }
@@ -37,18 +51,24 @@ final class UploadFile: Sendable {
     private static func append(
         _ bytes: UnsafeRawBufferPointer, to state: inout State
     ) -> PosixError? {
+        guard state.writer != nil else { return PosixError(EBADF, "pwrite") }
         unsafe state.hasher.update(bytes)
-        let offset = state.byteCount
-        state.byteCount += Int64(bytes.count)
-        switch state.descriptor {
-        case .some(let descriptor):
-            do throws(PosixError) {
-                unsafe try FileIO.write(bytes, to: descriptor, at: offset)
-                return nil
-            } catch {
-                return error
-            }
-        case .none: return PosixError(EBADF, "pwrite")
+        state.byteCount += UInt64(bytes.count)
+        do throws(PosixError) {
+            unsafe try state.writer?.append(bytes)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func finish(_ state: inout State) -> PosixError? {
+        do throws(PosixError) {
+            try state.writer?.finish()
+            state.isFinished = true
+            return nil
+        } catch {
+            return error
         }
     }
 
@@ -56,8 +76,8 @@ final class UploadFile: Sendable {
     /// - Returns: what was written.
     func close() -> (digest: Digest, byteCount: UInt64) {
         state.withLock { state in
-            state.descriptor = nil
-            return (state.hasher.digest(), UInt64(state.byteCount))
+            state.writer = nil
+            return (state.hasher.digest(), state.byteCount)
         }
     }
 }

@@ -117,9 +117,9 @@ enum StoreRequest {
             guard response.fits(asked) else { throw .invalid("window") }
             return .content(response, descriptor)
         case .beginUpload, .openFetch:
-            _ = try Empty(decoding: payload)
             guard let descriptor else { throw .invalid("descriptor") }
-            return .staging(descriptor)
+            if payload.byteCount == 0 { return .staging(descriptor, nil) }
+            return .staging(descriptor, try StagingSealing(decoding: payload))
         case .put, .commitUpload, .delete, .makeDirectory, .transfer:
             return .written(try WriteResponse(decoding: payload))
         case .list: return .listed(try ListResponse(decoding: payload))
@@ -170,8 +170,8 @@ enum StoreReply {
     case found(LookupResponse, DescriptorBox?)
     /// The same; of `openContent` or `readContent`.
     case content(OpenContentResponse, DescriptorBox?)
-    /// A staging file, open for writing.
-    case staging(DescriptorBox)
+    /// A staging file, open for writing, and how to seal what is written to it.
+    case staging(DescriptorBox, StagingSealing?)
     case written(WriteResponse)
     case listed(ListResponse)
     case status(StoreStatus)

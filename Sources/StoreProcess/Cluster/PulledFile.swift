@@ -2,6 +2,7 @@ internal import Crypto
 internal import Loop
 internal import Model
 internal import Posix
+internal import Sealing
 internal import Synchronization
 internal import Transfer
 
@@ -49,30 +50,45 @@ final class PulledFile: Sendable {
     private struct State: ~Copyable {
         /// Open for reading.
         var file: Descriptor?
+        /// Where it is sealed.
+        var opener: ContentOpener?
         var hasher = SHA256()
         var hashed: UInt64 = 0
     }
 
     let operation: OperationID
+    private let object: ObjectID
     private let state = Mutex(State())
 
     /// The name of the staging file of what is pulled: an operation's, which no client has, since its
     /// time is that of the object's random bits.
-    init(_ object: ObjectID) { operation = PulledFile.operation(of: object) }
+    init(_ object: ObjectID) {
+        self.object = object
+        operation = PulledFile.operation(of: object)
+    }
 
     static func operation(of object: ObjectID) -> OperationID { OperationID(bits: object.bits) }
 
     /// A descriptor for a gateway; on a thread for files.
-    /// - Parameter byteCount: what it is about to write. What others have is no reason to take the
-    ///   room that this disk needs for its own work.
+    /// - Parameters:
+    ///   - byteCount: what it is about to write. What others have is no reason to take the room that
+    ///     this disk needs for its own work.
+    ///   - endsContent: whether that goes up to the content's end.
     /// - Returns: nil where the disk is full or failed.
     func openForWriting(
-        _ directory: DataDirectory, _ space: SpaceRules, byteCount: UInt64
-    ) -> HandedDescriptor? {
+        _ engine: Engine, byteCount: UInt64, endsContent: Bool
+    ) -> Staging? {
+        let needed = engine.contents.byteCountToStage(byteCount)
+        return open(engine.directory, engine.space, needed, endsContent: endsContent)
+    }
+
+    private func open(
+        _ directory: DataDirectory, _ space: SpaceRules, _ needed: UInt64, endsContent: Bool
+    ) -> Staging? {
         state.withLock { state in
             do {
                 let free = try directory.freeByteCount()
-                guard space.hasRoom(for: byteCount, free: free) else { return nil }
+                guard space.hasRoom(for: needed, free: free) else { return nil }
                 let name = ObjectName.staging(operation)
                 let writer = try Directory.open(
                     name, in: directory.staging, [.readWrite, .create])
@@ -80,7 +96,12 @@ final class PulledFile: Sendable {
                     try FileIO.truncate(writer, to: 0)
                     state.file = try Directory.open(name, in: directory.staging)
                 }
-                return HandedDescriptor(writer)
+                guard let sealing = directory.sealing?.contents else {
+                    return Staging(HandedDescriptor(writer), nil)
+                }
+                let key = try sealing.begin(in: writer, object).key
+                state.opener = try ContentOpener(key.header, of: object, sealing.ring)
+                return Staging(HandedDescriptor(writer), key, endsContent: endsContent)
             } catch {
                 Log.error("a content cannot be fetched", ["error": "\(error)"])
                 return nil
@@ -93,9 +114,13 @@ final class PulledFile: Sendable {
         state.withLock { state in
             do {
                 let start = state.hashed
-                try PulledFile.hash(&state, upTo: end)
+                try PulledFile.hash(&state, upTo: end, of: nil)
                 guard state.hashed > start else { return }
-                try PulledFile.startWriting(state.file, start..<state.hashed)
+                let layout = state.opener?.layout
+                let range = layout?.run(
+                    covering: start..<state.hashed, of: layout?.contentByteCountMax ?? 0
+                ).stored
+                try PulledFile.startWriting(state.file, range ?? start..<state.hashed)
             } catch {
                 // The end tells what matters.
                 Log.debug("a fetched content cannot be read", ["error": "\(error)"])
@@ -103,22 +128,39 @@ final class PulledFile: Sendable {
         }
     }
 
-    private static func hash(_ state: inout State, upTo end: UInt64) throws(PosixError) {
+    /// - Parameter byteCount: of the whole content; nil while more is to come.
+    private static func hash(
+        _ state: inout State, upTo end: UInt64, of byteCount: UInt64?
+    ) throws {
+        var end = end
+        if let layout = state.opener?.layout, byteCount == nil {
+            // What of a chunk is there is sealed when the rest of it comes.
+            let size = UInt64(layout.chunkByteCount)
+            end = end / size * size
+        }
         while state.hashed < end {
             let count = Int(min(UInt64(StoreLimits.hashedByteCount), end - state.hashed))
-            let bytes = try PulledFile.read(state.file, count, at: state.hashed)
+            let bytes = try PulledFile.read(state, count, of: byteCount)
             if bytes.isEmpty { break }
             state.hasher.update(data: bytes)
             state.hashed += UInt64(bytes.count)
         }
     }
 
+    /// The next bytes of the content.
     private static func read(
-        _ file: borrowing Descriptor?, _ count: Int, at offset: UInt64
-    ) throws(PosixError) -> [UInt8] {
-        switch file {
-        case .some(let file): try FileIO.read(file, count: count, at: Int64(offset))
-        case .none: []
+        _ state: borrowing State, _ count: Int, of byteCount: UInt64?
+    ) throws -> [UInt8] {
+        let offset = state.hashed
+        switch state.file {
+        case .some(let file):
+            guard let opener = state.opener else {
+                return try FileIO.read(file, count: count, at: Int64(offset))
+            }
+            return try opener.read(
+                offset..<offset + UInt64(count), of: byteCount ?? opener.layout.contentByteCountMax,
+                in: file)
+        case .none: return []
         }
     }
 
@@ -127,7 +169,7 @@ final class PulledFile: Sendable {
         state.withLock { state in
             do {
                 guard try PulledFile.hasNoWriter(state.file) else { return .isBeingWritten }
-                try PulledFile.hash(&state, upTo: facts.byteCount)
+                try PulledFile.hash(&state, upTo: facts.byteCount, of: facts.byteCount)
             } catch {
                 Log.error("a fetched content cannot be read", ["error": "\(error)"])
                 return .bad

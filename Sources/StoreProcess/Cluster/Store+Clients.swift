@@ -245,11 +245,16 @@ extension Store {
             return fetchContent(record, path, reply)
         }
         let facts = IPC.FileFacts(record)
-        openStaged(operation) { file in
-            if let file { return reply(.success(LookupReply(facts, file))) }
-            // A version took it in between.
-            self.cluster.shelf.adopted(record.object)
-            self.fetchContent(record, path, reply)
+        openStaged(operation, of: record.object) { content in
+            switch content {
+            case .file(let file): reply(.success(LookupReply(facts, file)))
+            case .ranges:
+                reply(.success(LookupReply(response: .windows(facts, record.object))))
+            case nil:
+                // A version took it in between.
+                self.cluster.shelf.adopted(record.object)
+                self.fetchContent(record, path, reply)
+            }
         }
     }
 

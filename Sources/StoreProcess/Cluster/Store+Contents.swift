@@ -115,7 +115,7 @@ extension Store {
     }
 
     /// Where a gateway writes what it fetches.
-    func openFetch(_ number: UInt64, _ reply: @escaping Reply<HandedDescriptor>) {
+    func openFetch(_ number: UInt64, _ reply: @escaping Reply<Staging>) {
         guard let fetch = cluster.pulls.fetch(number) else {
             return reply(.failure(RemoteError(.notFound, "nobody wants this any more")))
         }
@@ -123,10 +123,11 @@ extension Store {
         cluster.pulled[fetch.object] = lane
         let (engine, file) = (engine, lane.file)
         let byteCount = fetch.end - fetch.offset
+        let endsContent = cluster.pulls.isToTheEnd(fetch)
         let handed = OpenedFile()
         lane.submit(on: loop, engine) {
             handed.put(
-                file.openForWriting(engine.directory, engine.space, byteCount: byteCount))
+                file.openForWriting(engine, byteCount: byteCount, endsContent: endsContent))
             return nil
         } then: { _ in
             guard let file = handed.take() else { return reply(.failure(.noSpace)) }
@@ -293,7 +294,9 @@ extension Store {
         case .pulling(let object): cluster.offers.asked(object, by: peer, now: loop.now)
         case .grows(let object, let byteCount):
             guard !engine.isReadOnly, cluster.shelf[object] == nil else { return }
-            pullEvent { $0.grows(object, upTo: byteCount, at: peer, now: $1, into: &$2) }
+            let end = fetchedByteCount(growing: byteCount)
+            guard end > 0 else { return }
+            pullEvent { $0.grows(object, upTo: end, at: peer, now: $1, into: &$2) }
         case .gone(let object): pullEvent { $0.gone(object, now: $1, into: &$2) }
         case .holds(let object):
             offerEvent { offers, _, directives in
@@ -358,10 +361,10 @@ extension Store {
 
 /// A file that a thread opens for the loop.
 private final class OpenedFile: Sendable {
-    private let file = Mutex<HandedDescriptor?>(nil)
+    private let file = Mutex<Staging?>(nil)
 
-    func put(_ opened: HandedDescriptor?) { file.withLock { $0 = opened } }
-    func take() -> HandedDescriptor? { file.withLock { $0.take() } }
+    func put(_ opened: Staging?) { file.withLock { $0 = opened } }
+    func take() -> Staging? { file.withLock { $0.take() } }
 }
 
 extension NamedContent {

@@ -86,6 +86,19 @@ extension Store {
         _ request: ReadContentRequest,
         _ reply: @escaping (Result<(OpenContentResponse, HandedDescriptor?), RemoteError>) -> Void
     ) {
+        if case .staged(let operation) = cluster.shelf[request.object] {
+            return openStaged(operation, of: request.object) { content in
+                guard let content else { return self.readStored(request, reply) }
+                self.readShelved(content, request, reply)
+            }
+        }
+        readStored(request, reply)
+    }
+
+    private func readStored(
+        _ request: ReadContentRequest,
+        _ reply: @escaping (Result<(OpenContentResponse, HandedDescriptor?), RemoteError>) -> Void
+    ) {
         askDisk(.window(request.object, request.range)) { answer in
             switch answer {
             case .success(.objectContent(let bytes)): reply(.success((.inline(bytes), nil)))
@@ -94,6 +107,28 @@ extension Store {
             case .failure(let error): reply(.failure(error))
             default: preconditionFailure("a finding for another request")
             }
+        }
+    }
+
+    /// Of a content that no record names yet, perhaps one that is still uploaded.
+    private func readShelved(
+        _ content: StoredContent, _ request: ReadContentRequest,
+        _ reply: @escaping (Result<(OpenContentResponse, HandedDescriptor?), RemoteError>) -> Void
+    ) {
+        let end = min(content.byteCount, request.range.upperBound)
+        guard request.offset <= end else {
+            return reply(.failure(RemoteError(.invalid, "so much of the content is not here")))
+        }
+        onFileThread { () -> ReadWindow? in
+            do {
+                return try ReadWindow(try content.read(request.offset..<end))
+            } catch {
+                Log.error("a content cannot be read", ["error": "\(error)"])
+                return nil
+            }
+        } then: { window in
+            guard let window else { return reply(.failure(.broken)) }
+            reply(.success((window.response, window.memory)))
         }
     }
 
@@ -108,8 +143,8 @@ extension Store {
         switch cluster.shelf[object] {
         case .bytes(let bytes): then(.bytes(bytes))
         case .staged(let operation):
-            openStaged(operation) { file in
-                if let file { return then(.opened(.file(file))) }
+            openStaged(operation, of: object) { content in
+                if let content { return then(.opened(content)) }
                 // A version took it in between.
                 self.openStored(object, then)
             }
@@ -128,11 +163,13 @@ extension Store {
     }
 
     /// A staging file of the shelf, for reading; nil where it is gone.
-    func openStaged(_ operation: OperationID, _ then: @escaping (LentFile?) -> Void) {
+    func openStaged(
+        _ operation: OperationID, of object: ObjectID, _ then: @escaping (StoredContent?) -> Void
+    ) {
         let directory = engine.directory
-        onFileThread { () -> LentFile? in
+        onFileThread { () -> StoredContent? in
             do {
-                return try StagingFile.lend(operation, directory)
+                return try StagingFile.content(operation, of: object, directory)
             } catch {
                 Log.debug("a staging file is gone", ["error": "\(error)"])
                 return nil
@@ -148,5 +185,20 @@ extension Store {
         _ work: @escaping @Sendable () -> Value?, then: @escaping (Value?) -> Void
     ) {
         if !engine.files.submit(on: loop, work, then: then) { then(nil) }
+    }
+}
+
+/// Bytes for a gateway.
+private struct ReadWindow: Sendable {
+    var response: OpenContentResponse
+    var memory: HandedDescriptor?
+
+    init(_ bytes: [UInt8]) throws(PosixError) {
+        if bytes.count <= IPCLimits.inlineContentByteCountMax {
+            response = .inline(bytes)
+        } else {
+            response = .descriptor(byteCount: UInt64(bytes.count))
+            memory = HandedDescriptor(try SealedMemory.make(bytes))
+        }
     }
 }

@@ -40,7 +40,7 @@ struct ContentDatabase: Sendable {
 
     /// Makes it, or makes durable what an earlier life left; before any other connection.
     /// - Throws: `PermanentFailure` where it is not what this program wrote.
-    func open() throws {
+    func open(isReadOnly: Bool = false) throws {
         do {
             let queue = try Schema.connect(
                 folder, cachePages: StoreLimits.readerCachePages, file: fileName,
@@ -51,7 +51,8 @@ struct ContentDatabase: Sendable {
                         + "start that version, or use another data directory")
             }
             try migrator.migrate(queue)
-            try queue.inDatabase { try WriteAheadLog.empty($0) }
+            // A read-only life serves what can be read.
+            if !isReadOnly { try queue.inDatabase { try WriteAheadLog.empty($0) } }
             try queue.close()
         } catch let error as DatabaseError where ContentDatabase.isDamage(error.resultCode.rawValue)
         {

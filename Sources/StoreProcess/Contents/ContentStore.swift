@@ -14,6 +14,9 @@ protocol ContentStore: Sendable {
     /// next page begins above the last one's.
     func list(after object: ObjectID?, limit: Int) throws -> [ListedObject]
 
+    /// Whether the keeper makes objects of uploads by copying them, which takes their size twice.
+    var copiesUploads: Bool { get }
+
     /// What the housekeeper does it with: once, and on its thread alone.
     func makeKeeper() throws -> any ContentKeeper
 
@@ -24,6 +27,8 @@ protocol ContentStore: Sendable {
 }
 
 extension ContentStore {
+    var copiesUploads: Bool { true }
+
     func recover(_ staged: BytePath, as object: ObjectID) throws -> Bool { false }
 }
 

@@ -12,12 +12,14 @@ enum ContentStores {
         }
     }
 
-    static func open(_ kind: StorageKind, _ directory: DataDirectory) throws -> any ContentStore {
+    static func open(
+        _ kind: StorageKind, _ directory: DataDirectory, isReadOnly: Bool = false
+    ) throws -> any ContentStore {
         switch kind {
         case .rawfile: try RawFiles(directory)
-        case .sqlite: try SQLiteContents(directory)
-        case .bolt: try BoltContents(directory)
-        case .extent: try ExtentContents(directory)
+        case .extent: try ExtentContents(directory, isReadOnly: isReadOnly)
+        case .sqlite: try SQLiteContents(directory, isReadOnly: isReadOnly)
+        case .bolt: try BoltContents(directory, isReadOnly: isReadOnly)
         }
     }
 }

@@ -8,9 +8,19 @@ final class DiskContents: Sendable {
     let viewed: RawFiles?
     let inUse = ObjectsInUse()
 
-    init(_ directory: DataDirectory) throws {
-        store = try ContentStores.open(directory.format.kind, directory)
+    /// - Parameter isReadOnly: nothing is changed on the disk that can be read without.
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
+        store = directory.sealed(
+            try ContentStores.open(directory.format.kind, directory, isReadOnly: isReadOnly))
+        // Encrypted contents have no view, nor their names.
         viewed = store as? RawFiles
+    }
+
+    /// Bytes of the disk that a large content of this size needs on its way.
+    func byteCountToStage(_ byteCount: UInt64) -> UInt64 {
+        guard store.copiesUploads else { return byteCount }
+        let (twice, isTooMuch) = byteCount.multipliedReportingOverflow(by: 2)
+        return isTooMuch ? .max : twice
     }
 }
 

@@ -27,6 +27,8 @@ final class RawFiles: ContentStore {
         try FileIO.sync(objects)
     }
 
+    var copiesUploads: Bool { false }
+
     func open(_ object: ObjectID) throws -> StoredContent? {
         do throws(PosixError) {
             let file = try Directory.open(ObjectName.path(object), in: objects)

@@ -33,18 +33,23 @@ final class Conversion {
 
     private let path: BytePath
     private let target: StorageKind
+    private let wanted: WantedStorage
     private let say: (String) -> Void
     private let reached: (Step) throws -> Void
     private var outcome = Outcome()
     private var said = ContinuousClock.Instant.now
 
-    /// - Parameter say: takes lines for people.
+    /// - Parameters:
+    ///   - phrase: what the directory is encrypted with.
+    ///   - say: takes lines for people.
     init(
-        _ path: BytePath, to target: StorageKind, say: @escaping (String) -> Void,
+        _ path: BytePath, to target: StorageKind, phrase: EncryptionPhrase? = nil,
+        say: @escaping (String) -> Void,
         reached: @escaping (Step) throws -> Void = { _ in }
     ) {
         self.path = path
         self.target = target
+        wanted = WantedStorage(phrase: phrase)
         self.say = say
         self.reached = reached
     }
@@ -54,7 +59,7 @@ final class Conversion {
     func run() throws -> Outcome {
         try finishWork()
         try reached(.finished)
-        let directory = try DataDirectory(path)
+        let directory = try DataDirectory(path, wanted)
         defer { directory.unlock() }
         let old = directory.format.kind
         guard old != target else {
@@ -64,18 +69,22 @@ final class Conversion {
         }
         say("the storage is \(old.rawValue) and becomes \(target.rawValue)")
         try ContentStores.prepare(target, in: directory.root)
-        let from = try ContentStores.open(old, directory)
-        let to = try ContentStores.open(target, directory)
+        // Encrypted contents are sealed anew: what is compared is the content.
+        let from = directory.sealed(try ContentStores.open(old, directory))
+        let to = directory.sealed(try ContentStores.open(target, directory))
         let keeper = try to.makeKeeper()
         try copyAll(from, to, keeper)
         try reached(.copied)
         guard outcome.unreadable.isEmpty else { return outcome }
         try removeStrays(from, to, keeper)
         try reached(.tidied)
-        if target == .rawfile { try ViewQueue.showEverything(directory) }
+        if target == .rawfile, directory.sealing == nil {
+            try ViewQueue.showEverything(directory)
+        }
         try reached(.shown)
-        try StorageFormat(kind: target, minor: target.versions.upperBound)
-            .write(in: directory.root)
+        var format = directory.format
+        (format.kind, format.minor) = (target, target.versions.upperBound)
+        try format.write(in: directory.root)
         try reached(.switched)
         try removeOthers(directory)
         return outcome
@@ -84,7 +93,7 @@ final class Conversion {
     /// What transactions asked for is done by a store's own threads first, so that all contents but those
     /// of uploads under way are objects.
     private func finishWork() throws {
-        let engine = try Engine(path, committed: { _ in }, found: { _ in })
+        let engine = try Engine(path, wanted, committed: { _ in }, found: { _ in })
         let isReadOnly = engine.isReadOnly
         engine.end()
         if isReadOnly {

@@ -2,20 +2,24 @@ internal import Glibc
 internal import Model
 internal import Posix
 
-/// `clusterf-store --convert KIND DIRECTORY`, started by clusterfctl for a stopped node.
+/// `clusterf-store --convert KIND DIRECTORY`, started by clusterfctl for a stopped node; with `key` behind that
+/// the phrase of an encrypted directory is on standard input.
 enum ConversionProgram {
     static let option = "--convert"
 
     /// - Parameter words: what stands behind the option.
     static func run(_ words: ArraySlice<String>) -> Never {
-        guard words.count == 2, let name = words.first, let kind = StorageKind(rawValue: name),
-            let directory = words.last, directory.first == "/"
+        let hasKey = words.count == 3 && words.last == "key"
+        guard words.count == 2 || hasKey, let name = words.first,
+            let kind = StorageKind(rawValue: name), let directory = words.dropFirst().first,
+            directory.first == "/"
         else {
             StandardOutput.write("usage: clusterfctl convert --to KIND, \(StorageKind.list)\n")
             exit(ProcessEnd.usage)
         }
         do {
-            let conversion = Conversion(BytePath(directory), to: kind) {
+            let phrase = hasKey ? try StandardPhrases.read(count: 1).first : nil
+            let conversion = Conversion(BytePath(directory), to: kind, phrase: phrase) {
                 StandardOutput.write("\($0)\n")
             }
             let outcome = try conversion.run()

@@ -90,6 +90,19 @@ struct CommandLineArguments: ParsableCommand {
     var storageMinor: String?
 
     @Option(
+        name: .customLong("encryption-key"),
+        help: """
+            Phrase with which all that the node keeps is encrypted; every user of the machine can see \
+            it in the list of processes. (default: not encrypted)
+            """)
+    var encryptionKey: String?
+
+    @Option(
+        name: .customLong("encryption-key-file"),
+        help: "File with that phrase, or with any other bytes.")
+    var encryptionKeyFile: String?
+
+    @Option(
         name: .customLong("sim-nodes"),
         help: """
             So many nodes on this machine, with a demo file each; data in a temporary directory \
@@ -144,7 +157,8 @@ struct CommandLineArguments: ParsableCommand {
             (.debug, debug ? "true" : nil), (.peerPort, peerPort),
             (.discoveryPort, discoveryPort), (.discoveryAddress, discoveryAddress),
             (.clusterName, clusterName), (.clusterKeyFile, clusterKeyFile), (.zone, zone),
-            (.capacity, capacity),
+            (.capacity, capacity), (.encryptionKey, encryptionKey),
+            (.encryptionKeyFile, encryptionKeyFile),
             (.noStore, noStore ? "true" : nil), (.simNodes, simNodes), (.basePort, basePort),
         ]
         var given = GivenOptions()

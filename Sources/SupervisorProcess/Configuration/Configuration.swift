@@ -20,6 +20,7 @@ struct Configuration: Equatable {
     /// Passed to the gateway, by the names of `ConfigurationKey`.
     var gatewayLimits: [String: String]
     var peers: PeerOptions
+    var encryption: EncryptionOptions
 
     static let defaultBind = ["0.0.0.0", "::"]
 
@@ -55,6 +56,7 @@ struct Configuration: Equatable {
         }
         gatewayLimits = try Configuration.limits(given)
         peers = try PeerOptions(given)
+        encryption = try EncryptionOptions(given)
     }
 
     private static func nodeID(_ value: GivenOptions.Value?) throws(StartError) -> NodeID? {

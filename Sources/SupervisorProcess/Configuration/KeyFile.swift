@@ -1,5 +1,4 @@
 internal import Model
-internal import Posix
 
 /// The file with the cluster's key, which this process alone opens.
 struct KeyFile: Equatable {
@@ -7,47 +6,17 @@ struct KeyFile: Equatable {
     /// What is wrong with the file and does not keep the node from starting; nil: nothing.
     var warning: String?
 
-    /// Permission bits of everybody who is neither the owner nor of the file's group.
-    private static let othersMask: UInt32 = 0o007
-
     /// - Parameter place: the option that named the file, in the words of a message.
     static func read(_ path: String, place: String) throws(StartError) -> KeyFile {
-        let bytes: [UInt8]
-        let status: FileStatus
-        do throws(PosixError) {
-            // A pipe without a writer would keep the start waiting.
-            let file = try Directory.open(
-                BytePath(path), in: .workingDirectory, [.readOnly, .nonblocking])
-            status = try FileIO.status(of: file)
-            bytes =
-                status.kind == .regular
-                ? try FileIO.read(file, count: SupervisorLimits.keyFileBytesMax + 1, at: 0) : []
-        } catch {
-            throw StartError(
-                .usage, "\(place): the cluster key in \(path) cannot be read: \(error)",
-                hint: KeyFile.hint(path))
-        }
-        guard status.kind == .regular else {
-            throw StartError(.usage, "\(place): \(path) is no regular file")
-        }
-        guard bytes.count <= SupervisorLimits.keyFileBytesMax else {
-            throw StartError(
-                .usage, "\(place): \(path) is too large for a cluster key", hint: hint(path))
-        }
+        let file = try SecretFile.read(
+            path, place: place, what: "cluster key", hint: KeyFile.hint(path))
         do throws(ClusterKey.Flaw) {
-            return KeyFile(
-                key: try ClusterKey(text: bytes), warning: warning(path, status))
+            return KeyFile(key: try ClusterKey(text: file.bytes), warning: file.warning)
         } catch {
             throw StartError(
                 .usage, "\(place): \(path) is no cluster key: \(error.sentence)",
                 hint: hint(path))
         }
-    }
-
-    private static func warning(_ path: String, _ status: FileStatus) -> String? {
-        guard status.mode & othersMask != 0 else { return nil }
-        return "the cluster key in \(path) is open to every user of this machine:"
-            + " chmod 600 \(path)"
     }
 
     private static func hint(_ path: String) -> String {

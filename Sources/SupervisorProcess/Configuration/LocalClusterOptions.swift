@@ -26,6 +26,7 @@ struct LocalClusterOptions: Equatable {
         (.httpPort, "the nodes' ports begin at --base-port"),
         (.peerPort, "each node has a port of its own, chosen and kept"),
         (.join, "the nodes find each other, and nobody else"),
+        (.encryptionKey, "every node's command line would show it: use --encryption-key-file"),
     ]
 
     /// - Parameter given: the merged sources; `--sim-nodes` is among them.

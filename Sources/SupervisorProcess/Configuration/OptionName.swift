@@ -17,6 +17,8 @@ enum OptionName: String, CaseIterable {
     case webdav
     case storageMajor = "storage-major"
     case storageMinor = "storage-minor"
+    case encryptionKey = "encryption-key"
+    case encryptionKeyFile = "encryption-key-file"
     case simNodes = "sim-nodes"
     case basePort = "base-port"
     case noDesktop = "no-desktop"
@@ -38,7 +40,7 @@ enum OptionName: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .nodeID, .dataDirectory, .webdav, .storageMajor, .discoveryAddress, .clusterName,
-            .clusterKeyFile, .zone, .capacity:
+            .clusterKeyFile, .zone, .capacity, .encryptionKey, .encryptionKeyFile:
             .text
         case .httpPort, .peerPort, .discoveryPort, .storageMinor, .simNodes, .basePort,
             .maxBodyBytes, .maxConnections, .maxConnectionsPerAddress, .idleTimeout,
@@ -56,11 +58,10 @@ enum OptionName: String, CaseIterable {
     }
 
     /// Options of clusterf that this version does not have yet. They are refused, not ignored:
-    /// who asks for encryption must not get a node without it.
+    /// who asks for something must not get a node without it.
     static let later: Set<String> = [
         "import-dir", "export-dir", "cluster-dir", "exclude-dirs",
-        "encryption-key", "encryption-key-file", "tls-cert",
-        "tls-key", "profiling",
+        "tls-cert", "tls-key", "profiling",
     ]
 }
 

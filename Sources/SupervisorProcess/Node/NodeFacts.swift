@@ -19,6 +19,7 @@ struct NodeFacts {
     var webdav: String
     var gatewayLimits: [String: String]
     var peers: PeerOptions
+    var encryption: EncryptionOptions
     var peerPort: UInt16
     /// 0: other nodes are not looked for.
     var discoveryPort: UInt16

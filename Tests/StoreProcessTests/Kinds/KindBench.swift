@@ -14,11 +14,18 @@ final class KindBench {
     let store: any ContentStore
     let keeper: any ContentKeeper
 
-    init(_ kind: StorageKind, in temporary: TemporaryDirectory) throws {
+    /// - Parameter sizes: of extent.
+    init(
+        _ kind: StorageKind, in temporary: TemporaryDirectory, _ sizes: ExtentContents.Sizes? = nil
+    ) throws {
         self.kind = kind
         self.temporary = temporary
         directory = try DataDirectory(temporary.bytePath, WantedStorage(kind: kind))
-        store = try ContentStores.open(kind, directory)
+        if let sizes {
+            store = try ExtentContents(directory, sizes: sizes)
+        } else {
+            store = try ContentStores.open(kind, directory)
+        }
         keeper = try store.makeKeeper()
     }
 
@@ -31,9 +38,9 @@ final class KindBench {
     /// Opens, lets `body` work, and closes.
     static func with<Result>(
         _ kind: StorageKind, in temporary: TemporaryDirectory,
-        _ body: (KindBench) throws -> Result
+        _ sizes: ExtentContents.Sizes? = nil, _ body: (KindBench) throws -> Result
     ) throws -> Result {
-        try body(try KindBench(kind, in: temporary))
+        try body(try KindBench(kind, in: temporary, sizes))
     }
 
     func write(_ object: ObjectID, _ bytes: [UInt8], modified: Int64 = 7) throws {

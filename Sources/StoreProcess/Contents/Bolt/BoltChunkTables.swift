@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LMDB
 internal import Model
 
@@ -6,6 +7,11 @@ final class BoltChunkTables: ChunkTables {
     private let environment: LMDBEnvironment
     /// From the first change after a sync on.
     private var transaction: LMDBTransaction?
+
+    /// What was freed up to this transaction is holes.
+    private var givenBack: UInt64 = 0
+    /// There was a commit since the last one that removed something.
+    private var hasMoved = false
 
     private static let nextKey: [UInt8] = Array("next".utf8)
     private static let copyingKey: [UInt8] = Array("copying".utf8)
@@ -126,6 +132,25 @@ final class BoltChunkTables: ChunkTables {
         return number
     }
 
-    /// The file keeps its length; what is free in it is used again.
-    func shrink() throws -> Bool { false }
+    /// Makes holes of free pages. What the last commit freed is still needed by the state before it: there
+    /// has to be another one first.
+    func shrink() throws -> Bool {
+        if !hasMoved {
+            // A value that is put again makes a commit.
+            try setNext(try next())
+            hasMoved = true
+            return true
+        }
+        hasMoved = false
+        do {
+            let given = try environment.giveBack(
+                after: givenBack, pageCountMax: StoreLimits.givenBackPagesMax)
+            givenBack = given.transaction
+            hasMoved = given.hasMore
+            return given.hasMore
+        } catch  where error.code == EOPNOTSUPP {
+            Log.info("the file system makes no holes: bolt/data.mdb keeps its size")
+            return false
+        }
+    }
 }

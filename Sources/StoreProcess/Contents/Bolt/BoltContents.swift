@@ -17,7 +17,7 @@ final class BoltContents: ContentStore {
     private let environment: LMDBEnvironment
     private let staging: Descriptor
 
-    init(_ directory: DataDirectory) throws {
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
         let folder = try DataDirectory.part("bolt", of: directory.root)
         let disk = try Directory.space(of: folder).total
         environment = try Self.open(
@@ -25,7 +25,7 @@ final class BoltContents: ContentStore {
             // Address space, not memory; it grows with the disk at the next start.
             mapByteCount: Int(clamping: disk) + StoreLimits.boltMapReserve)
         // The names that were made here.
-        try FileIO.sync(folder)
+        if !isReadOnly { try FileIO.sync(folder) }
         staging = try directory.staging.duplicate()
     }
 

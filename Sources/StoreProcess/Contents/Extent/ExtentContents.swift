@@ -8,7 +8,14 @@ final class ExtentContents: ContentStore {
     let database: ContentDatabase
     let segments: Descriptor
     private let staging: Descriptor
+    let sizes: Sizes
     private let readers: ConnectionPool<ExtentReader>
+
+    /// Other ones for tests, which fill segments.
+    struct Sizes: Sendable {
+        var segmentByteCountMax = StoreLimits.segmentByteCountMax
+        var sharedEntryByteCountMax = StoreLimits.sharedEntryByteCountMax
+    }
 
     static let tables = """
         CREATE TABLE entries(
@@ -23,15 +30,18 @@ final class ExtentContents: ContentStore {
         CREATE INDEX sparse_segments ON segments(number) WHERE state = 1 AND live * 2 < durable;
         """
 
-    init(_ directory: DataDirectory) throws {
+    init(
+        _ directory: DataDirectory, isReadOnly: Bool = false, sizes: Sizes = Sizes()
+    ) throws {
+        self.sizes = sizes
         let folder = try DataDirectory.part("extent", of: directory.root)
         segments = try DataDirectory.part("segments", of: folder)
         staging = try directory.staging.duplicate()
         let database = ContentDatabase(directory, "extent", "index.db", tables: Self.tables)
-        try database.open()
+        try database.open(isReadOnly: isReadOnly)
         self.database = database
         // The names that were made here.
-        try FileIO.sync(folder)
+        if !isReadOnly { try FileIO.sync(folder) }
         readers = ConnectionPool { try ExtentReader(try database.connect()) }
     }
 

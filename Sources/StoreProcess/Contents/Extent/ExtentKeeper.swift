@@ -27,12 +27,15 @@ final class ExtentKeeper: ContentKeeper {
     let index: ExtentIndex
     let folder: Descriptor
     private let staging: Descriptor
+    private let sizes: ExtentContents.Sizes
     private var tail: Tail?
     /// The tail as the index has it: what is behind its end may be written over.
     private var durableTail: Tail?
     private var copying: Copying?
     /// Written since the last sync, with their ends.
     private var written: [UInt64: (segment: ExtentSegment, end: UInt64)] = [:]
+    /// Files of copies that failed.
+    private var lost: [UInt64] = []
     /// Files were made since the last sync.
     private var hasNewNames = false
     private var nextNumber: UInt64 = 1
@@ -44,6 +47,7 @@ final class ExtentKeeper: ContentKeeper {
         index = try ExtentIndex(store.database)
         folder = try store.segments.duplicate()
         self.staging = try staging.duplicate()
+        sizes = store.sizes
         try recover()
     }
 
@@ -54,6 +58,10 @@ final class ExtentKeeper: ContentKeeper {
     /// The transaction is lost: what it appended lies behind the durable end, and is written over.
     private func undone() {
         tail = durableTail
+        if let copying {
+            // Its row, if there is one, is dropped by the next copy or the next start.
+            lost.append(copying.segment.number)
+        }
         copying = nil
         written = [:]
     }
@@ -126,7 +134,7 @@ final class ExtentKeeper: ContentKeeper {
         _ content: StoredContent, as object: ObjectID, modified: Timestamp, budget: inout Int
     ) throws -> Bool {
         guard budget > 0 else { return false }
-        if content.byteCount > StoreLimits.sharedEntryByteCountMax {
+        if content.byteCount > sizes.sharedEntryByteCountMax {
             return try change { try copyLarge(content, object, modified, &budget) }
         }
         budget -= Int(content.byteCount)
@@ -173,7 +181,7 @@ final class ExtentKeeper: ContentKeeper {
     /// The tail, a new one where this one has no room.
     private func room(for byteCount: UInt64) throws -> Tail {
         if let tail {
-            if tail.end + byteCount <= StoreLimits.segmentByteCountMax { return tail }
+            if tail.end + byteCount <= sizes.segmentByteCountMax { return tail }
             try index.close(tail.segment.number)
             needsMaintenance = true
         }
@@ -190,6 +198,15 @@ final class ExtentKeeper: ContentKeeper {
         return ExtentSegment(number: number, file: HandedDescriptor(file))
     }
 
+    /// A copy that was given up. Nobody reads of it, so its file goes at once.
+    private func dropFilling() throws {
+        copying = nil
+        for segment in try index.segments(.filling) {
+            try drop(segment.number)
+            _ = try Directory.removeIfPresent(ExtentSegment.name(segment.number), in: folder)
+        }
+    }
+
     private func copyLarge(
         _ content: StoredContent, _ object: ObjectID, _ modified: Timestamp, _ budget: inout Int
     ) throws -> Bool {
@@ -197,11 +214,11 @@ final class ExtentKeeper: ContentKeeper {
         if let copying, copying.object == object {
             copy = copying
         } else {
-            // One that was given up.
-            for segment in try index.segments(.filling) { try drop(segment.number) }
+            try dropFilling()
             copy = Copying(object: object, segment: try makeSegment(.filling), offset: 0)
         }
-        copying = nil
+        // Until it went well, so that who gives up drops it.
+        copying = copy
         let entry = ExtentEntry(
             object: object, byteCount: content.byteCount, modified: modified,
             segment: copy.segment.number, place: 0)
@@ -219,6 +236,7 @@ final class ExtentKeeper: ContentKeeper {
             copying = copy
             return false
         }
+        copying = nil
         try index.put(entry)
         try index.close(copy.segment.number)
         return true
@@ -227,7 +245,10 @@ final class ExtentKeeper: ContentKeeper {
     // MARK: Removing
 
     func remove(_ object: ObjectID) throws {
-        try change { try index.remove(object) }
+        try change {
+            if let copying, copying.object == object { try dropFilling() }
+            try index.remove(object)
+        }
         needsMaintenance = true
     }
 
@@ -240,6 +261,10 @@ final class ExtentKeeper: ContentKeeper {
     // MARK: Durability
 
     func sync() throws {
+        for number in lost {
+            _ = try Directory.removeIfPresent(ExtentSegment.name(number), in: folder)
+        }
+        lost = []
         for (_, written) in written { try written.segment.syncData() }
         if hasNewNames {
             do {

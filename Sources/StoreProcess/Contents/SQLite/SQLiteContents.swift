@@ -24,16 +24,16 @@ final class SQLiteContents: ContentStore {
         INSERT INTO state(key, value) VALUES('next', 1);
         """
 
-    init(_ directory: DataDirectory) throws {
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
         let folder = try DataDirectory.part("sqlite", of: directory.root)
         // Pages that were freed are given back to the disk by `maintain`.
         let database = ContentDatabase(
             directory, "sqlite", "content.db", first: "PRAGMA auto_vacuum = INCREMENTAL",
             tables: Self.tables)
-        try database.open()
+        try database.open(isReadOnly: isReadOnly)
         self.database = database
         // The names that were made here.
-        try FileIO.sync(folder)
+        if !isReadOnly { try FileIO.sync(folder) }
         staging = try directory.staging.duplicate()
         readers = ConnectionPool { try SQLiteContentReader(try database.connect()) }
     }

@@ -2,13 +2,19 @@ internal import Glibc
 internal import Model
 internal import Posix
 
-/// `convert`: the work is the store's, which alone touches the data directory. This program sees that the
-/// node does not run, and becomes a store that converts.
-enum ConvertCommand {
+/// `convert` and `rekey`: the work is the store's, which alone touches the data directory. This program sees
+/// that the node does not run, and becomes a store that does it.
+enum StoreCommand {
     private static let program = "clusterf-store"
 
     /// Returns only where it did not work.
-    static func become(_ kind: StorageKind, of directory: String) -> ControlError {
+    ///
+    /// - Parameters:
+    ///   - words: what is to be done.
+    ///   - phrases: go to the store's standard input, since everybody sees a command line.
+    static func become(
+        _ words: [String], of directory: String, _ phrases: [EncryptionPhrase]
+    ) -> ControlError {
         do throws(PosixError) {
             let whole = try absolute(directory)
             let lock = try Directory.open(BytePath(whole + "/lock"), in: .workingDirectory)
@@ -19,14 +25,24 @@ enum ConvertCommand {
             }
             // Held by what this program becomes, so that no node starts meanwhile.
             try lock.setCloseOnExec(false)
-            let error = execute([try path(), "--convert", kind.rawValue, whole])
+            try handOver(phrases)
+            let marks = words.first == "--convert" && !phrases.isEmpty ? ["key"] : []
+            let error = execute([try path()] + words + [whole] + marks)
             withExtendedLifetime(lock) {}
             return ControlError(
                 .failed, "\(program) cannot be started: \(error)",
                 hint: "build or install all programs together (make run, make install)")
         } catch {
-            return ControlError(.failed, "the node in \(directory) cannot be converted: \(error)")
+            return ControlError(.failed, "nothing was done to the node in \(directory): \(error)")
         }
+    }
+
+    /// Makes a line of each the standard input, as a file in memory.
+    private static func handOver(_ phrases: [EncryptionPhrase]) throws(PosixError) {
+        guard !phrases.isEmpty else { return }
+        let text = phrases.map { Hex.encode($0.bytes) + "\n" }.joined()
+        let memory = try SealedMemory.make([UInt8](text.utf8))
+        guard dup2(memory.rawValue, STDIN_FILENO) >= 0 else { throw PosixError(errno, "dup2") }
     }
 
     private static func absolute(_ path: String) throws(PosixError) -> String {
