@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import CPosix
 internal import Glibc
 internal import Synchronization
 
@@ -118,6 +119,20 @@ package final class LMDBEnvironment: @unchecked Sendable {
         defer { transaction.abort() }
         return try body(transaction)
     }
+
+    /// Whether the disk has less space than any commit may need.
+    var isDiskFull: Bool {
+        var file: mdb_filehandle_t = -1
+        var available: UInt64 = 0
+        var total: UInt64 = 0
+        guard unsafe mdb_env_get_fd(pointer, &file) == MDB_SUCCESS,
+            unsafe cposix_space(file, &available, &total) == 0
+        else { return false }
+        return available < LMDBEnvironment.fullByteCount
+    }
+
+    /// 32 MiB are copied at a time at the most, and this much in pages of the tree.
+    private static let fullByteCount: UInt64 = 64 << 20
 
     /// No reader sees a state before this transaction; nil where there are none.
     var oldestReader: UInt64? { readers.withLock { $0.keys.min() } }

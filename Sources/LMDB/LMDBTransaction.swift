@@ -25,7 +25,12 @@ package final class LMDBTransaction {
     package func commit() throws(LMDBError) {
         let ending = unsafe pointer
         unsafe pointer = nil
-        try checked("mdb_txn_commit", unsafe mdb_txn_commit(ending))
+        let code = unsafe mdb_txn_commit(ending)
+        // LMDB says EIO of a write that was cut short, which a full disk does.
+        if code == EIO, environment.isDiskFull {
+            throw LMDBError(code: ENOSPC, call: "mdb_txn_commit")
+        }
+        try checked("mdb_txn_commit", code)
     }
 
     package func abort() {

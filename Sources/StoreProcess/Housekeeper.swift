@@ -65,13 +65,20 @@ final class Housekeeper: Sendable {
                     let housekept = try rounds.round(to: limit)
                     if !housekept.isEmpty { done(housekept) }
                 }
-                if !isEnding, !rounds.hasWork(limit) { try rounds.maintain() }
                 if isRetrying { warnings.clear("disk") }
                 isRetrying = false
             } catch  where Housekeeper.mayPass(error) {
                 // Mostly a full disk. The rows keep their content; nothing is lost by waiting.
                 warnings.set("disk", "files cannot be written out: \(error)")
                 if isEnding { return }
+                isRetrying = true
+            }
+            guard !isEnding, isRetrying || !rounds.hasWork(limit) else { continue }
+            do {
+                // It may give back what is needed.
+                try rounds.maintain()
+            } catch  where mayPass(error) {
+                warnings.set("disk", "contents cannot be put in order: \(error)")
                 isRetrying = true
             }
         }
@@ -152,8 +159,12 @@ final class HousekeepingRounds {
     func hasWork(_ limit: UInt64) -> Bool {
         if let awaited, awaited.until <= .now { return true }
         if done.staged < limit, blockedUntil.map({ $0 <= .now }) ?? true { return true }
-        return done.garbage < min(synced, limit) || synced < limit
+        return done.garbage < min(garbageLimit(limit), limit) || synced < limit
     }
+
+    /// Up to where garbage may go. Without a view it need not wait for what comes before it: rows of content
+    /// went with its name, and uploads that have none are not adopted.
+    private func garbageLimit(_ limit: UInt64) -> UInt64 { view == nil ? limit : synced }
 
     /// How long nothing is to be done; nil until there are new rows.
     func timeToWork(_ limit: UInt64) -> Duration? {
@@ -200,7 +211,7 @@ final class HousekeepingRounds {
             next.garbage = min(next.garbage, awaited.sequence - 1)
             self.awaited = nil
         }
-        let hidView = try collectGarbage(keeper, &housekept, &next)
+        let hidView = try collectGarbage(keeper, to: garbageLimit(limit), &housekept, &next)
         try reached(.collected)
         if hasFailed, !housekept.isEmpty {
             // For want of space, mostly: what gives some back does not wait for what needs it.
@@ -245,9 +256,10 @@ final class HousekeepingRounds {
 
     /// - Returns: whether the view lost a name, so that the round ends with a sync.
     private func collectGarbage(
-        _ keeper: any ContentKeeper, _ housekept: inout Housekept, _ next: inout Cursor
+        _ keeper: any ContentKeeper, to limit: UInt64, _ housekept: inout Housekept,
+        _ next: inout Cursor
     ) throws -> Bool {
-        let rows = try outboxes.garbage(above: next.garbage, to: synced)
+        let rows = try outboxes.garbage(above: next.garbage, to: limit)
         for row in rows {
             if row.isNamed {
                 housekept.garbage.append(row.sequence)
@@ -274,7 +286,7 @@ final class HousekeepingRounds {
             try keeper.remove(row.object)
             housekept.garbage.append(row.sequence)
         }
-        if rows.count < StoreLimits.roundCountMax { next.garbage = synced }
+        if rows.count < StoreLimits.roundCountMax { next.garbage = max(next.garbage, limit) }
         return false
     }
 
@@ -344,6 +356,11 @@ final class HousekeepingRounds {
         _ next: inout Cursor
     ) throws -> Bool {
         let batch = try outboxes.contents(above: done.content, to: limit)
+        if view == nil, !batch.rows.isEmpty,
+            try directory.freeByteCount() < StoreLimits.removalByteCountReserve
+        {
+            throw StorageObstacle("the disk is full", isFull: true)
+        }
         for row in batch.rows {
             // Whatever lies there is not known to be durable, so it is written anew.
             try keeper.write(

@@ -137,10 +137,17 @@ package enum StoreLimits {
     /// ten milliseconds.
     static let freedChunksMax = 256
 
-    /// Pages of 4 KiB that a database of contents gives back to the disk at a time, 8 MiB, and how many
+    /// Pages of 4 KiB that a database of contents gives back to the disk at a time, 1 MiB, and how many
     /// have to be free: fewer are used again before long.
-    static let vacuumedPagesMax = 2048
+    static let vacuumedPagesMax = 256
     static let vacuumedPagesMin = 4096
+
+    /// Pages of 4 KiB in the log of a database of contents at which it is copied: 2 MiB. The log's file is
+    /// cut back to as much.
+    static let contentLogPageCount: Int32 = 512
+
+    /// Bytes of the disk that write-outs leave for removals.
+    static let removalByteCountReserve: UInt64 = 2 << 20
 
     /// Connections kept for threads that read contents: two that read, four for files.
     static let idleConnectionsMax = 6
@@ -148,6 +155,10 @@ package enum StoreLimits {
     /// A segment that contents are appended to: large enough that there are few, small enough that one
     /// is rewritten within seconds.
     static let segmentByteCountMax: UInt64 = 256 << 20
+
+    /// A disk has room for so many segments, and no segment is smaller than this.
+    static let segmentsOfDiskMin: UInt64 = 64
+    static let segmentByteCountMin: UInt64 = 1 << 20
 
     /// A larger content has a segment of its own, which goes with it and is never copied.
     static let sharedEntryByteCountMax: UInt64 = 8 << 20
@@ -161,6 +172,9 @@ package enum StoreLimits {
 
     /// How often a conversion says how far it is.
     static let progressInterval: Duration = .seconds(2)
+
+    /// A disk of which less than this part is free is short of space: segments are compacted sooner.
+    static let shortOfSpacePart: UInt64 = 8
 
     /// Address space of bolt's file above the size of its disk.
     static let boltMapReserve = 1 << 30

@@ -32,6 +32,21 @@ import Testing
         #expect(SealedLayout.standard.contentByteCountMax == 1 << 48)
     }
 
+    @Test func everyStretchOfTheSealedFormIsCovered() {
+        for count in UInt64(0)...9 {
+            let stored = layout.storedByteCount(of: count)
+            for start in 0...stored {
+                for end in start...stored {
+                    let run = layout.run(coveringStored: start..<end, of: count)
+                    #expect(run.stored.lowerBound <= start && run.stored.upperBound >= end)
+                    #expect((run.stored.lowerBound == 0) == (run.firstChunk == 0))
+                    #expect(run.content.lowerBound == UInt64(run.firstChunk) * 4)
+                    #expect(run.endsContent == (run.stored.upperBound == stored))
+                }
+            }
+        }
+    }
+
     @Test func everyRangeIsCoveredByTheFewestChunks() {
         for count in UInt64(0)...17 {
             for start in 0...count {

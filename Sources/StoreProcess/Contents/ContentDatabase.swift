@@ -35,7 +35,12 @@ struct ContentDatabase: Sendable {
     }
 
     func connect(cachePages: Int = StoreLimits.readerCachePages) throws -> DatabaseQueue {
-        try Schema.connect(folder, cachePages: cachePages, file: fileName)
+        let queue = try Schema.connect(folder, cachePages: cachePages, file: fileName)
+        try queue.inDatabase {
+            try $0.execute(
+                sql: "PRAGMA journal_size_limit = \(Int(StoreLimits.contentLogPageCount) * 4096)")
+        }
+        return queue
     }
 
     /// Makes it, or makes durable what an earlier life left; before any other connection.
@@ -120,7 +125,7 @@ final class ContentTransaction {
             try commitAll.run()
             isOpen = false
         }
-        if log.pageCount >= StoreLimits.checkpointPageCount { try log.checkpoint(syncs) }
+        if log.pageCount >= StoreLimits.contentLogPageCount { try log.checkpoint(syncs) }
     }
 
     private func guarded<Result>(

@@ -2,6 +2,7 @@ internal import Model
 internal import Posix
 internal import SealedDatabase
 internal import Sealing
+internal import Synchronization
 
 /// What an encrypted directory is sealed with.
 struct DiskSealing: Sendable {
@@ -28,6 +29,8 @@ struct ContentSealing: Sendable {
 
     /// What stored objects have for the times of their files, which are nobody's business.
     static let modified = Timestamp(nanoseconds: 0)
+
+    static let beginning = Mutex(())
 
     /// A content that is about to be written to a staging file.
     func begin(_ object: ObjectID) -> ContentKey {

@@ -2,6 +2,7 @@ internal import IPC
 internal import Model
 internal import Posix
 internal import Sealing
+internal import Synchronization
 
 /// A staging file for a gateway.
 struct Staging: Sendable {
@@ -30,6 +31,13 @@ extension ContentSealing {
     /// - Parameter object: nil: a new one.
     func begin(
         in file: borrowing Descriptor, _ object: ObjectID? = nil
+    ) throws -> BegunContent {
+        // A begin that is sent again may be with another thread: one of them writes the header.
+        try ContentSealing.beginning.withLock { _ in try begun(in: file, object) }
+    }
+
+    private func begun(
+        in file: borrowing Descriptor, _ object: ObjectID?
     ) throws -> BegunContent {
         let header = try FileIO.read(file, count: ContentKey.headerByteCount, at: 0)
         if header.count == ContentKey.headerByteCount {

@@ -208,4 +208,16 @@ import Testing
         }
         #expect(segments(temporary) == ["0000000000000001", "0000000000000100"])
     }
+
+    @Test func segmentsFitTheDisk() {
+        let tiny = ExtentContents.Sizes(diskByteCount: 48 << 20)
+        #expect(tiny.segmentByteCountMax == 1 << 20)
+        #expect(tiny.sharedEntryByteCountMax == 128 << 10)
+        let small = ExtentContents.Sizes(diskByteCount: 2 << 30)
+        #expect(small.segmentByteCountMax == 32 << 20)
+        #expect(small.sharedEntryByteCountMax == 4 << 20)
+        let large = ExtentContents.Sizes(diskByteCount: 1 << 40)
+        #expect(large.segmentByteCountMax == StoreLimits.segmentByteCountMax)
+        #expect(large.sharedEntryByteCountMax == StoreLimits.sharedEntryByteCountMax)
+    }
 }

@@ -11,10 +11,23 @@ final class ExtentContents: ContentStore {
     let sizes: Sizes
     private let readers: ConnectionPool<ExtentReader>
 
-    /// Other ones for tests, which fill segments.
-    struct Sizes: Sendable {
-        var segmentByteCountMax = StoreLimits.segmentByteCountMax
-        var sharedEntryByteCountMax = StoreLimits.sharedEntryByteCountMax
+    /// What the disk's size makes of the limits: on a small one a segment is a small part of it, too.
+    struct Sizes: Equatable, Sendable {
+        var segmentByteCountMax: UInt64
+        var sharedEntryByteCountMax: UInt64
+
+        init(segmentByteCountMax: UInt64, sharedEntryByteCountMax: UInt64) {
+            self.segmentByteCountMax = segmentByteCountMax
+            self.sharedEntryByteCountMax = sharedEntryByteCountMax
+        }
+
+        init(diskByteCount: UInt64) {
+            let part = diskByteCount / StoreLimits.segmentsOfDiskMin
+            segmentByteCountMax = max(
+                StoreLimits.segmentByteCountMin, min(part, StoreLimits.segmentByteCountMax))
+            sharedEntryByteCountMax = min(
+                segmentByteCountMax / 8, StoreLimits.sharedEntryByteCountMax)
+        }
     }
 
     static let tables = """
@@ -31,9 +44,10 @@ final class ExtentContents: ContentStore {
         """
 
     init(
-        _ directory: DataDirectory, isReadOnly: Bool = false, sizes: Sizes = Sizes()
+        _ directory: DataDirectory, isReadOnly: Bool = false, sizes: Sizes? = nil
     ) throws {
-        self.sizes = sizes
+        self.sizes =
+            try sizes ?? Sizes(diskByteCount: try Directory.space(of: directory.root).total)
         let folder = try DataDirectory.part("extent", of: directory.root)
         segments = try DataDirectory.part("segments", of: folder)
         staging = try directory.staging.duplicate()

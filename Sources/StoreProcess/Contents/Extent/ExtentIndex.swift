@@ -31,6 +31,7 @@ final class ExtentIndex {
     private let segmentsIn: SQLStatement
     private let dead: SQLStatement
     private let sparse: SQLStatement
+    private let tight: SQLStatement
     private let isKnown: SQLStatement
     private let last: SQLStatement
 
@@ -57,6 +58,10 @@ final class ExtentIndex {
                 SELECT number, durable FROM segments WHERE state = 1 AND live * 2 < durable
                 AND number > ? ORDER BY number LIMIT 1
                 """,
+                """
+                SELECT number, durable FROM segments WHERE state = 1 AND live * 8 < durable * 7
+                AND live < ? AND number > ? ORDER BY live LIMIT 1
+                """,
                 "SELECT 1 FROM segments WHERE number = ?",
                 "SELECT MAX(number) FROM segments",
             ].map { try SQLStatement(database, $0) }
@@ -64,7 +69,7 @@ final class ExtentIndex {
         (entry, putEntry, deleteEntry, entriesOf) = (made[0], made[1], made[2], made[3])
         (putSegment, setDurable, addLive, close) = (made[4], made[5], made[6], made[7])
         (deleteSegment, segmentsIn, dead, sparse) = (made[8], made[9], made[10], made[11])
-        (isKnown, last) = (made[12], made[13])
+        (tight, isKnown, last) = (made[12], made[13], made[14])
     }
 
     func change<Result>(undone: () -> Void, _ body: () throws -> Result) throws -> Result {
@@ -179,5 +184,15 @@ final class ExtentIndex {
         guard try sparse.step() else { return nil }
         defer { sparse.reset() }
         return Segment(number: sparse.count(0), durable: sparse.count(1))
+    }
+
+    /// The one above `number` of which the least is wanted, below `liveMax` bytes, and not nearly all: for
+    /// a disk that is short of space.
+    func tightSegment(above number: UInt64, liveMax: UInt64) throws -> Segment? {
+        tight.bind(1, Int64(clamping: liveMax))
+        tight.bind(2, number)
+        guard try tight.step() else { return nil }
+        defer { tight.reset() }
+        return Segment(number: tight.count(0), durable: tight.count(1))
     }
 }

@@ -13,7 +13,7 @@ extension ExtentKeeper {
             _ = try Directory.removeIfPresent(ExtentSegment.name(dead), in: folder)
             return
         }
-        guard let sparse = try change({ try index.sparseSegment(above: compacted) }) else {
+        guard let sparse = try change({ try candidate() }) else {
             compacted = 0
             needsMaintenance = false
             return try sync()
@@ -27,6 +27,14 @@ extension ExtentKeeper {
             compacted = sparse.number
         }
         try sync()
+    }
+
+    private func candidate() throws -> ExtentIndex.Segment? {
+        if let sparse = try index.sparseSegment(above: compacted) { return sparse }
+        let space = try Directory.space(of: folder)
+        guard space.available < space.total / StoreLimits.shortOfSpacePart else { return nil }
+        return try index.tightSegment(
+            above: compacted, liveMax: space.available / 2)
     }
 
     /// Appends some of the segment's entries elsewhere.
