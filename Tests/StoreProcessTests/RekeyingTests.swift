@@ -62,6 +62,7 @@ import Testing
         _ = try await store.put("/new", [7])
         #expect(try await store.content("/new") == [7])
         _ = try await store.delete("/new")
+        try await store.purge("/new")
         await store.end()
     }
 
