@@ -22,7 +22,7 @@ extension ClusterNode {
         }
         guard let facts else { return end(id, .notFound, &turn) }
         tasks[id]?.stage = .waiting
-        beginStep(.place(path, facts, operation), of: id, &turn)
+        beginStep(.place(path, facts.held(at: path), operation), of: id, &turn)
     }
 
     // MARK: Letting go

@@ -15,17 +15,19 @@ extension ClusterNode {
 
     mutating func copySourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
         guard
-            case .copy(_, let destination, let condition, let operation) =
+            case .copy(let path, let destination, let condition, let operation) =
                 tasks[id]?.request.plain
         else { return }
-        guard let facts = register.head?.value.facts else { return end(id, .notFound, &turn) }
+        guard let facts = register.head?.value.facts?.held(at: path) else {
+            return end(id, .notFound, &turn)
+        }
         tasks[id]?.stage = .waiting
         beginStep(.place(destination, facts, when: condition, operation), of: id, &turn)
     }
 
     mutating func moveSourceFound(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
         guard
-            case .move(_, let destination, let condition, let operation) =
+            case .move(let path, let destination, let condition, let operation) =
                 tasks[id]?.request.plain
         else { return }
         guard let source = register.head, case .file(let facts) = source.value else {
@@ -33,20 +35,21 @@ extension ClusterNode {
         }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        beginStep(.place(destination, facts, when: condition, operation), of: id, &turn)
+        beginStep(
+            .place(destination, facts.held(at: path), when: condition, operation), of: id, &turn)
     }
 
     /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
     /// the same operation then finds the version that was made.
     private mutating func repeatMove(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
-        guard case .move(_, let destination, _, let operation) = tasks[id]?.request.plain,
+        guard case .move(let path, let destination, _, let operation) = tasks[id]?.request.plain,
             let removal = register.version(of: operation.second),
             let source = register.kept.last(where: { removal.covers($0.version) })?.version,
             let facts = source.value.facts
         else { return end(id, .notFound, &turn) }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        beginStep(.place(destination, facts, operation), of: id, &turn)
+        beginStep(.place(destination, facts.held(at: path), operation), of: id, &turn)
     }
 
     /// Each step looks for locks in its way, if the move does.
@@ -82,6 +85,15 @@ extension ClusterNode {
             default: end(id, answer, &turn)
             }
         }
+    }
+}
+
+extension FileFacts {
+    /// The same, of a content that the holders of `path` have.
+    func held(at path: StorePath) -> FileFacts {
+        var facts = self
+        facts.home = Partition(of: path)
+        return facts
     }
 }
 

@@ -22,7 +22,8 @@ package struct FileRecord: Hashable, Sendable {
     package var created: Timestamp
     package var modified: Timestamp
     package var object: ObjectID
-    /// The partition whose holders keep the content. A move keeps it.
+    /// A partition whose holders had the content when the version was made: the path's own, or that of the
+    /// path which it was moved, copied or restored from.
     package var home: Partition
     /// The operation that wrote it.
     package var operation: OperationID

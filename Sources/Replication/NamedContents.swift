@@ -43,17 +43,22 @@ package struct NamedContent: Hashable, Sendable {
     package var object: ObjectID
     package var byteCount: UInt64
     package var digest: Digest
+    /// Whose holders have it as well: those of the path that it was moved, copied or restored from.
+    package var home: Partition?
 
-    package init(object: ObjectID, byteCount: UInt64, digest: Digest) {
+    package init(
+        object: ObjectID, byteCount: UInt64, digest: Digest, home: Partition? = nil
+    ) {
         self.object = object
         self.byteCount = byteCount
         self.digest = digest
+        self.home = home
     }
 }
 
 extension FileFacts {
     package var content: NamedContent {
-        NamedContent(object: object, byteCount: byteCount, digest: digest)
+        NamedContent(object: object, byteCount: byteCount, digest: digest, home: home)
     }
 }
 

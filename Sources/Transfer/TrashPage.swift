@@ -113,11 +113,17 @@ package struct TrashMerge: Sendable {
         }
     }
 
-    /// The first `limit` entries, of all that are known for certain to have nothing in between.
-    package func page(limit: Int) -> TrashPage {
+    /// The first `limit` entries, and at most so many bytes of them, of all that are known for certain to
+    /// have nothing in between.
+    package func page(limit: Int, byteCountMax: Int) -> TrashPage {
+        var byteCount = 0
         let sorted = newest.values.sorted { $0.path < $1.path }
         let certain = sorted.prefix { entry in end.map { entry.path <= $0 } ?? true }
-        let page = Array(certain.prefix(limit))
+        let page = Array(
+            certain.prefix(limit).prefix { entry in
+                byteCount += entry.encodedByteCount
+                return byteCount <= byteCountMax
+            })
         return TrashPage(entries: page, hasMore: page.count < sorted.count || end != nil)
     }
 }

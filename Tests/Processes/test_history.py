@@ -186,6 +186,25 @@ class Trash(HistoryCase):
         self.assertEqual(storage()["bytes_kept"], 500)
 
 
+class Room(HistoryCase):
+    def test_the_past_takes_no_more_than_it_may(self):
+        node = self.node()
+        names = [self.put(node, "/f", pattern(200_000, number)) for number in range(3)]
+
+        def kept():
+            return self.ask(node, "GET", "/status").json["storage"]["bytes_kept"]
+        eventually(5, lambda: kept() == 400_000, "two contents of the past")
+        answer = self.ask(node, "PATCH", "/api/settings", b'{"trash_percent": 0}')
+        self.assertEqual(answer.status, 200, answer)
+        eventually(20, lambda: kept() == 0, "no content of the past")
+        # They stay known, and are said to be gone.
+        self.assertEqual([entry["version"] for entry in self.versions(node, "/f")], names[::-1])
+        gone = self.ask(node, "GET", f"/api/files/f?version={names[0]}")
+        self.assertEqual(gone.status, 404)
+        self.assertIn("made way", gone.text)
+        self.assertEqual(self.body(node, "/f"), pattern(200_000, 2))
+
+
 class OtherNames(HistoryCase):
     def test_a_file_is_moved_and_copied(self):
         node = self.node()
@@ -278,6 +297,18 @@ class InACluster(ClusterCase, HistoryCase):
         nodes[0].start()
         for node in nodes:
             eventually(20, lambda: self.trashed(node) == [], "an empty trash")
+
+    def test_a_file_is_moved_between_nodes_that_hold_nothing_together(self):
+        nodes = self.founded(3)
+        answer = self.ask(nodes[0], "PUT", "/api/replication-factor", b'{"replication_factor": 1}')
+        self.assertEqual(answer.status, 200, answer)
+        self.wait_settled(nodes)
+        files = {f"/from/{n}": pattern(150_000 if n % 2 else 100, n) for n in range(12)}
+        for path, data in files.items():
+            self.put(nodes[0], path, data)
+        for number, (path, data) in enumerate(files.items()):
+            self.op(nodes[number % 3], path, "move", 201, to="/to" + path[5:])
+            self.assertEqual(self.body(nodes[(number + 1) % 3], "/to" + path[5:]), data)
 
     def test_a_file_is_moved_to_holders_that_have_it_not_and_a_guest_sees_it(self):
         nodes = self.founded(4)

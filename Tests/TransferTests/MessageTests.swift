@@ -83,16 +83,22 @@ import Testing
                 entries: [Self.entry("/a", time: 7), Self.entry("/b"), Self.entry("/d")],
                 hasMore: false))
         // Behind /c the first may have something before /d.
-        let all = merge.page(limit: 10)
+        let all = merge.page(limit: 10, byteCountMax: 100_000)
         #expect(all.entries.map(\.path) == [Self.path("/a"), Self.path("/b"), Self.path("/c")])
         #expect(all.entries.first?.time == HybridTime(value: 7))
         #expect(all.hasMore)
-        let first = merge.page(limit: 2)
+        let first = merge.page(limit: 2, byteCountMax: 100_000)
         #expect(first.entries.count == 2)
         #expect(first.hasMore)
+        let entry = Self.entry("/a")
+        let short = merge.page(limit: 10, byteCountMax: 2 * entry.encodedByteCount)
+        #expect(short.entries.count == 2)
+        #expect(short.hasMore)
         var whole = TrashMerge()
         whole.add(TrashPage(entries: [Self.entry("/a")], hasMore: false))
-        #expect(whole.page(limit: 1) == TrashPage(entries: [Self.entry("/a")], hasMore: false))
+        #expect(
+            whole.page(limit: 1, byteCountMax: 100_000)
+                == TrashPage(entries: [Self.entry("/a")], hasMore: false))
     }
 
     @Test func tooMuchIsNotAskedFor() throws {

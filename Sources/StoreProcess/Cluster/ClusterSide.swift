@@ -58,6 +58,8 @@ struct ClusterSide {
     var servedCount = 0
     var shelfTimer: LoopTimer?
     var usage = UsageBook()
+    /// Of the disk's size, as it was obeyed last: what stays free, and what may be of the past, in percent.
+    var spaceSettings: (reserve: Int, trash: Int)?
     /// Lists of the trash that wait for others' pages.
     var trashListings: [UInt64: TrashListing] = [:]
     var nextTrashListing: UInt64 = 0

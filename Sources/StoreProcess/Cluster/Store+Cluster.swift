@@ -3,6 +3,7 @@ internal import IPC
 internal import Loop
 internal import Membership
 internal import Model
+internal import Posix
 internal import Replication
 internal import Transfer
 
@@ -36,9 +37,24 @@ extension Store {
         }
         cluster.isPerforming = false
         armWake()
+        obeySpaceSettings()
         checkRepair()
         clearPassedWarnings()
         if !cluster.early.isEmpty, cluster.node.hasBegun { askEarly() }
+    }
+
+    private func obeySpaceSettings() {
+        let settings = cluster.node.clusterSettings
+        let wanted = (reserve: settings.diskReservePercent, trash: settings.trashPercent)
+        if let obeyed = cluster.spaceSettings, obeyed == wanted { return }
+        cluster.spaceSettings = wanted
+        do throws(PosixError) {
+            engine.space.set(
+                total: try Directory.space(of: engine.directory.root).total,
+                reservePercent: wanted.reserve, trashPercent: wanted.trash)
+        } catch {
+            Log.error("the size of the disk cannot be asked for", ["error": "\(error)"])
+        }
     }
 
     private func perform(_ directive: NodeDirective) {
@@ -125,8 +141,8 @@ extension Store {
             return submit(request, [], ticket)
         }
         let named = replica.neededContents
-        // A read writes back what this disk had missed: its content comes first.
-        let missing = named.wanted.filter {
+        // A read writes back what this disk had missed, a move comes from others: the content comes first.
+        let missing = (named.required + named.wanted).filter {
             cluster.shelf[$0.object] == nil && !cluster.known.contains($0.object)
         }
         guard !missing.isEmpty, let partition = replica.partition else {

@@ -19,9 +19,9 @@ extension Store {
                 for content in contents { self.settle(content.object, isHere: false) }
                 return
             }
-            let others = partition.map { self.cluster.node.mayHold($0) } ?? []
             for content in contents {
                 if lacking.contains(content.object) {
+                    let others = self.mayHave(content, for: partition)
                     self.pull(content.facts, from: [peer] + others.filter { $0 != peer })
                 } else {
                     self.cluster.known.insert(content.object)
@@ -44,7 +44,6 @@ extension Store {
                 }
             }
             guard !lacking.isEmpty else { return done() }
-            let nodes = self.cluster.node.mayHold(partition)
             var open = lacking.count
             for content in lacking {
                 self.cluster.readers[content.object, default: []].append { _ in
@@ -52,8 +51,18 @@ extension Store {
                     if open == 0 { done() }
                 }
             }
-            for content in lacking { self.pull(content.facts, from: nodes) }
+            for content in lacking {
+                self.pull(content.facts, from: self.mayHave(content, for: partition))
+            }
         }
+    }
+
+    /// The holders of a partition, and those of the path that the content came from.
+    private func mayHave(_ content: NamedContent, for partition: Partition?) -> [NodeID] {
+        var nodes = partition.map { cluster.node.mayHold($0) } ?? []
+        guard let home = content.home, home != partition else { return nodes }
+        for node in cluster.node.mayHold(home) where !nodes.contains(node) { nodes.append(node) }
+        return nodes
     }
 
     /// A content is here, or cannot be had: what waited for it goes on.

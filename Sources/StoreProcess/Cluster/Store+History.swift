@@ -7,6 +7,8 @@ internal import Replication
 extension Store {
     func history(_ request: HistoryRequest, _ reply: @escaping Reply<HistoryResponse>) {
         let reply = counted(reply)
+        // A read-only disk begins no life in the cluster.
+        guard !engine.isReadOnly else { return reply(.failure(.readOnly)) }
         askCluster(.history(request.path)) { answer in
             guard case .history(let register) = answer else {
                 return reply(.failure(self.failure(answer, at: request.path)))
@@ -26,6 +28,7 @@ extension Store {
         _ request: LookupRequest, version dot: Dot, _ reply: @escaping Reply<LookupReply>
     ) {
         let reply = counted(reply)
+        guard !engine.isReadOnly else { return reply(.failure(.readOnly)) }
         askCluster(.history(request.path)) { answer in
             guard case .history(let register) = answer else {
                 return reply(.failure(self.failure(answer, at: request.path)))

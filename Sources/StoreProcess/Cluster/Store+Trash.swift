@@ -108,7 +108,8 @@ extension Store {
         guard let listing = cluster.trashListings.removeValue(forKey: number) else { return }
         listing.timer?.cancel()
         if let error { return listing.reply(.failure(error)) }
-        let page = listing.merge.page(limit: listing.limit)
+        let page = listing.merge.page(
+            limit: listing.limit, byteCountMax: StoreLimits.trashPageByteCountMax)
         let missing = listing.open.count + listing.unreached + (listing.isOwnOpen ? 1 : 0)
         listing.reply(
             .success(
