@@ -385,55 +385,78 @@ final class HousekeepingRounds {
         if let blockedUntil, blockedUntil > .now { return }
         blockedUntil = nil
         let rows = try outboxes.staged(above: done.staged, to: limit)
-        var copied = done.staged
-        var moved: [OutboxReader.Staged] = []
-        do {
-            var budget = StoreLimits.copiedByteCountMax
-            var isAll = true
-            for row in rows {
-                // The object may have lost its name meanwhile, and its garbage row been worked off.
-                if row.isNamed {
-                    guard try copy(row, keeper, &budget) else {
-                        isAll = false
-                        break
-                    }
-                } else {
-                    try keeper.remove(row.object)
-                }
-                moved.append(row)
-                copied = row.sequence
-            }
-            try reached(.copied)
-            if !rows.isEmpty { try sync(keeper) }
-            if isAll, rows.count < StoreLimits.roundCountMax { copied = limit }
-        } catch  where Housekeeper.mayPass(error) {
-            warnings.set("uploads", "large files stay in staging/ for now: \(error)")
-            return blockedUntil = .now + StoreLimits.uploadRetry
-        }
-        if !moved.isEmpty { warnings.clear("uploads") }
-        for row in moved {
+        let (settled, isWhole) = try settle(rows, keeper)
+        for row in settled {
             housekept.staged.append(row.sequence)
             removeStaging(row.operation)
         }
-        done.staged = copied
+        if !settled.isEmpty, blockedUntil == nil { warnings.clear("uploads") }
+        let sequences = Set(settled.map(\.sequence))
+        let left = rows.first { !sequences.contains($0.sequence) }
+        if let left {
+            done.staged = left.sequence - 1
+        } else {
+            done.staged =
+                isWhole && rows.count < StoreLimits.roundCountMax
+                ? limit : rows.lastSequence
+        }
+    }
+
+    /// - Returns: those whose staging files are not needed any more, and whether all were looked at.
+    private func settle(
+        _ rows: [OutboxReader.Staged], _ keeper: any ContentKeeper
+    ) throws -> (settled: [OutboxReader.Staged], isWhole: Bool) {
+        var settled: [OutboxReader.Staged] = []
+        var budget = StoreLimits.copiedByteCountMax
+        var isWhole = true
+        do {
+            for row in rows {
+                // The object may have lost its name meanwhile, and its garbage row been worked off.
+                if !row.isNamed {
+                    try keeper.remove(row.object)
+                } else if try hasRoom(for: row) {
+                    guard try copy(row, keeper, &budget) else {
+                        isWhole = false
+                        break
+                    }
+                } else {
+                    // What comes behind it may be smaller, or wanted by nobody.
+                    block("the disk has no room for their copies")
+                    continue
+                }
+                settled.append(row)
+            }
+            try reached(.copied)
+            if !rows.isEmpty { try sync(keeper) }
+        } catch  where Housekeeper.mayPass(error) {
+            // All of it is undone, and done again.
+            block("\(error)")
+            return ([], false)
+        }
+        return (settled, isWhole)
+    }
+
+    private func block(_ why: String) {
+        warnings.set("uploads", "large files stay in staging/ for now: \(why)")
+        blockedUntil = .now + StoreLimits.uploadRetry
+    }
+
+    /// Of what is under way a part is there.
+    private func hasRoom(for row: OutboxReader.Staged) throws -> Bool {
+        if begun == row.object { return true }
+        let staged = ObjectName.staging(row.operation)
+        let size = try Directory.status(of: staged, in: directory.staging)?.size ?? 0
+        return try directory.freeByteCount()
+            >= UInt64(clamping: size) + StoreLimits.freeByteCountReserve
     }
 
     /// - Returns: true when all of it is copied.
     private func copy(
         _ row: OutboxReader.Staged, _ keeper: any ContentKeeper, _ budget: inout Int
     ) throws -> Bool {
-        let staged = ObjectName.staging(row.operation)
-        let size = try Directory.status(of: staged, in: directory.staging)?.size ?? 0
-        // Of what is under way a part is there.
-        let isBegun = begun == row.object
-        if !isBegun,
-            try directory.freeByteCount() < UInt64(clamping: size)
-                + StoreLimits.freeByteCountReserve
-        {
-            throw StorageObstacle("the disk has no room for their copies", isFull: true)
-        }
         do {
-            let isDone = try keeper.adopt(staged, as: row.object, budget: &budget)
+            let isDone = try keeper.adopt(
+                ObjectName.staging(row.operation), as: row.object, budget: &budget)
             begun = isDone ? nil : row.object
             return isDone
         } catch  where Housekeeper.mayPass(error) {

@@ -137,10 +137,10 @@ package enum StoreLimits {
     /// ten milliseconds.
     static let freedChunksMax = 256
 
-    /// Pages of 4 KiB that a database of contents gives back to the disk at a time, 1 MiB, and how many
+    /// Pages of 4 KiB that a database of contents gives back to the disk at a time, so that the log of it fits a full disk, and how many
     /// have to be free: fewer are used again before long.
-    static let vacuumedPagesMax = 256
-    static let vacuumedPagesMin = 4096
+    static let vacuumedPagesMax = 64
+    static let vacuumedPagesMin = 1024
 
     /// Pages of 4 KiB in the log of a database of contents at which it is copied: 2 MiB. The log's file is
     /// cut back to as much.

@@ -130,6 +130,8 @@ import Testing
         let store = try await TestStore(directory, isKept: false)
         let content = [UInt8](repeating: 5, count: 10_000)
         _ = try await store.put("/f", content)
+        // Among the records a moment after its acknowledgement.
+        _ = try await store.status(counting: 1)
         let left = try directory.snapshot()
         await store.end()
         // As a power cut may leave it: the name is there, half of the content is.

@@ -91,7 +91,8 @@ final class ContentTransaction {
     private let begin: SQLStatement
     private let commitAll: SQLStatement
     private let rollback: SQLStatement
-    private let log: WriteAheadLog
+    /// Nil as the connection closes.
+    private var log: WriteAheadLog?
     private let syncs = SyncClock()
     private(set) var isOpen = false
 
@@ -125,7 +126,19 @@ final class ContentTransaction {
             try commitAll.run()
             isOpen = false
         }
-        if log.pageCount >= StoreLimits.contentLogPageCount { try log.checkpoint(syncs) }
+        if let log, log.pageCount >= StoreLimits.contentLogPageCount { try log.checkpoint(syncs) }
+    }
+
+    /// A connection that closes with a transaction open would call hooks of what is gone by then.
+    deinit {
+        do {
+            try queue.inDatabase { _ in
+                if !rollback.isIdle { try rollback.run() }
+            }
+        } catch {
+            Log.error("a transaction of contents cannot be undone", ["error": "\(error)"])
+        }
+        log = nil
     }
 
     private func guarded<Result>(
