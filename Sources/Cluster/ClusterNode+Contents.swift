@@ -23,6 +23,11 @@ extension ClusterNode {
         return (holders.filter(isReachable) + standIns).filter { $0 != configuration.node }
     }
 
+    /// Whether this node holds the partition.
+    package mutating func willStore(_ partition: Partition) -> Bool {
+        layouts.targets(for: partition).isHolder(configuration.node)
+    }
+
     /// Of how many other nodes' disks a write there needs a copy, as things are.
     package mutating func neededElsewhere(_ partition: Partition) -> Int {
         let targets = layouts.targets(for: partition)

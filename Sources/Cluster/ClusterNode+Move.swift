@@ -36,7 +36,9 @@ extension ClusterNode {
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
         beginStep(
-            .place(destination, facts.held(at: path), when: condition, operation), of: id, &turn)
+            .place(
+                destination, facts.held(at: path), when: condition,
+                operation.moving(source.dot)), of: id, &turn)
     }
 
     /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
@@ -49,7 +51,8 @@ extension ClusterNode {
         else { return end(id, .notFound, &turn) }
         tasks[id]?.moveStep = .destination(source)
         tasks[id]?.stage = .waiting
-        beginStep(.place(destination, facts.held(at: path), operation), of: id, &turn)
+        beginStep(
+            .place(destination, facts.held(at: path), operation.moving(source.dot)), of: id, &turn)
     }
 
     /// Each step looks for locks in its way, if the move does.
@@ -101,5 +104,14 @@ extension OperationID {
     /// The operation's second half: the same each time that it is repeated.
     var second: OperationID {
         OperationID(bits: Bits128(high: bits.high, low: bits.low ^ 1))
+    }
+
+    /// The part of a move that places this version of the source. Sent again when the source is another
+    /// one by now, it must not pass for the placing of what was there before.
+    func moving(_ dot: Dot) -> OperationID {
+        var mixer = Fingerprint.Mixer(seed: bits.low)
+        mixer.add(dot.disk)
+        mixer.add(dot.sequence)
+        return OperationID(bits: Bits128(high: bits.high, low: mixer.finish().low))
     }
 }

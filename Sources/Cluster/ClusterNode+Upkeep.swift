@@ -69,6 +69,11 @@ extension ClusterNode {
         case (.aged, .replica(.aged(let registers, let next))):
             // In turn: those that wait for a holder that is away hold up no others.
             upkeep.agedAfter = next
+            // An emptied trash goes as fast as it is told; the rest has time.
+            if registers.count >= ClusterLimits.agedCountMax {
+                upkeep.nextAge = min(
+                    upkeep.nextAge, turn.now.monotonic + ClusterLimits.upkeepInterval)
+            }
             age(registers, &turn)
         default: break
         }

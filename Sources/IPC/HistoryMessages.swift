@@ -142,6 +142,8 @@ package enum PurgeRequest: Message {
     case versions(StorePath, [Dot])
     /// Everything that is in the trash now, on all nodes.
     case trash
+    /// What is in the trash at a path and below it.
+    case trashed(StorePath)
 
     package func encode(into writer: inout ByteWriter) {
         switch self {
@@ -155,6 +157,9 @@ package enum PurgeRequest: Message {
                 writer.write(dot.sequence)
             }
         case .trash: writer.write(UInt8(2))
+        case .trashed(let path):
+            writer.write(UInt8(3))
+            writer.write(path)
         }
     }
 
@@ -171,6 +176,7 @@ package enum PurgeRequest: Message {
             }
             self = .versions(path, dots)
         case 2: self = .trash
+        case 3: self = .trashed(try reader.readPath())
         default: throw .invalid("purge")
         }
     }

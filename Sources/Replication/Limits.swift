@@ -38,6 +38,9 @@ package enum ReplicationLimits {
     /// up after `operationTimeout`, can still go by it.
     package static let promiseAge = Duration.seconds(60)
 
+    /// Names of versions that nobody wants back: by them repeated operations are known.
+    package static let keptNamesMax = 32
+
     /// Superseded versions of a path whose contents are kept, whatever `versions_max` says: what is
     /// overwritten many times a second would fill the disk before its surplus is of age.
     package static let spareCountMax = 128

@@ -110,6 +110,9 @@ package struct KeptVersion: Hashable, Sendable {
 
     package var dot: Dot { version.dot }
 
+    /// Whether it is a file that was superseded in knowledge of it, and may be wanted back.
+    var canComeBack: Bool { !isConflict && !isPurged && version.value.facts != nil }
+
     /// What another disk knows of the same version. Where it was overwritten knowingly it had taken effect,
     /// also if it lost elsewhere.
     mutating func join(_ other: KeptVersion) {

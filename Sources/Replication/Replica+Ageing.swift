@@ -164,7 +164,10 @@ extension Register {
         let old = kept.filter(isOld).map(\.dot)
         let rest = kept.filter { !isOld($0) }
         return old
-            + Self.surplus(of: rest.filter { !$0.isConflict }, above: bounds.keptCountMax, bounds)
+            + Self.surplus(of: rest.filter(\.canComeBack), above: bounds.keptCountMax, bounds)
+            + Self.surplus(
+                of: rest.filter { !$0.isConflict && !$0.canComeBack },
+                above: ReplicationLimits.keptNamesMax, bounds)
             + Self.surplus(of: rest.filter(\.isConflict), above: bounds.losersMax, bounds)
     }
 

@@ -48,6 +48,10 @@ extension Replica {
         guard request.changes, let partition = request.partition else {
             return execute(request, on: &tables, at: now)
         }
+        // What has no content anywhere near would be committed by whoever finds it, over one that has.
+        if let facts = request.plain.ownFacts, !tables.hasContent(facts) {
+            return ReplicaOutcome(reply: .damaged)
+        }
         let old = tables.state(of: partition)
         let repaired = takeRepairs(request.plain, &tables)
         var outcome = execute(request, on: &tables, at: now)
@@ -115,6 +119,14 @@ extension Replica {
 }
 
 extension ReplicaRequest {
+    /// What a version that is to be made here holds.
+    fileprivate var ownFacts: FileFacts? {
+        switch self {
+        case .assign(let assignment), .mint(let assignment, _): assignment.value.facts
+        default: nil
+        }
+    }
+
     /// The one version that it is about, with its register.
     fileprivate var namedVersion: (RegisterKey, RegisterVersion)? {
         switch self {

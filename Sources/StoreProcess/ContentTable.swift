@@ -230,7 +230,8 @@ final class ContentTable {
         if var row = try queries.object(object) {
             if row.referenceCount > 1 {
                 row.referenceCount -= 1
-                return try writes.set(row, of: object)
+                try writes.set(row, of: object)
+                return row.state == .here ? try kept.sharesNoMore(object) : ()
             }
             try writes.dropObject(object)
             return try throwAway(object, row, path)
@@ -247,14 +248,19 @@ final class ContentTable {
     }
 
     /// The content of superseded versions goes, though they stay known; unless something else needs it.
-    func trim(_ spare: KeptTable.Spare, of register: Register?) throws {
+    /// - Parameter register: of a path.
+    func trim(_ spare: KeptTable.Spare, _ register: (StorePath) -> Register?) throws {
         try kept.set(spare.object, at: spare.path, isHere: false)
-        let isNeeded = register?.versionsWithContent.contains {
-            $0.value.facts?.object == spare.object
+        guard var row = try queries.object(spare.object), row.state != .missing else { return }
+        // All who name it have it of the past alone.
+        let limit = StoreLimits.sharedPathsMax
+        let paths = try kept.paths(of: spare.object, limit: limit)
+        guard row.referenceCount == Int64(paths.count), paths.count < limit else { return }
+        for path in paths {
+            let needed = register(path)?.versionsWithContent ?? []
+            if needed.contains(where: { $0.value.facts?.object == spare.object }) { return }
         }
-        guard isNeeded != true, var row = try queries.object(spare.object),
-            row.referenceCount == 1, row.state != .missing
-        else { return }
+        for path in paths { try kept.set(spare.object, at: path, isHere: false) }
         try throwAway(spare.object, row, spare.path)
         row.state = .missing
         row.contentKey = 0

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Model
 internal import Posix
 internal import Sealing
@@ -35,11 +36,15 @@ final class DataDirectory: Sendable {
             throw PermanentFailure("the node directory \(path) cannot be opened: \(error)")
         }
         let lock = try Directory.open("store.lock", in: root, [.readWrite, .create])
-        guard try FileIO.lock(lock) else {
-            throw StoreStillOpen(path: path)
-        }
+        guard try DataDirectory.hold(lock) else { throw StoreStillOpen(path: path) }
         self.lock = HandedDescriptor(lock)
         let recorded = try StorageFormat.read(in: root)
+        // The database is made when all of the directory is there.
+        if recorded == nil, try Directory.status(of: "meta/store.db", in: root) != nil {
+            throw PermanentFailure(
+                "\(path) has files of a node and no FORMAT: it was lost, and what is there is touched by nobody. "
+                    + "Put it back, or use another data directory")
+        }
         format = try wanted.checked(against: recorded)
         sealing = try DataDirectory.keys(wanted, isNew: recorded == nil, root, path)
             .map { try DiskSealing($0, path) }
@@ -51,6 +56,18 @@ final class DataDirectory: Sendable {
             // Last: a directory with a FORMAT is complete.
             try format.write(in: root)
         }
+    }
+
+    /// Takes the lock. A process that is just being started by this one has it, too, for the moment until it
+    /// is another program.
+    private static func hold(_ lock: borrowing Descriptor) throws -> Bool {
+        let deadline = ContinuousClock.now + StoreLimits.lockWait
+        while try !FileIO.lock(lock) {
+            guard .now < deadline else { return false }
+            // Nobody tells of the release of a lock that is asked for without waiting.
+            _ = poll(nil, 0, Int32(StoreLimits.lockRetry / .milliseconds(1)))
+        }
+        return true
     }
 
     /// The keys, before anything is written that needs them.

@@ -27,6 +27,9 @@ final class KeptTable {
     private let setHere: SQLStatement
     private let ofObject: SQLStatement
     private let oldest: SQLStatement
+    private let pathsOf: SQLStatement
+    private let awayOf: SQLStatement
+    private let setAllHere: SQLStatement
     private let insertTrash: SQLStatement
     private let removeTrash: SQLStatement
 
@@ -60,6 +63,16 @@ final class KeptTable {
             """
             SELECT path, object FROM kept WHERE here AND NOT conflict ORDER BY since LIMIT ?
             """)
+        pathsOf = try SQLStatement(
+            database, "SELECT DISTINCT path FROM kept WHERE object = ? AND NOT conflict LIMIT ?")
+        awayOf = try SQLStatement(
+            database,
+            """
+            SELECT TOTAL(size), TOTAL(size) FILTER (WHERE NOT conflict) FROM kept
+            WHERE object = ? AND NOT here
+            """)
+        setAllHere = try SQLStatement(
+            database, "UPDATE kept SET here = 1 WHERE object = ? AND NOT here")
         insertTrash = try SQLStatement(
             database, "INSERT OR REPLACE INTO trash(path, since) VALUES(?, ?)")
         removeTrash = try SQLStatement(database, "DELETE FROM trash WHERE path = ?")
@@ -153,6 +166,28 @@ final class KeptTable {
         try setHere.run()
         ledger.counters.kept.byteCount += isHere ? all : -all
         ledger.counters.kept.spareByteCount += isHere ? spare : -spare
+    }
+
+    /// The paths of which it is of the past; at most `limit`.
+    func paths(of object: ObjectID, limit: Int) throws -> [StorePath] {
+        pathsOf.bind(1, object)
+        pathsOf.bind(2, Int64(limit))
+        defer { pathsOf.reset() }
+        var found: [StorePath] = []
+        while try pathsOf.step() { found.append(try pathsOf.path(0)) }
+        return found
+    }
+
+    /// Something that named it as well has gone: where it is of the past elsewhere, it makes room again.
+    func sharesNoMore(_ object: ObjectID) throws {
+        awayOf.bind(1, object)
+        guard try awayOf.step() else { return }
+        let (all, spare) = (awayOf.int(0), awayOf.int(1))
+        awayOf.reset()
+        setAllHere.bind(1, object)
+        try setAllHere.run()
+        ledger.counters.kept.byteCount += all
+        ledger.counters.kept.spareByteCount += spare
     }
 
     /// The contents that go first.

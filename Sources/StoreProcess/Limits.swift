@@ -45,6 +45,9 @@ package enum StoreLimits {
     /// Contents of superseded versions that one transaction lets go: others wait for it some milliseconds.
     static let trimmedCountMax = 128
 
+    /// Paths that may name one content for it to make way: beyond, it stays until its versions expire.
+    static let sharedPathsMax = 64
+
     /// What is kept of the past makes way for so much above the reserve, so that writes find room without
     /// waiting: some seconds of a fast network.
     static let roomByteCount: UInt64 = 256 << 20
@@ -94,6 +97,11 @@ package enum StoreLimits {
     /// Rows of each kind of registers, entries, partitions and directories that the writer remembers:
     /// what a request reads was mostly written by one shortly before. Some 4 MiB.
     static let rememberedRowsMax = 4096
+
+    /// How long a lock may be held by a child of this process that has not become another program yet, and
+    /// how often it is tried.
+    static let lockWait = Duration.milliseconds(250)
+    static let lockRetry = Duration.milliseconds(5)
 
     // MARK: Reading
 

@@ -51,7 +51,7 @@ final class OutboxReader {
         staged = try SQLStatement(
             database,
             """
-            SELECT s.sequence, s.operation, s.object, o.object IS NOT NULL
+            SELECT s.sequence, s.operation, s.object, o.state IS \(ObjectRow.State.here.rawValue)
             FROM staged s LEFT JOIN objects o ON o.object = s.object
             WHERE s.sequence > ? AND s.sequence <= ? ORDER BY s.sequence LIMIT ?
             """)

@@ -104,6 +104,7 @@ enum Schema {
             since INTEGER NOT NULL, size INTEGER NOT NULL, object BLOB NOT NULL,
             conflict INTEGER NOT NULL, here INTEGER NOT NULL,
             PRIMARY KEY(path, disk, sequence)) WITHOUT ROWID;
+        CREATE INDEX kept_objects ON kept(object);
         CREATE INDEX kept_by_age ON kept(since) WHERE here AND NOT conflict;
         CREATE TABLE trash(path BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
         """

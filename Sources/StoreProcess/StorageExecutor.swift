@@ -72,7 +72,7 @@ final class StorageExecutor {
         _ = ledger.nextSequence()
         let spare = try writing.kept.oldest(limit: StoreLimits.trimmedCountMax)
         for item in spare where ledger.counters.kept.spareByteCount > Int64(clamping: limit) {
-            try writing.contents.trim(item, of: tables.register(.file(item.path)))
+            try writing.contents.trim(item) { tables.register(.file($0)) }
         }
         try tables.check()
         return !spare.isEmpty && ledger.counters.kept.spareByteCount > Int64(clamping: limit)

@@ -6,10 +6,12 @@ internal import Transfer
 /// Reads what is in the trash, in the order of paths.
 final class TrashQueries {
     private let page: SQLStatement
+    private let one: SQLStatement
 
     init(_ database: Database) throws {
         page = try SQLStatement(
             database, "SELECT path, since FROM trash WHERE path > ? AND path < ? ORDER BY path")
+        one = try SQLStatement(database, "SELECT since FROM trash WHERE path = ?")
     }
 
     /// Paths behind `after` that are `directory` or below it, with the time of their going.
@@ -21,32 +23,20 @@ final class TrashQueries {
         // The path itself, and then what begins with it and a slash: "0" follows "/".
         let isRoot = directory.isRoot
         if !isRoot, after.map({ $0 < directory }) ?? true {
-            let end = directory.bytes + [0]
-            if try !walk(
-                above: Array(directory.bytes.dropLast()), below: end, only: directory, body)
-            {
-                return
-            }
+            one.bind(1, directory)
+            let since = try one.step() ? HybridTime(value: one.count(0)) : nil
+            one.reset()
+            if let since, try !body(directory, since) { return }
         }
         let prefix = isRoot ? directory.bytes : directory.bytes + [0x2F]
         let end = isRoot ? [0x30] : directory.bytes + [0x30]
         let start = after.map { max($0.bytes, prefix) } ?? prefix
-        _ = try walk(above: start, below: end, only: nil, body)
-    }
-
-    private func walk(
-        above low: [UInt8], below high: [UInt8], only path: StorePath?,
-        _ body: (StorePath, HybridTime) throws -> Bool
-    ) throws -> Bool {
-        page.bind(1, low)
-        page.bind(2, high)
+        page.bind(1, start)
+        page.bind(2, end)
         defer { page.reset() }
         while try page.step() {
-            let found = try page.path(0)
-            if let path, found != path { continue }
-            if try !body(found, HybridTime(value: page.count(1))) { return false }
+            if try !body(try page.path(0), HybridTime(value: page.count(1))) { return }
         }
-        return true
     }
 
     private func max(_ a: [UInt8], _ b: [UInt8]) -> [UInt8] {

@@ -95,7 +95,8 @@ private final class WriterThread {
     /// Down to so many bytes of the past are let go with the next group.
     private var trimLimit: UInt64?
     private var trimmed = ContinuousClock.Instant.now
-    private var isTrimmingOn = false
+    /// What is being let go now, down to so many bytes; decided once a second.
+    private var trimGoal: UInt64?
     private var isPruningDue = true
     private var pruned = ContinuousClock.Instant.now
     private var isCheckpointing = false
@@ -144,7 +145,7 @@ private final class WriterThread {
 
     private func takeMail() {
         var timeout: Duration? = StoreLimits.pruneInterval
-        if !deletions.isEmpty || isPruningDue || isTrimmingOn || hasRunnable {
+        if !deletions.isEmpty || isPruningDue || trimGoal != nil || hasRunnable {
             timeout = .zero
         } else if !backlog.isEmpty {
             // Puts wait for the write-out or for space, of which mail or the clock tells.
@@ -164,21 +165,27 @@ private final class WriterThread {
     /// want of room.
     private func dueTrim() -> UInt64? {
         let spare = UInt64(clamping: ledger.counters.kept.spareByteCount)
-        guard !isReadOnly, spare > 0 else { return nil }
-        let rules = space.current
-        if spare > rules.trash, isTrimmingOn || .now - trimmed > StoreLimits.trimInterval {
-            trimmed = .now
-            return rules.trash
+        guard !isReadOnly, spare > 0 else {
+            trimGoal = nil
+            return nil
         }
+        // What was decided is done first: it takes as many groups as it takes.
+        if let trimGoal, trimGoal < spare { return trimGoal }
+        trimGoal = nil
         let wanted = space.takeWanted()
+        guard wanted > 0 || .now - trimmed > StoreLimits.trimInterval else { return nil }
+        let rules = space.current
+        var goal = min(spare, rules.trash)
         let needed =
             rules.reserve + min(rules.reserve, StoreLimits.roomByteCount)
             + min(wanted, UInt64.max >> 2)
-        guard let free = freeByteCount, free < needed,
-            wanted > 0 || .now - trimmed > StoreLimits.trimInterval
-        else { return nil }
+        if let freeByteCount, freeByteCount < needed {
+            goal = min(goal, spare - min(spare, needed - freeByteCount))
+        }
+        guard goal < spare else { return nil }
         trimmed = .now
-        return spare - min(spare, needed - free)
+        trimGoal = goal
+        return goal
     }
 
     /// Whether what is kept of the past is making way just now: writes wait for it, for a while.
@@ -287,6 +294,7 @@ private final class WriterThread {
             ledger.rolledBack(to: before)
             storage.rolledBack()
             deletions = deletionsBefore
+            trimGoal = nil
             return try failed(group, error)
         }
         outlets.committed(committed)
@@ -314,7 +322,7 @@ private final class WriterThread {
             isPruningDue = try !isReadOnly && ledger.pruneOperations(WallClock.now)
             pruned = .now
         }
-        if let trimLimit { isTrimmingOn = try storage.trim(to: trimLimit) }
+        if let trimLimit, try !storage.trim(to: trimLimit) { trimGoal = nil }
         try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
         try syncs.during { try commitGroup.run() }

@@ -173,4 +173,27 @@ import Testing
         }
         #expect(record.byteCount == 1)
     }
+
+    @Test func aMoveThatIsSentAgainLosesNothingThatWasWrittenSince() throws {
+        let cluster = TinyCluster.three()
+        _ = put(cluster, 1)
+        let other = try StorePath(validating: "/c.txt".utf8)
+        let move = ClientRequest.move(path, to: other, cluster.operation())
+        guard case .written? = cluster.ask("b", move) else {
+            Issue.record("nothing was moved")
+            return
+        }
+        // Long after: what the first one deleted is forgotten, and another file is there.
+        cluster.run(for: .seconds(120))
+        _ = put(cluster, 2)
+        _ = cluster.ask("c", move)
+        cluster.run(for: .seconds(30))
+        var found: Set<UInt64> = []
+        for place in [path, other] {
+            if case .file(let record)? = cluster.ask("a", .get(place, .checked)) {
+                found.insert(record.byteCount)
+            }
+        }
+        #expect(found.contains(2))
+    }
 }

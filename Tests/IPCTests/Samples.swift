@@ -231,6 +231,7 @@ enum Samples {
             ),
             ("purge-versions", PurgeRequest.versions(path("/a/ü"), [dot])),
             ("purge-trash", PurgeRequest.trash),
+            ("purge-trashed", PurgeRequest.trashed(path("/a/ü"))),
             (
                 "transfer-move",
                 TransferRequest(

@@ -159,12 +159,26 @@ class Trash(HistoryCase):
             self.put(node, f"/f{number:02}", b"x")
             self.delete(node, f"/f{number:02}")
         self.wait_trashed(node, [f"/f{number:02}" for number in range(20)])
+        name = self.versions(node, "/f07")[0]["version"]
         self.assertEqual(self.ask(node, "DELETE", "/api/trash/f03").status, 204)
         self.assertEqual(len(self.trashed(node)), 19)
+        for number in range(3):
+            self.put(node, f"/dir/{number}", b"x")
+        self.put(node, "/live", b"1")
+        self.put(node, "/live", b"2")
+        self.delete(node, "/dir/", "?recursive=1")
+        eventually(10, lambda: len(self.trashed(node, "/dir")) == 3, "three in the trash")
+        self.assertEqual(self.ask(node, "DELETE", "/api/trash/dir").status, 204)
+        self.assertEqual(self.trashed(node, "/dir"), [])
+        self.assertEqual(self.ask(node, "DELETE", "/api/trash/live").status, 404)
+        self.assertEqual(len(self.versions(node, "/live")), 2)
         self.op(node, "/f03", "restore", 404)
         self.assertEqual(self.ask(node, "DELETE", "/api/trash").status, 204)
         node.kill_worker("store")
         self.assertEqual(self.trashed(node), [])
+        self.assertEqual(self.versions(node, "/f07"), [])
+        self.assertIsNone(self.body(node, "/f07", name))
+        self.op(node, "/f07", "restore", 404)
         # What comes later is kept.
         self.put(node, "/f00", b"again")
         self.delete(node, "/f00")
@@ -202,6 +216,7 @@ class Room(HistoryCase):
         gone = self.ask(node, "GET", f"/api/files/f?version={names[0]}")
         self.assertEqual(gone.status, 404)
         self.assertIn("made way", gone.text)
+        self.op(node, "/f", "restore", 404, version=names[0])
         self.assertEqual(self.body(node, "/f"), pattern(200_000, 2))
 
 
@@ -249,6 +264,7 @@ class OtherNames(HistoryCase):
             self.assertEqual(self.ask(node, "GET", "/api/files" + place).status, 200)
         self.op(node, "/copy", "copy", 412, to="/moved", overwrite=0)
         self.op(node, "/moved", "move", 400, to="/moved/below")
+        self.op(node, "/moved/here", "move", 409, to="/moved")
         self.op(node, "/copy", "copy", 201, to="/copy/below")
         self.assertEqual(self.body(node, "/copy/below/0/0"), files["/tree/0/0"])
         self.assertEqual(self.ask(node, "GET", "/api/files/copy/below/below/").status, 404)

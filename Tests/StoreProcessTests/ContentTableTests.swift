@@ -239,6 +239,54 @@ import Testing
             _ = try trim(disk, to: 0)
             #expect(try disk.rows("SELECT count(*) FROM objects WHERE state = 0") == ["2"])
             #expect(try disk.count("garbage") == 0)
+            // When both paths are of the past, it makes room.
+            #expect(disk.ledger.counters.kept.spareByteCount == 0)
+            for (target, number) in [(path, UInt64(70)), (TableWorld.paths[1], 71)] {
+                let removal = try #require(
+                    try disk.run(Sample.delete(target, number)).madeVersion)
+                try disk.run(.commit(.file(target), removal, listed: true))
+            }
+            disk.publish()
+            #expect(disk.ledger.counters.kept.spareByteCount > 0)
+            #expect(try !trim(disk, to: 0))
+            #expect(disk.ledger.counters.kept.byteCount == 0)
+            #expect(try disk.rows("SELECT count(*) FROM objects WHERE state = 0") == ["0"])
+            #expect(try disk.count("garbage") == 2)
+        }
+    }
+
+    @Test func aContentOfTwoPathsMakesRoomAgainWhenOneLetsItGo() throws {
+        try onDisk { disk in
+            try put(disk, path, 3)
+            let other = TableWorld.paths[1]
+            let place = ReplicaRequest.assign(
+                Assignment(
+                    key: .file(other), value: Sample.file(3), operation: Sample.operation(50),
+                    time: HybridTime(value: 50 << 16)))
+            let version = try #require(try disk.run(place).madeVersion)
+            try disk.run(.commit(.file(other), version, listed: true))
+            let removal = try #require(try disk.run(Sample.delete(path, 60)).madeVersion)
+            try disk.run(.commit(key, removal, listed: true))
+            _ = try trim(disk, to: 0)
+            #expect(disk.ledger.counters.kept.spareByteCount == 0)
+            // The other path goes for good: what is left of it is the past of the first.
+            let gone = try #require(try disk.run(Sample.delete(other, 61)).madeVersion)
+            try disk.run(.commit(.file(other), gone, listed: true))
+            let kept = try #require(disk.fresh().register(.file(other))?.kept)
+            try disk.run(.expire(.file(other), kept.map(\.dot)))
+            #expect(disk.ledger.counters.kept.spareByteCount == 3)
+            #expect(try !trim(disk, to: 0))
+            #expect(try disk.rows("SELECT count(*) FROM objects WHERE state = 0") == ["0"])
+        }
+    }
+
+    /// Whoever finds a prepared version commits it: it must not be one of a content that nobody has.
+    @Test func aVersionWithoutItsContentIsNotEvenMade() throws {
+        try onDisk { disk in
+            let first = try put(disk, path, 3)
+            let outcome = try disk.run(Sample.assign(path, 9))
+            #expect(outcome.reply == .damaged)
+            #expect(disk.fresh().register(key) == Register(head: first))
         }
     }
 

@@ -40,7 +40,7 @@ struct HistoryRoutes {
     }
 
     private func purge(_ request: PurgeRequest) {
-        link.call(.purge(request)) { [exchange] reply in
+        link.call(.purge(request), seconds: GatewayLimits.treeWaitSeconds) { [exchange] reply in
             guard case .done = reply else { return exchange.fail(StoreFailure.problem(reply)) }
             exchange.respondWithoutBody(.noContent) { _ in }
         }
@@ -102,8 +102,8 @@ struct HistoryRoutes {
         return json.bytes
     }
 
-    /// All of it, or what is kept of one path.
-    func dropTrash() { purge(path.isRoot ? .trash : .versions(path, [])) }
+    /// All of it, or what is at a path and below it.
+    func dropTrash() { purge(path.isRoot ? .trash : .trashed(path)) }
 }
 
 extension FileMetadata {

@@ -57,6 +57,24 @@ extension Store {
         }
     }
 
+    /// Whether a content can be had, for one of the nodes that will store it. Asked of this node where it is
+    /// one of them; else that is theirs to find out.
+    func isWithinReach(
+        _ content: NamedContent, for partition: Partition, _ done: @escaping (Bool) -> Void
+    ) {
+        guard cluster.node.willStore(partition) else { return done(true) }
+        fetchFirst([content], for: partition) {
+            if self.cluster.shelf[content.object] != nil { return done(true) }
+            self.askDisk(.lacking([content.object])) { answer in
+                if case .success(.lacking(let lacking)) = answer {
+                    done(lacking.isEmpty)
+                } else {
+                    done(true)
+                }
+            }
+        }
+    }
+
     /// The holders of a partition, and those of the path that the content came from.
     private func mayHave(_ content: NamedContent, for partition: Partition?) -> [NodeID] {
         var nodes = partition.map { cluster.node.mayHold($0) } ?? []

@@ -8,7 +8,11 @@ internal import Replication
 extension Store {
     func transfer(_ request: TransferRequest, _ reply: @escaping Reply<WriteResponse>) {
         guard let done = counted(request.operation, reply) else { return }
-        guard let transfer = TreeTransfer(request) else { return restore(request, done) }
+        guard var transfer = TreeTransfer(request) else { return restore(request, done) }
+        // Sent again, a tree finds what it made itself.
+        transfer.isRepeat =
+            clusterNow.wallMilliseconds
+            > request.operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
         if let refusal = transfer.refusal { return done(.failure(refusal)) }
         let condition = transfer.overwrites ? WriteCondition.none : .absent
         let (path, target) = (request.path, transfer.destination)
@@ -34,13 +38,35 @@ extension Store {
     ) {
         guard case .restore(let dot) = request.kind else { return done(.failure(.broken)) }
         let path = request.path
-        askCluster(.restore(path, dot, request.operation)) { answer in
-            guard case .notFound = answer else { return done(self.writeResult(answer, at: path)) }
-            done(
-                .failure(
-                    RemoteError(
-                        .notFound, "no such version of \(path) is kept",
-                        hint: "GET /api/versions/ of the path lists those that are")))
+        askCluster(.history(path)) { answer in
+            guard case .history(let register) = answer else {
+                return done(.failure(self.failure(answer, at: path)))
+            }
+            let restore = ClientRequest.restore(path, dot, request.operation)
+            let wasDone = register.version(of: request.operation) != nil
+            let versions = self.withoutEmptied(register).restorable
+            let version =
+                dot.map { dot in versions.first { $0.dot == dot } }
+                ?? versions.first { $0.dot != register.head?.dot }
+            guard wasDone || version != nil else {
+                return done(.failure(.versionNotKept(path)))
+            }
+            guard !wasDone, let content = version?.content else {
+                return self.restore(restore, at: path, done)
+            }
+            self.isWithinReach(content, for: Partition(of: path)) { isThere in
+                if !isThere { return done(.failure(.versionMadeWay)) }
+                self.restore(restore, at: path, done)
+            }
+        }
+    }
+
+    private func restore(
+        _ request: ClientRequest, at path: StorePath, _ done: @escaping Reply<WriteResponse>
+    ) {
+        askCluster(request) { answer in
+            if case .notFound = answer { return done(.failure(.versionNotKept(path))) }
+            done(self.writeResult(answer, at: path))
         }
     }
 
@@ -51,6 +77,13 @@ extension Store {
         _ transfer: TreeTransfer, _ answer: ClientAnswer, _ done: @escaping Reply<WriteResponse>
     ) {
         let path = transfer.request.path
+        guard !path.isWithin(transfer.destination) else {
+            return done(
+                .failure(
+                    RemoteError(
+                        .isDirectory, "\(transfer.destination) is a directory, with \(path) in it",
+                        hint: "move it to a name that is not there")))
+        }
         listNames(path, after: nil, limit: 1) { listing in
             guard case .listing = listing else {
                 if case .isDirectory = answer {
@@ -61,12 +94,7 @@ extension Store {
             self.listNames(transfer.destination, after: nil, limit: 1) { listing in
                 var transfer = transfer
                 if case .listing = listing { transfer.isReplacing = true }
-                let operation = transfer.request.operation
-                let wall = self.clusterNow.wallMilliseconds
-                // Sent again, it finds what it made itself.
-                let isRepeat =
-                    wall > operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
-                guard !transfer.isReplacing || transfer.overwrites || isRepeat else {
+                guard !transfer.isReplacing || transfer.overwrites || transfer.isRepeat else {
                     return done(.failure(.anotherFile))
                 }
                 self.nextRemoval += 1
@@ -126,7 +154,7 @@ extension Store {
         _ entries: [ListedEntry], next: [UInt8]?, _ level: TreeTransfer.Level, _ id: UInt64
     ) {
         guard let transfer = transfers[id]?.transfer else { return }
-        var files: [(StorePath, StorePath)] = []
+        var files: [(StorePath, StorePath, Dot?)] = []
         var directories: [StorePath] = []
         for entry in entries {
             guard let path = try? level.path.appending(entry.name) else { continue }
@@ -135,7 +163,11 @@ extension Store {
             guard let target = transfer.target(of: path) else {
                 return endTransfer(id, .tooLong(path))
             }
-            if entry.isDirectory { directories.append(path) } else { files.append((path, target)) }
+            if entry.isDirectory {
+                directories.append(path)
+            } else {
+                files.append((path, target, entry.record?.version.dot))
+            }
         }
         setLevel(id) { level in
             level.directories = directories.reversed()
@@ -145,8 +177,8 @@ extension Store {
         guard !files.isEmpty else { return stepTransfer(id) }
         transfers[id]?.transfer.open = files.count
         let condition = transfer.overwrites ? WriteCondition.none : .absent
-        for (path, target) in files {
-            let operation = transfer.operation(for: path)
+        for (path, target, version) in files {
+            let operation = transfer.operation(for: path, version)
             let request: ClientRequest =
                 transfer.isMove
                 ? .move(path, to: target, when: condition, operation)
@@ -237,6 +269,16 @@ extension TreeTransfer {
 }
 
 extension RemoteError {
+    static func versionNotKept(_ path: StorePath) -> RemoteError {
+        RemoteError(
+            .notFound, "no such version of \(path) is kept",
+            hint: "GET /api/versions/ of the path lists those that are")
+    }
+
+    static let versionMadeWay = RemoteError(
+        .notFound, "the content of this version made way for newer ones",
+        hint: "trash_percent and versions_max say how much is kept")
+
     fileprivate static func tooLong(_ path: StorePath) -> RemoteError {
         RemoteError(
             .invalid, "the name of \(path) would be too long at the destination",

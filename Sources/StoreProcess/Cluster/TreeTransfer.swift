@@ -29,6 +29,7 @@ struct TreeTransfer {
     /// Files of the page that are under way.
     var open = 0
     var hasFailed: RemoteError?
+    var isRepeat = false
     /// Whether the destination was there.
     var isReplacing = false
 
@@ -52,9 +53,11 @@ struct TreeTransfer {
         return try? StorePath(validating: destination.directoryPrefix + rest)
     }
 
-    /// The operation of one step: the same whenever the request is sent again.
-    func operation(for path: StorePath) -> OperationID {
-        let name = Fingerprint(of: path.bytes, seed: request.operation.bits.low)
+    /// The operation of one step: the same whenever the request is sent again, and another where there is
+    /// another version by then.
+    func operation(for path: StorePath, _ version: Dot? = nil) -> OperationID {
+        let seed = request.operation.bits.low ^ (version?.sequence ?? 0)
+        let name = Fingerprint(of: path.bytes + (version?.disk.bytes ?? []), seed: seed)
         let bits = request.operation.bits
         // The first 48 bits are the time; the last one tells the halves of a move apart.
         return OperationID(

@@ -10,6 +10,12 @@ struct ChunkedItem: Hashable, Sendable {
     /// False while its chunks are being copied: readers do not see it.
     var isComplete: Bool
 
+    /// Under what an object's new bytes stand while they are copied beside the old ones: an id that nothing
+    /// has, as ids are random.
+    static func successor(of object: ObjectID) -> ObjectID {
+        ObjectID(bits: Bits128(high: ~object.bits.high, low: ~object.bits.low))
+    }
+
     func chunkCount(of size: UInt64) -> UInt64 { (byteCount + size - 1) / size }
 }
 
@@ -50,7 +56,7 @@ final class ChunkedKeeper: ContentKeeper {
     /// The next chunk's number; it may be above the one that is stored, never below.
     private var next: UInt64 = 1
     /// What is being copied, and how far it is.
-    private var copying: (object: ObjectID, item: ChunkedItem, offset: UInt64)?
+    private var copying: (object: ObjectID, place: ObjectID, item: ChunkedItem, offset: UInt64)?
     /// Whether there are chunks that nothing has any more, or space that the disk may have back.
     private(set) var needsMaintenance = true
 
@@ -107,12 +113,16 @@ final class ChunkedKeeper: ContentKeeper {
         let byteCount = content.byteCount
         var offset: UInt64 = 0
         var item: ChunkedItem
+        let place: ObjectID
         if let copying, copying.object == object {
             offset = copying.offset
-            item = copying.item
+            (place, item) = (copying.place, copying.item)
         } else {
+            // What is there already stays until all of its successor is.
+            let isThere = try tables.find(object)?.isComplete == true
+            place = isThere ? ChunkedItem.successor(of: object) : object
             item = try insert(
-                object, byteCount: byteCount, modified: modified, isComplete: false)
+                place, byteCount: byteCount, modified: modified, isComplete: false)
         }
         copying = nil
         let size = tables.chunkByteCount
@@ -125,10 +135,15 @@ final class ChunkedKeeper: ContentKeeper {
             budget -= Int(count)
         }
         guard offset == byteCount else {
-            copying = (object, item, offset)
+            copying = (object, place, item, offset)
             return false
         }
         item.isComplete = true
+        if place != object {
+            // Its row alone: the chunks are the object's now.
+            try tables.removeItem(place)
+            try removeItem(object)
+        }
         try tables.put(item, object)
         return true
     }

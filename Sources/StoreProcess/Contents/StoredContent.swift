@@ -12,9 +12,14 @@ struct LentFile: Sendable {
     /// Exactly these bytes of the content.
     /// - Throws: `ContentDamage` where the file ends before.
     func read(_ range: Range<UInt64>) throws -> [UInt8] {
-        let bytes = try file.use { file in
-            try FileIO.read(
-                file, count: range.count, at: Int64(clamping: offset + range.lowerBound))
+        let bytes: [UInt8]?
+        do {
+            bytes = try file.use { file in
+                try FileIO.read(
+                    file, count: range.count, at: Int64(clamping: offset + range.lowerBound))
+            }
+        } catch let error as PosixError where error.code == EIO {
+            throw ContentDamage("the disk cannot read it")
         }
         guard let bytes, bytes.count == range.count else {
             throw ContentDamage("its file ends before its content does")

@@ -1,3 +1,4 @@
+internal import GRDB
 internal import Model
 internal import Posix
 internal import Sealing
@@ -72,6 +73,7 @@ final class Rekeying {
         guard let sealing = directory.sealing else {
             preconditionFailure("a directory with keys is encrypted")
         }
+        try checkWork(directory)
         try removeUploads(directory)
         try sealContents(directory, sealing.contents)
         try reached(.contentsSealed)
@@ -126,6 +128,24 @@ final class Rekeying {
         if isReadOnly {
             throw PermanentFailure(
                 "the store is read-only after errors of its disk: look at the disk first")
+        }
+    }
+
+    /// Whether all committed contents are in their places: those that found no room there would go with
+    /// the uploads under way.
+    private func checkWork(_ directory: DataDirectory) throws {
+        let queue = try Schema.connect(
+            directory.metaPath, directory.sealing?.files, cachePages: 64)
+        let left = try queue.inDatabase { database in
+            try Int.fetchOne(
+                database,
+                sql: "SELECT (SELECT count(*) FROM staged) + (SELECT count(*) FROM content)") ?? 0
+        }
+        try queue.close()
+        if left > 0 {
+            throw PermanentFailure(
+                "\(left) contents are not in their places yet, for want of room: free some of the disk, start "
+                    + "the node until it has copied them, stop it and begin again")
         }
     }
 

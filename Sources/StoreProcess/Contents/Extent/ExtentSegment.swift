@@ -36,9 +36,13 @@ struct ExtentSegment: Sendable {
     }
 
     func read(_ range: Range<UInt64>) throws -> [UInt8] {
-        try file.use { file in
-            try FileIO.read(file, count: range.count, at: Int64(clamping: range.lowerBound))
-        } ?? []
+        do {
+            return try file.use { file in
+                try FileIO.read(file, count: range.count, at: Int64(clamping: range.lowerBound))
+            } ?? []
+        } catch let error as PosixError where error.code == EIO {
+            throw ContentDamage("the disk cannot read it")
+        }
     }
 
     func write(_ bytes: [UInt8], at place: UInt64) throws {
