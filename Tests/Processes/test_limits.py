@@ -91,11 +91,6 @@ class ExtentDiskFull(DiskFull):
     args = ("--storage-major", "extent")
 
 
-class SQLiteDiskFull(DiskFull):
-    SIZE_MIB = 96
-    args = ("--storage-major", "sqlite")
-
-
 class BoltDiskFull(DiskFull):
     SIZE_MIB = 96
     args = ("--storage-major", "bolt")
