@@ -71,7 +71,6 @@ final class ExtentKeeper: ContentKeeper {
     /// Cuts off what an earlier life appended and did not finish, behind the last durable entry, and
     /// removes files that no row names.
     private func recover() throws {
-        try checkIndex()
         try change {
             nextNumber = try index.lastNumber() + 1
             for segment in try index.segments(.filling) { try index.delete(segment.number) }
@@ -88,19 +87,6 @@ final class ExtentKeeper: ContentKeeper {
             }
         }
         try sync()
-    }
-
-    /// Segments of which the index knows nothing at all are no rest of an earlier life: the index is.
-    private func checkIndex() throws {
-        guard try change({ try index.lastNumber() }) == 0 else { return }
-        let strays = try Directory.entries(of: folder).compactMap {
-            ExtentSegment.number(of: $0.name)
-        }
-        guard let first = strays.min(), try change({ try !index.contains(first) }) else { return }
-        throw PermanentFailure(
-            "extent/index.db knows nothing and extent/segments has \(strays.count) files: the index was lost. Put "
-                + "it back, or move the whole data directory away and let the node fetch its copies"
-        )
     }
 
     private func reopen(_ known: ExtentIndex.Segment) throws {
