@@ -176,8 +176,10 @@ extension ClusterNode {
             let wall = turn.now.wallMilliseconds
             return HybridTime(value: (wall > milliseconds ? wall - milliseconds : 0) << 16)
         }
-        // By their names operations that are repeated are known.
-        let retention = max(settings.versionRetention, ReplicationLimits.surplusAge)
+        // Where nothing is to be kept, names are for a while: by them operations that are repeated are known.
+        let retention =
+            settings.versionRetention > .zero
+            ? settings.versionRetention : ReplicationLimits.surplusAge
         let bounds = AgeBounds(
             keptBefore: before(
                 configuration.canaries.contains(.dropsLosers) ? .zero : retention),

@@ -77,7 +77,7 @@ package struct SimulationOptions: Sendable {
     /// size.
     package var settleTime: Nanoseconds?
 
-    /// How long nodes keep superseded versions, in whole days; checkers count on it being longer than a run.
+    /// How long nodes keep superseded versions, checkers count on it being longer than a run.
     package var retention: Nanoseconds = .seconds(7 * 86_400)
     /// Ends a run when a promise is broken; else it goes on, to see which others break.
     package var stopsAtViolation = true
@@ -107,7 +107,12 @@ package struct SimulationOptions: Sendable {
     /// What an operator sets when the cluster has formed.
     var settings: [(key: String, value: String)] {
         func time(_ key: ClusterSettings.Key, _ value: Nanoseconds) -> (String, String) {
-            (key.rawValue, String(value / .seconds(key.unit.rawValue)))
+            let seconds = value / .seconds(1)
+            let unit = key.unit.rawValue
+            guard key.unit == .day else { return (key.rawValue, String(seconds)) }
+            // Five digits of a day are about a second.
+            let fraction = String(100_000 + seconds % unit * 100_000 / unit).dropFirst()
+            return (key.rawValue, "\(seconds / unit).\(fraction)")
         }
         return [
             (ClusterSettings.policyKey, policy.rawValue),

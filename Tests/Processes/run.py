@@ -52,7 +52,7 @@ SUITES = [
     ("test_control", 3, 5),
     ("test_kills", 5, 20),
     ("test_chaos", 5, 20),
-    ("test_crash", 6, 60),
+    ("test_crash", 14, 70),
 ]
 
 
