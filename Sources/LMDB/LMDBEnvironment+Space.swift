@@ -37,7 +37,9 @@ extension LMDBEnvironment {
         var given = GivenBack(transaction: transaction, hasMore: false)
         var pageCount = 0
         while let (number, runs) = try freed(after: given.transaction), number < limit {
-            for run in runs {
+            // A damaged table may name any page.
+            let end = unsafe UInt64(info.me_last_pgno) + 1
+            for run in runs where run.upperBound <= end {
                 let size = Int64(pages.ms_psize)
                 let result = cposix_punch(
                     file, Int64(run.lowerBound) * size, Int64(run.count) * size)
@@ -99,6 +101,7 @@ extension LMDBTransaction {
         for index in 0..<Int(count) {
             let page = unsafe list.loadUnaligned(
                 fromByteOffset: (index + 1) * size, as: UInt64.self)
+            guard page < .max else { continue }
             if let last = runs.last, last.lowerBound == page + 1 {
                 runs[runs.count - 1] = page..<last.upperBound
             } else {

@@ -39,98 +39,61 @@ final class LinkHandler {
     private func received(
         _ received: IncomingRequest, _ payload: RawSpan
     ) throws(DecodeError) {
+        switch received.type {
+        case .lookup:
+            try ask(received, payload, LookupRequest.self, LinkHandler.answer) {
+                $0.lookUp($1, $2)
+            }
+        case .put: try ask(received, payload, PutRequest.self) { $0.put($1, $2) }
+        case .list: try ask(received, payload, ListRequest.self) { $0.list($1, $2) }
+        case .delete: try ask(received, payload, DeleteRequest.self) { $0.delete($1, $2) }
+        case .makeDirectory:
+            try ask(received, payload, MakeDirectoryRequest.self) { $0.makeDirectory($1, $2) }
+        case .storeStatus:
+            try ask(received, payload, Empty.self) { store, _, reply in store.status(reply) }
+        case .history: try ask(received, payload, HistoryRequest.self) { $0.history($1, $2) }
+        case .trash: try ask(received, payload, TrashRequest.self) { $0.trash($1, $2) }
+        case .purge: try ask(received, payload, PurgeRequest.self) { $0.purge($1, $2) }
+        case .transfer: try ask(received, payload, TransferRequest.self) { $0.transfer($1, $2) }
+        case .beginUpload: try beginUpload(received, payload)
+        case .commitUpload:
+            try ask(received, payload, WriteRequest.self) { $0.commitUpload($1, $2) }
+        case .openFetch, .openContent, .readContent: try receivedContents(received, payload)
+        default: try receivedAdministration(received, payload)
+        }
+    }
+
+    /// Decodes what is asked, and sends what the store answers, as `answer` does it.
+    private func ask<Asked: Message, Answer>(
+        _ received: IncomingRequest, _ payload: RawSpan, _: Asked.Type,
+        _ answer: @escaping @Sendable (IncomingRequest, Result<Answer, RemoteError>) -> Void,
+        _ body: @Sendable (isolated Store, Asked, @escaping Store.Reply<Answer>) -> Void
+    ) throws(DecodeError) {
+        let message = try Asked(decoding: payload)
         // Handler, link and store live on one thread, which the actor's assumption checks.
         nonisolated(unsafe) let request = received
-        switch unsafe request.type {
-        case .lookup:
-            let message = try LookupRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.lookUp(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .put:
-            let message = try PutRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.put(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .list:
-            let message = try ListRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.list(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .delete:
-            let message = try DeleteRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.delete(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .makeDirectory:
-            let message = try MakeDirectoryRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.makeDirectory(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .storeStatus:
-            _ = try Empty(decoding: payload)
-            store.assumeIsolated { store in
-                store.status { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .history, .trash, .purge, .transfer: try receivedHistory(received, payload)
-        case .beginUpload, .commitUpload: try receivedUpload(received, payload)
-        case .openFetch, .openContent, .readContent: try receivedContents(received, payload)
-        case .clusterStatus, .administer, .settings, .partitionHealth, .partitionFiles, .nodeUsage,
-            .restartCluster, .repair, .inspect:
-            try receivedAdministration(received, payload)
-        default:
-            unsafe request.fail(RemoteError(.invalid, "the store does not know this request"))
+        store.assumeIsolated { store in
+            body(store, message) { unsafe answer(request, $0) }
         }
     }
 
-    private func receivedHistory(
-        _ received: IncomingRequest, _ payload: RawSpan
+    private func ask<Asked: Message, Answer: Message>(
+        _ received: IncomingRequest, _ payload: RawSpan, _ type: Asked.Type,
+        _ body: @Sendable (isolated Store, Asked, @escaping Store.Reply<Answer>) -> Void
     ) throws(DecodeError) {
-        // As above.
-        nonisolated(unsafe) let request = received
-        switch received.type {
-        case .history:
-            let message = try HistoryRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.history(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .trash:
-            let message = try TrashRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.trash(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .purge:
-            let message = try PurgeRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.purge(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        default:
-            let message = try TransferRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.transfer(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        }
+        try ask(received, payload, type, { LinkHandler.answer($0, $1) }, body)
     }
 
-    private func receivedUpload(
+    private func beginUpload(
         _ received: IncomingRequest, _ payload: RawSpan
     ) throws(DecodeError) {
+        let message = try BeginUploadRequest(decoding: payload)
         // As above.
         nonisolated(unsafe) let request = received
         let id = id
-        if received.type == .beginUpload {
-            let message = try BeginUploadRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.beginUpload(
-                    message, link: id, isWanted: { unsafe request.isWanted }
-                ) { result in
-                    unsafe LinkHandler.answer(request, result)
-                }
-            }
-        } else {
-            let message = try WriteRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.commitUpload(message) { unsafe LinkHandler.answer(request, $0) }
+        store.assumeIsolated { store in
+            store.beginUpload(message, link: id, isWanted: { unsafe request.isWanted }) { result in
+                unsafe LinkHandler.answer(request, result)
             }
         }
     }
@@ -138,22 +101,18 @@ final class LinkHandler {
     private func receivedContents(
         _ received: IncomingRequest, _ payload: RawSpan
     ) throws(DecodeError) {
-        // As above.
-        nonisolated(unsafe) let request = received
-        if received.type == .openFetch {
-            let message = try FetchNumber(decoding: payload)
-            store.assumeIsolated { store in
-                store.openFetch(message.number) { unsafe LinkHandler.answer(request, $0) }
+        switch received.type {
+        case .openFetch:
+            try ask(received, payload, FetchNumber.self, LinkHandler.answer) {
+                $0.openFetch($1.number, $2)
             }
-        } else if received.type == .openContent {
-            let message = try OpenContentRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.openContent(message) { unsafe LinkHandler.answer(request, $0) }
+        case .openContent:
+            try ask(received, payload, OpenContentRequest.self, LinkHandler.answer) {
+                $0.openContent($1, $2)
             }
-        } else {
-            let message = try ReadContentRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.readContent(message) { unsafe LinkHandler.answer(request, $0) }
+        default:
+            try ask(received, payload, ReadContentRequest.self, LinkHandler.answer) {
+                $0.readContent($1, $2)
             }
         }
     }
@@ -184,48 +143,33 @@ final class LinkHandler {
     private func receivedAdministration(
         _ received: IncomingRequest, _ payload: RawSpan
     ) throws(DecodeError) {
-        // As above.
-        nonisolated(unsafe) let request = received
         switch received.type {
         case .clusterStatus:
-            _ = try Empty(decoding: payload)
-            store.assumeIsolated { _ = unsafe request.answer($0.clusterStatus()) }
+            try ask(received, payload, Empty.self) { store, _, reply in
+                reply(.success(store.clusterStatus()))
+            }
         case .settings:
-            _ = try Empty(decoding: payload)
-            store.assumeIsolated { _ = unsafe request.answer($0.settings()) }
+            try ask(received, payload, Empty.self) { store, _, reply in
+                reply(.success(store.settings()))
+            }
         case .partitionHealth:
-            let message = try PartitionHealthRequest(decoding: payload)
-            store.assumeIsolated { _ = unsafe request.answer($0.partitionHealth(message)) }
+            try ask(received, payload, PartitionHealthRequest.self) { store, asked, reply in
+                reply(.success(store.partitionHealth(asked)))
+            }
         case .partitionFiles:
-            let message = try PartitionFilesRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.partitionFiles(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .inspect:
-            let message = try InspectRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.inspect(message) { unsafe LinkHandler.answer(request, $0) }
-            }
-        case .repair:
-            let message = try RepairRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.repair(message) { unsafe LinkHandler.answer(request, $0) }
-            }
+            try ask(received, payload, PartitionFilesRequest.self) { $0.partitionFiles($1, $2) }
+        case .inspect: try ask(received, payload, InspectRequest.self) { $0.inspect($1, $2) }
+        case .repair: try ask(received, payload, RepairRequest.self) { $0.repair($1, $2) }
         case .restartCluster:
-            _ = try Empty(decoding: payload)
-            store.assumeIsolated { store in
-                store.restartCluster { unsafe LinkHandler.answer(request, $0) }
+            try ask(received, payload, Empty.self) { store, _, reply in
+                store.restartCluster(reply)
             }
         case .nodeUsage:
-            _ = try Empty(decoding: payload)
-            store.assumeIsolated { store in
-                store.nodeUsage { unsafe LinkHandler.answer(request, $0) }
-            }
+            try ask(received, payload, Empty.self) { store, _, reply in store.nodeUsage(reply) }
+        case .administer:
+            try ask(received, payload, AdministerRequest.self) { $0.administer($1, $2) }
         default:
-            let message = try AdministerRequest(decoding: payload)
-            store.assumeIsolated { store in
-                store.administer(message) { unsafe LinkHandler.answer(request, $0) }
-            }
+            received.fail(RemoteError(.invalid, "the store does not know this request"))
         }
     }
 

@@ -120,6 +120,27 @@ import Transfer
         await again.end()
     }
 
+    /// It looks like a new directory then, of which the keys would be made anew.
+    @Test func aLostFormatIsSaidAndTheKeysStay() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory, phrase: phrase)
+        _ = try await store.put("/f", [1])
+        await store.end()
+        let url = URL(fileURLWithPath: "\(directory.path)/FORMAT")
+        let format = try Data(contentsOf: url)
+        try FileManager.default.removeItem(at: url)
+        let before = directory.tree(".")
+        for given in [phrase, nil] {
+            let text = try #require(await refusal(directory, given))
+            #expect(text.contains("no FORMAT"))
+        }
+        #expect(directory.tree(".") == before)
+        try format.write(to: url)
+        let again = try await TestStore(directory, phrase: phrase)
+        #expect(try await again.content("/f") == [1])
+        await again.end()
+    }
+
     @Test func aKeyForAPlainDirectoryIsRefused() async throws {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory)

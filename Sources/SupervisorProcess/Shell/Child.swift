@@ -100,6 +100,8 @@ final class Child {
         var arguments = [
             Programs.exec, "--parent", String(SelfProcess.pid),
             "--nofile", String(SupervisorLimits.workerDescriptors),
+            // The memory of a worker has people's files in it, and keys.
+            "--core", "0",
             "--listen-fds", String(inherited.count),
         ]
         arguments += wiring.sandbox + ["--", plan.programs.path(wiring.program)]

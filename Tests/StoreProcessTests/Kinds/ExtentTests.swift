@@ -209,6 +209,31 @@ import Testing
         #expect(segments(temporary) == ["0000000000000001", "0000000000000100"])
     }
 
+    /// A new index would have every segment removed.
+    @Test(arguments: [true, false])
+    func aLostIndexIsSaidAndNoSegmentGoes(_ isGone: Bool) throws {
+        let temporary = try TemporaryDirectory()
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            try bench.write(.test(1), [1])
+            try bench.keeper.sync()
+        }
+        let index = URL(fileURLWithPath: "\(temporary.path)/extent/index.db")
+        let saved = try Data(contentsOf: index)
+        for name in temporary.names("extent") where name.hasPrefix("index.db") {
+            try FileManager.default.removeItem(atPath: "\(temporary.path)/extent/\(name)")
+        }
+        if !isGone { try Data().write(to: index) }
+        let failure = #expect(throws: PermanentFailure.self) {
+            try KindBench.with(.extent, in: temporary) { (_: KindBench) in }
+        }
+        #expect(failure?.description.contains("extent/index.db was lost") == true)
+        #expect(segments(temporary) == ["0000000000000001"])
+        try saved.write(to: index)
+        try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in
+            #expect(try bench.read(.test(1)) == [1])
+        }
+    }
+
     @Test func segmentsFitTheDisk() {
         let tiny = ExtentContents.Sizes(diskByteCount: 48 << 20)
         #expect(tiny.segmentByteCountMax == 1 << 20)

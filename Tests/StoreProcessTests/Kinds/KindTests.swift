@@ -11,6 +11,34 @@ import Testing
         (8 << 20) + 1,
     ]
 
+    /// As when everything is sealed anew: what is there stays whole until all of its successor is.
+    @Test(arguments: StorageKind.allCases)
+    func aDeathBetweenThePiecesOfASuccessorLeavesWhatWasThere(_ kind: StorageKind) throws {
+        let temporary = try TemporaryDirectory()
+        let old = noise((9 << 20) + 5, seed: 1)
+        let new = noise((9 << 20) + 5, seed: 2)
+        try KindBench.with(kind, in: temporary) { (bench: KindBench) throws in
+            try bench.stage("old", old)
+            try bench.adopt("old", as: .test(1))
+            try bench.stage("new", new)
+            var left = 2 << 20
+            let isDone = try bench.keeper.adopt(BytePath("new"), as: .test(1), budget: &left)
+            try bench.keeper.sync()
+            // Rawfile renames.
+            #expect(isDone == (kind == .rawfile))
+            #expect(try bench.read(.test(1)) == (isDone ? new : old))
+        }
+        try KindBench.with(kind, in: temporary) { (bench: KindBench) throws in
+            #expect(try bench.read(.test(1)) == (kind == .rawfile ? new : old))
+            try bench.stage("new", new)
+            try bench.adopt("new", as: .test(1))
+            #expect(try bench.read(.test(1)) == new)
+            #expect(try bench.list().map(\.object) == [.test(1)])
+            try bench.maintainAll()
+            #expect(try bench.read(.test(1)) == new)
+        }
+    }
+
     @Test(arguments: StorageKind.allCases)
     func whatIsStoredIsReadBackWholeAndInRanges(_ kind: StorageKind) throws {
         let temporary = try TemporaryDirectory()

@@ -51,12 +51,29 @@ final class ExtentContents: ContentStore {
         let folder = try DataDirectory.part("extent", of: directory.root)
         segments = try DataDirectory.part("segments", of: folder)
         staging = try directory.staging.duplicate()
+        try ExtentContents.checkIndex(folder, segments)
         let database = ContentDatabase(directory, "extent", "index.db", tables: Self.tables)
         try database.open(isReadOnly: isReadOnly)
         self.database = database
         // The names that were made here.
         if !isReadOnly { try FileIO.sync(folder) }
         readers = ConnectionPool { try ExtentReader(try database.connect()) }
+    }
+
+    /// The index is durable before the first segment is made: segments without one are what is left of a
+    /// directory, and a new index would have them all removed.
+    private static func checkIndex(
+        _ folder: borrowing Descriptor, _ segments: borrowing Descriptor
+    ) throws {
+        if let status = try Directory.status(of: "index.db", in: folder), status.size > 0 { return }
+        let count = try Directory.entries(of: segments).count {
+            ExtentSegment.number(of: $0.name) != nil
+        }
+        guard count > 0 else { return }
+        throw PermanentFailure(
+            "extent/index.db was lost, and with it what the \(count) files of extent/segments hold: put it "
+                + "back, or move the data directory away and let the node fetch its copies from the others"
+        )
     }
 
     func open(_ object: ObjectID) throws -> StoredContent? {
