@@ -157,7 +157,10 @@ extension Store {
         var files: [(StorePath, StorePath, Dot?)] = []
         var directories: [StorePath] = []
         for entry in entries {
-            guard let path = try? level.path.appending(entry.name) else { continue }
+            guard let path = try? level.path.appending(entry.name) else {
+                Log.error("a listing has a name that no file can have", ["in": "\(level.path)"])
+                return endTransfer(id, .broken)
+            }
             // Copied below itself, it would go on for ever.
             if path == transfer.destination { continue }
             guard let target = transfer.target(of: path) else {

@@ -50,7 +50,7 @@ protocol ChunkTables: AnyObject {
 }
 
 /// The housekeeper's side of the kinds that keep contents in chunks: one transaction from sync to sync.
-final class ChunkedKeeper: ContentKeeper {
+final class ChunkedKeeper: CopyingKeeper {
     private let tables: any ChunkTables
     private let staging: Descriptor
     /// The next chunk's number; it may be above the one that is stored, never below.
@@ -86,17 +86,11 @@ final class ChunkedKeeper: ContentKeeper {
         }
     }
 
-    func adopt(_ staged: BytePath, as object: ObjectID, budget: inout Int) throws -> Bool {
-        guard let file = try StagedContent.open(staged, in: staging) else {
-            // Copied, synced and removed before, unless somebody took it away.
-            if try change({ try tables.find(object) }) == nil {
-                StagedContent.missing(staged, object)
-            }
-            return true
-        }
-        return try copy(
-            .file(file.content), as: object, modified: file.modified, budget: &budget)
+    func open(_ staged: BytePath) throws -> StagedContent? {
+        try StagedContent.open(staged, in: staging)
     }
+
+    func has(_ object: ObjectID) throws -> Bool { try change { try tables.find(object) } != nil }
 
     func copy(
         _ content: StoredContent, as object: ObjectID, modified: Timestamp, budget: inout Int

@@ -32,3 +32,23 @@ struct StagedContent {
             ["staging": "\(name)", "object": object.hex])
     }
 }
+
+/// A keeper that copies staging files instead of giving them another name.
+protocol CopyingKeeper: ContentKeeper {
+    /// Nil where there is none (any more).
+    func open(_ staged: BytePath) throws -> StagedContent?
+
+    func has(_ object: ObjectID) throws -> Bool
+}
+
+extension CopyingKeeper {
+    func adopt(_ staged: BytePath, as object: ObjectID, budget: inout Int) throws -> Bool {
+        guard let file = try open(staged) else {
+            // Copied, synced and removed before, unless somebody took it away.
+            if try !has(object) { StagedContent.missing(staged, object) }
+            return true
+        }
+        return try copy(
+            .file(file.content), as: object, modified: file.modified, budget: &budget)
+    }
+}

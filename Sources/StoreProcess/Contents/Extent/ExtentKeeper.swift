@@ -10,7 +10,7 @@ internal import Posix
 ///   remove ──▶ the row goes ──▶ maintain: a dead segment is unlinked; of one that is less than half
 ///                               alive the rest is appended elsewhere, compared, synced
 /// ```
-final class ExtentKeeper: ContentKeeper {
+final class ExtentKeeper: CopyingKeeper {
     /// The segment that is appended to, and its end.
     struct Tail {
         var segment: ExtentSegment
@@ -118,17 +118,11 @@ final class ExtentKeeper: ContentKeeper {
         }
     }
 
-    func adopt(_ staged: BytePath, as object: ObjectID, budget: inout Int) throws -> Bool {
-        guard let file = try StagedContent.open(staged, in: staging) else {
-            // Copied, synced and removed before, unless somebody took it away.
-            if try change({ try index.find(object) }) == nil {
-                StagedContent.missing(staged, object)
-            }
-            return true
-        }
-        return try copy(
-            .file(file.content), as: object, modified: file.modified, budget: &budget)
+    func open(_ staged: BytePath) throws -> StagedContent? {
+        try StagedContent.open(staged, in: staging)
     }
+
+    func has(_ object: ObjectID) throws -> Bool { try change { try index.find(object) } != nil }
 
     func copy(
         _ content: StoredContent, as object: ObjectID, modified: Timestamp, budget: inout Int
