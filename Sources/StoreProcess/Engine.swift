@@ -45,6 +45,11 @@ final class Engine: Sendable {
             checkpointer = try connect(1)
             readers = try (0..<readerCount).map { _ in try connect(StoreLimits.readerCachePages) }
         }
+
+        /// Nothing of the database is touched after it.
+        func close() throws {
+            for queue in [housekeeper, checkpointer, writer] + readers { try queue.close() }
+        }
     }
 
     /// Opens or makes the directory and starts its threads.
@@ -116,7 +121,18 @@ final class Engine: Sendable {
             if !isReadOnly { SyncErrors.end(directory, "the last checkpoint", error) }
             Log.error("the last checkpoint failed", ["error": "\(error)"])
         }
+        close()
         directory.unlock()
+    }
+
+    /// Not where syncs fail: the last connection to close writes the log's pages and removes it.
+    private func close() {
+        guard !isReadOnly else { return }
+        do {
+            try queues.close()
+        } catch {
+            Log.error("the database was not closed", ["error": "\(error)"])
+        }
     }
 }
 

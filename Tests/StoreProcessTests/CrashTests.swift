@@ -49,6 +49,16 @@ import Testing
         #expect(directory.names("files") == ["large", "made", "new", "old"])
     }
 
+    /// While the store is still in memory: the next to open the directory may have it.
+    @Test func aStoreThatEndedHasItsDatabaseOpenNoMore() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        _ = try await store.put("/file", [1])
+        await store.end()
+        #expect(directory.names("meta") == ["ballast", "store.db"])
+        withExtendedLifetime(store) {}
+    }
+
     @Test(arguments: StorageKind.allCases)
     func aDeathBeforeTheWriteOutLosesNothing(_ kind: StorageKind) async throws {
         try await check(try await unfinished(kind))
