@@ -18,7 +18,7 @@ func onLoop<Result: Sendable>(
                     let loop = try EventLoop()
                     let result = try setUp(loop)
                     let tookTooLong = Box(false)
-                    _ = try loop.schedule(after: .seconds(120)) {
+                    _ = try loop.schedule(after: .seconds(300)) {
                         tookTooLong.value = true
                         loop.stop()
                     }

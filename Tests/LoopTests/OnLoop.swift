@@ -7,7 +7,7 @@ import Synchronization
 struct TookTooLong: Error {}
 
 /// Runs a loop on a thread of its own: `setUp` makes what it watches and gives what to return once
-/// somebody stopped the loop. A loop that nobody stops ends after two minutes with an error: the tasks
+/// somebody stopped the loop. A loop that nobody stops ends after five minutes with an error: the tasks
 /// that a test waits for may stand in line behind those of all others.
 func onLoop<Result: Sendable>(
     _ setUp: @escaping @Sendable (EventLoop) throws -> () throws -> Result
@@ -19,7 +19,7 @@ func onLoop<Result: Sendable>(
                     let loop = try EventLoop()
                     let result = try setUp(loop)
                     let tookTooLong = Box(false)
-                    let guardian = try loop.schedule(after: .seconds(120)) {
+                    let guardian = try loop.schedule(after: .seconds(300)) {
                         tookTooLong.value = true
                         loop.stop()
                     }
