@@ -1,5 +1,5 @@
-import Model
-import Replication
+package import Model
+package import Replication
 
 /// Other disks are asked for what is damaged here.
 struct DamageCheck: Sendable {
@@ -30,6 +30,26 @@ extension ClusterNode {
     ) {
         upkeep.scrubbed = next
         for versions in damaged { lookForCopies(of: versions, &turn) }
+    }
+
+    /// The own disk's contents of these versions were found not to be what was stored, and are marked so.
+    ///
+    /// - Parameter isKnown: whether they are in quarantine already, so that they are only looked for again.
+    package mutating func foundDamage(
+        _ versions: DamagedVersions, isKnown: Bool, _ now: Now,
+        using generator: inout SplitMix64, into directives: inout [NodeDirective]
+    ) {
+        guard phase == .running else { return }
+        var turn = Turn(now: now, generator: generator, directives: [])
+        if isKnown {
+            lookForCopies(of: versions, &turn)
+        } else {
+            ask(
+                self: .quarantine(versions.key, versions.dots), .upkeep(.quarantined(versions)),
+                &turn)
+        }
+        generator = turn.generator
+        directives += turn.directives
     }
 
     /// What an answer of the own disk says of its copies.

@@ -24,6 +24,8 @@ package struct ClusterSettings: Hashable, Sendable {
     package var trashPercent = ClusterSettings.Number.trashPercent.defaultValue
     /// How much of a disk stays free, in percent: beyond, writes answer "no space".
     package var diskReservePercent = ClusterSettings.Number.diskReservePercent.defaultValue
+    /// How much of its contents each node reads and checks in a second, in MiB; 0: none, unless asked to.
+    package var scrubRate = ClusterSettings.Number.scrubRate.defaultValue
     /// Up to when the trash was emptied.
     package var trashEmptiedUntil = HybridTime.zero
 
@@ -39,22 +41,25 @@ package struct ClusterSettings: Hashable, Sendable {
         case versionsMax = "versions_max"
         case trashPercent = "trash_percent"
         case diskReservePercent = "disk_reserve_percent"
+        case scrubRate = "scrub_mib_per_second"
 
         package var defaultValue: Int {
             switch self {
             case .versionsMax: 32
             case .trashPercent: 10
             case .diskReservePercent: 2
+            case .scrubRate: 4
             }
         }
 
         /// Versions come with every answer about their path. A disk of which half is trash, or kept free,
-        /// is a slip of the hand.
+        /// is a slip of the hand. Faster than 4 GiB/s nothing is checked.
         package var range: ClosedRange<Int> {
             switch self {
             case .versionsMax: 0...ReplicationLimits.spareCountMax
             case .trashPercent: 0...50
             case .diskReservePercent: 0...50
+            case .scrubRate: 0...4096
             }
         }
     }
@@ -105,6 +110,7 @@ package struct ClusterSettings: Hashable, Sendable {
         versionsMax = Self.number(.versionsMax, settings)
         trashPercent = Self.number(.trashPercent, settings)
         diskReservePercent = Self.number(.diskReservePercent, settings)
+        scrubRate = Self.number(.scrubRate, settings)
         trashEmptiedUntil =
             settings.value(for: Self.trashEmptiedKey).flatMap(Self.clock) ?? trashEmptiedUntil
         syncInterval = Self.time(.syncInterval, settings)

@@ -11,6 +11,7 @@ enum ClusterCommand: Equatable {
     /// The id of the other cluster.
     case merge(into: String)
     case repair
+    case scrub(isOfCluster: Bool)
     case doctor
 
     /// The command that the words are; nil where `name` is none of these.
@@ -48,10 +49,16 @@ enum ClusterCommand: Equatable {
             }
             self = .merge(into: cluster)
         case "repair": self = .repair
+        case "scrub":
+            guard operands.first.map({ $0 == "cluster" }) ?? true else {
+                throw ControlError(
+                    .usage, "scrub what? \"scrub\" checks this node, \"scrub cluster\" all of them")
+            }
+            self = .scrub(isOfCluster: !operands.isEmpty)
         case "doctor": self = .doctor
         default: return nil
         }
-        let operandMax = name == "set" ? 2 : name == "out" ? 1 : 0
+        let operandMax = name == "set" ? 2 : ["out", "scrub"].contains(name) ? 1 : 0
         guard operands.count <= operandMax else {
             throw ControlError(.usage, "too much: \(operands[operandMax])")
         }
@@ -68,6 +75,7 @@ enum ClusterCommand: Equatable {
         let (method, path, body) = request
         var answer = try client.ask(method, path, body: body)
         if self == .repair { answer = try RepairReport.awaitEnd(answer, client) }
+        if case .scrub = self { answer = try ScrubReport.awaitEnd(answer, client) }
         return Result(
             text: json ? shown(answer).json + "\n" : text(answer), isGood: isGood(answer))
     }
@@ -75,6 +83,7 @@ enum ClusterCommand: Equatable {
     private func isGood(_ answer: JSONValue) -> Bool {
         switch self {
         case .repair: RepairReport.isGood(answer)
+        case .scrub: ScrubReport.isGood(answer)
         case .doctor: answer["healthy"]?.truth == true
         case .peers, .settings, .set, .leave, .cancelLeave, .out, .merge: true
         }
@@ -83,6 +92,7 @@ enum ClusterCommand: Equatable {
     private func text(_ answer: JSONValue) -> String {
         switch self {
         case .repair: return RepairReport.text(answer)
+        case .scrub: return ScrubReport.text(answer)
         case .doctor: return DoctorReport.text(answer)
         case .peers: return ClusterReport.peers(answer)
         case .settings: return ClusterReport.settings(answer)
@@ -98,7 +108,7 @@ enum ClusterCommand: Equatable {
         switch self {
         case .peers: answer["peer_list"] ?? answer
         case .settings, .set: answer["settings"] ?? answer
-        case .leave, .cancelLeave, .out, .merge, .repair, .doctor: answer
+        case .leave, .cancelLeave, .out, .merge, .repair, .scrub, .doctor: answer
         }
     }
 
@@ -126,6 +136,11 @@ enum ClusterCommand: Equatable {
                 }
             )
         case .repair: ("POST", "/api/repair", ClusterCommand.body { _ in })
+        case .scrub(let isOfCluster):
+            (
+                "POST", "/api/integrity-check" + (isOfCluster ? "?scope=cluster" : ""),
+                ClusterCommand.body { _ in }
+            )
         case .doctor: ("GET", "/api/doctor", nil)
         case .merge(let cluster):
             ("POST", "/api/cluster/join", ClusterCommand.body { $0.member("merge", cluster) })

@@ -17,6 +17,8 @@ struct ControlArguments: ParsableCommand {
               settings          what the whole cluster goes by
               set KEY VALUE     changes a setting; "" sets the default again
               repair            compares with all nodes that hold the same, and waits until nothing differs
+              scrub [cluster]   reads all contents of this node, or of all nodes, and compares them with what
+                                was stored; exit code 1 where something is wrong and stays so
               doctor            what may be wrong, and what to do about it; exit code 1 where something is
               leave             the node hands over what it has and leaves the cluster
               cancel-leave      the node stays after all
@@ -144,7 +146,7 @@ enum ControlCommand: Equatable {
             }
             self = .logs(
                 worker: operands.first ?? "", lineCount: count, follow: arguments.follow)
-        case "scrub", "users", "profile", "drain":
+        case "users", "profile", "drain":
             throw ControlError(.usage, "\(name) is not available in this version")
         default:
             throw ControlError(

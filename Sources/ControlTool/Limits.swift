@@ -22,6 +22,9 @@ enum ControlLimits {
     static let gatewayMax: Duration = .seconds(30)
     /// How long `repair` waits: a pass brings over what nodes miss, which may be much.
     static let repairMax: Duration = .seconds(3600)
+    /// How long `scrub` waits: some terabytes of a disk. And how often it asks.
+    static let scrubMax: Duration = .seconds(86_400)
+    static let scrubPollMilliseconds: Int32 = 200
     /// How long new nodes may take to be one cluster that takes files: some seconds, on a machine that
     /// does ten other things.
     static let demoMax: Duration = .seconds(60)

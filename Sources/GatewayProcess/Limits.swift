@@ -43,6 +43,17 @@ enum GatewayLimits {
 
     // MARK: Content
 
+    /// What of a whole content may be with the client, or on its way, before it is in the digest: enough for the
+    /// network while a thread of the pool hashes.
+    static let unverifiedByteCountMax = 16 << 20
+
+    /// How long a file counts as verified that did not change, and how many such: some 200 bytes each.
+    static let verifiedSeconds: Int64 = 600
+    static let verifiedFilesMax = 16_384
+
+    /// How often a check of all nodes' contents is asked for how far it is.
+    static let integrityPollMilliseconds: Int64 = 500
+
     /// Windows of a content that wait for a client: one, and one more is on its way.
     static let windowsAheadMax = 1
 

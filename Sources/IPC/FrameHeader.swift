@@ -116,4 +116,8 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case trash = 113
     case purge = 114
     case transfer = 115
+
+    // Whether contents are what was stored.
+    case integrity = 120
+    case suspect = 121
 }

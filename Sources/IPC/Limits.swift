@@ -83,6 +83,10 @@ package enum IPCLimits {
     /// Nodes in one answer about the cluster; the store ends it sooner where they say much.
     package static let clusterNodesMax = 2000
 
+    /// Nodes in one answer about a check of contents. What each of them lists is cut so that all of it takes half
+    /// of a frame.
+    package static let integrityNodesMax = 256
+
     /// Nodes in one notice of addresses: with all addresses of each it stays below a frame.
     package static let bookCountMax = 512
 

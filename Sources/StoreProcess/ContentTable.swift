@@ -280,6 +280,10 @@ final class ContentTable {
         lacking.append(object)
         fresh[object] = nil
         try writes.set(row, of: object)
+        // Contents of the past that are not here count for nothing.
+        for path in try kept.paths(of: object, limit: StoreLimits.sharedPathsMax) {
+            try kept.set(object, at: path, isHere: false)
+        }
     }
 }
 

@@ -14,6 +14,11 @@ final class Engine: Sendable {
     let syncs = SyncClock()
     let warnings = Warnings()
     let space = SpaceRules()
+    let scrubber: Scrubber
+    /// As the last life wrote it down.
+    let savedScrub: [UInt8]?
+    /// Times without a store that no pass of the scrub has looked at.
+    let unwatched: UnwatchedTimes
     let isReadOnly: Bool
     /// For calls on files that wait for the disk.
     let files: ThreadPool
@@ -30,6 +35,7 @@ final class Engine: Sendable {
         let writer: DatabaseQueue
         let housekeeper: DatabaseQueue
         let checkpointer: DatabaseQueue
+        let scrubber: DatabaseQueue
         let readers: [DatabaseQueue]
 
         init(
@@ -43,12 +49,15 @@ final class Engine: Sendable {
             try recover(writer)
             housekeeper = try connect(StoreLimits.readerCachePages)
             checkpointer = try connect(1)
+            scrubber = try connect(StoreLimits.readerCachePages)
             readers = try (0..<readerCount).map { _ in try connect(StoreLimits.readerCachePages) }
         }
 
         /// Nothing of the database is touched after it.
         func close() throws {
-            for queue in [housekeeper, checkpointer, writer] + readers { try queue.close() }
+            for queue in [housekeeper, checkpointer, scrubber, writer] + readers {
+                try queue.close()
+            }
         }
     }
 
@@ -58,11 +67,13 @@ final class Engine: Sendable {
     ///   - isKept: false leaves the outboxes as they are, for tests that look at what a death leaves.
     ///   - committed: takes each durable group, on the writer's thread.
     ///   - found: takes the answers to questions, on a reading thread.
+    ///   - scrubbed: takes the answers of the scrubber, on its thread.
     /// - Throws: `PermanentFailure` where no restart helps.
     init(
         _ path: BytePath, _ wanted: WantedStorage = WantedStorage(), isKept: Bool = true,
         committed: @escaping @Sendable (Committed) -> Void,
-        found: @escaping @Sendable (Finding) -> Void
+        found: @escaping @Sendable (Finding) -> Void,
+        scrubbed: @escaping @Sendable (UInt64, Scrubber.Answer) -> Void = { _, _ in }
     ) throws {
         directory = try DataDirectory(path, wanted)
         isReadOnly = SyncErrors.demandReadOnly(directory, now: WallClock.now)
@@ -74,11 +85,21 @@ final class Engine: Sendable {
             var ballast = try Ballast(directory)
             _ = try ballast.release()
         }
+        let began = WallClock.now
+        let lastWrite = try UnwatchedTimes.lastWrite(in: directory)
         queues = try Queues(directory, readerCount: StoreLimits.readerCount) {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
-        contents = try DiskContents(directory, isReadOnly: isReadOnly)
+        (unwatched, savedScrub) = try queues.writer.inDatabase { [isReadOnly] database in
+            (
+                try UnwatchedTimes.load(
+                    database, lastWrite: lastWrite, now: began.nanoseconds, isReadOnly: isReadOnly),
+                try MetadataReader(database).stateBytes(ScrubPass.key)
+            )
+        }
+        contents = try DiskContents(
+            directory, isReadOnly: isReadOnly, unwatched: unwatched, began: began)
         foundUploads = try Recovery.staging(queues.writer, directory, contents.store)
         nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)
@@ -100,15 +121,18 @@ final class Engine: Sendable {
                     if isKept && !isReadOnly { housekeeper.post(.published($0)) }
                 },
                 checkpointDue: { checkpointer.start() },
+                markedBad: { housekeeper.post(.quarantine($0)) },
                 housekeepingFinished: { housekeeper.post(.end) }))
         wires.connect(writer)
         space.connect { wires.submit(.makeRoom) }
         readers = Readers(queues.readers, directory, contents, space, found: found)
+        scrubber = Scrubber(queues.scrubber, directory, contents, found: scrubbed)
     }
 
     /// Finishes everything that was asked for, writes out what waits, and ends the threads. Takes
     /// as long as the disk needs: not for the loop's thread.
     func end() {
+        scrubber.end()
         writer.submit(.finishHousekeeping)
         housekeeper.join()
         writer.end()
@@ -123,6 +147,11 @@ final class Engine: Sendable {
         }
         close()
         directory.unlock()
+    }
+
+    /// What was kept apart long ago may go.
+    func tidyQuarantine() {
+        if !isReadOnly { housekeeper.post(.tidyQuarantine) }
     }
 
     /// Not where syncs fail: the last connection to close writes the log's pages and removes it.

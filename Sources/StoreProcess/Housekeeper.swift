@@ -10,6 +10,10 @@ final class Housekeeper: Sendable {
     enum Mail: Sendable {
         /// Rows up to this sequence are there.
         case published(UInt64)
+        /// These are marked as bad: what is there of them is kept apart.
+        case quarantine([ObjectID])
+        /// A pass of the scrub ended: what was kept apart long ago may go.
+        case tidyQuarantine
         /// Finish them and end.
         case end
     }
@@ -56,6 +60,8 @@ final class Housekeeper: Sendable {
                 for item in mail {
                     switch item {
                     case .published(let sequence): limit = max(limit, sequence)
+                    case .quarantine(let objects): rounds.quarantine(objects)
+                    case .tidyQuarantine: rounds.tidyQuarantine()
                     case .end: isEnding = true
                     }
                 }
@@ -139,6 +145,8 @@ final class HousekeepingRounds {
     /// The last round failed.
     private var hasFailed = false
     private let reached: (Step) throws -> Void
+    /// Objects whose files were written, moved or linked in this round.
+    private var touched: [ObjectID] = []
 
     init(
         _ database: Database, _ directory: DataDirectory, _ contents: DiskContents,
@@ -171,6 +179,41 @@ final class HousekeepingRounds {
         if hasWork(limit) || made?.needsMaintenance ?? false { return .zero }
         return [awaited?.until, blockedUntil].compactMap { $0 }.min().map {
             max(.zero, $0 - .now)
+        }
+    }
+
+    // MARK: Quarantine
+
+    /// Failures are said, and change nothing else: what is bad is served by nobody.
+    func quarantine(_ objects: [ObjectID]) {
+        for object in objects {
+            do {
+                // A good copy that came meanwhile stands in its place, or will.
+                if try outboxes.isBad(object) { try keeper().quarantine(object) }
+            } catch {
+                Log.error(
+                    "a bad copy cannot be kept apart, and stays where it is",
+                    ["object": object.hex, "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Removes what is there of contents that are good again, or that nothing names any more, after a long
+    /// time.
+    func tidyQuarantine() {
+        do {
+            let then = WallClock.now.nanoseconds - StoreLimits.quarantineTime.nanoseconds
+            let folder = try DataDirectory.part("quarantine", of: directory.root)
+            for entry in try Directory.entries(of: folder) {
+                let name = String(decoding: entry.name, as: UTF8.self)
+                guard let object = ObjectID(hex: name), try !outboxes.isBad(object),
+                    let status = try Directory.status(of: BytePath(entry.name), in: folder),
+                    status.changed < then
+                else { continue }
+                _ = try Directory.removeIfPresent(BytePath(entry.name), in: folder)
+            }
+        } catch {
+            Log.error("the quarantine cannot be tidied", ["error": "\(error)"])
         }
     }
 
@@ -232,6 +275,7 @@ final class HousekeepingRounds {
         if hidView || !housekept.isEmpty { try sync(keeper) }
         try reached(.synced)
         done = next
+        noteTrust()
         if movedAll && viewedAll && wroteAll { synced = max(synced, limit) }
         if contents.store.copiesUploads {
             try copyStaged(keeper, to: limit, &housekept)
@@ -242,6 +286,20 @@ final class HousekeepingRounds {
     }
 
     // MARK: Parts
+
+    /// What their files are like now nobody else made.
+    private func noteTrust() {
+        defer { touched.removeAll(keepingCapacity: true) }
+        guard let trust = contents.trust, let viewed = contents.viewed else { return }
+        for object in touched {
+            do throws(PosixError) {
+                if let stamp = try viewed.stamp(of: object) { trust.note(object, stamp) }
+            } catch {
+                // Then it is checked before it is served.
+                Log.debug("an object has no status", ["error": "\(error)"])
+            }
+        }
+    }
 
     private func sync(_ keeper: any ContentKeeper) throws {
         do {
@@ -304,6 +362,7 @@ final class HousekeepingRounds {
             var budget = StoreLimits.copiedByteCountMax
             let staged = ObjectName.staging(row.operation)
             guard try keeper.adopt(staged, as: row.object, budget: &budget) else { return false }
+            touched.append(row.object)
             housekept.staged.append(row.sequence)
             next.staged = row.sequence
         }
@@ -338,6 +397,7 @@ final class HousekeepingRounds {
         guard let view else { return true }
         do {
             try view.show(truth, at: path) { try reader.isDirectory($0) }
+            if case .file(let object) = truth { touched.append(object) }
             warnings.clear("files\(path)")
             return true
         } catch {

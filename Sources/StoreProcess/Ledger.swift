@@ -52,19 +52,25 @@ final class Ledger {
     func apply(_ mutation: Mutation, now: Timestamp) throws -> Verdict {
         switch mutation {
         case .put(let write, let content):
-            try put(write, .row(content), now)
+            return try put(write, .row(content), now)
         case .commitUpload(let write, let object):
-            try put(write, .staged(object), now)
+            return try put(write, .staged(object), now)
         case .findUpload(let operation, let path):
             if let known = try knownResult(operation, stored: reader.record(at: path)) {
-                .done(known)
-            } else {
-                .refused(RemoteError(.unknownUpload, "no such upload is under way"))
+                return .done(known)
             }
-        case .delete(let request): try delete(request, now)
-        case .makeDirectory(let request): try makeDirectory(request, now)
-        case .housekept(let done): try housekept(done)
-        case .finishCheckpoint, .finishHousekeeping, .makeRoom: .silent
+            return .refused(RemoteError(.unknownUpload, "no such upload is under way"))
+        case .delete(let request): return try delete(request, now)
+        case .makeDirectory(let request): return try makeDirectory(request, now)
+        case .housekept(let done): return try housekept(done)
+        case .showAgain(let paths):
+            for path in paths { try statements.insertDirty(nextSequence(), path) }
+            return .silent
+        case .scrubbed(let bytes, let unwatched):
+            try statements.setState(ScrubPass.key, bytes)
+            if let unwatched { try statements.setState(UnwatchedTimes.key, unwatched) }
+            return .silent
+        case .finishCheckpoint, .finishHousekeeping, .makeRoom: return .silent
         case .storage, .renewDisk, .markBad:
             preconditionFailure("the brain's requests are not the ledger's")
         }
@@ -128,7 +134,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .makeRoom:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom:
             nil
         }
     }

@@ -120,6 +120,12 @@ final class LedgerStatements {
         try setState.run()
     }
 
+    func setState(_ key: String, _ value: [UInt8]) throws {
+        setState.bind(1, key)
+        setState.bind(2, value)
+        try setState.run()
+    }
+
     func result(of id: OperationID) throws -> WriteResponse? {
         operation.bind(1, id)
         guard try operation.step() else { return nil }

@@ -200,6 +200,60 @@ package enum StoreLimits {
     /// Such objects: above the connections of a gateway.
     static let objectsInUseMax = 16_384
 
+    // MARK: Integrity
+
+    /// Times between lives of the store that are told apart; more become one.
+    static let unwatchedTimesMax = 16
+
+    /// Files of which it is remembered what they were like: some 5 MiB.
+    static let trustedFilesMax = 65_536
+
+    /// Bytes that a look at a content counts at least, for the pace: what a seek of a spinning disk costs
+    /// beside reading.
+    static let scrubSeekByteCount = 32 << 10
+
+    /// A client was here so lately: contents are checked more slowly, by this part of the rate where nobody
+    /// asked for it, and at so many bytes a second where somebody waits.
+    static let scrubBusyTime = Duration.milliseconds(100)
+    static let scrubBusyPart: UInt64 = 4
+    static let scrubRateBesideClients: UInt64 = 32 << 20
+
+    /// How long the scrub waits at a time: a rate that is raised counts after that.
+    static let scrubWaitMax = Duration.milliseconds(250)
+
+    /// After a start the scrub waits: others are starting, too. And between two passes that nobody asks for.
+    static let scrubStartDelay = Duration.seconds(60)
+    static let scrubInterval = Duration.seconds(7 * 86_400)
+
+    /// How often it is written down how far a pass is: after a death it goes on from there.
+    static let scrubSaveInterval = Duration.seconds(30)
+    static let scrubSaveIntervalRequested = Duration.seconds(5)
+
+    /// Stored objects of a step.
+    static let scrubbedPageCount = 1024
+
+    /// Damaged files, and names that are none of the store's, that a pass tells; more are counted.
+    static let scrubNamesMax = 1000
+
+    /// The same in a message to another node, and in what is written down.
+    static let scrubNamesToldMax = 100
+
+    /// Damaged files of which a pass waits for copies from others, how long since one came last, and how often
+    /// it looks; so many of them at a time.
+    static let scrubRepairsMax = 4096
+    static let scrubRepairWait = Duration.seconds(30)
+    static let scrubRepairInterval = Duration.milliseconds(250)
+    static let scrubRepairsLookedAt = 64
+
+    /// Questions after a damage that wait for the scrub's thread: more are asked again by the next reader.
+    static let suspectsMax = 256
+
+    /// A file without a row that is younger may be one whose row is still to come.
+    static let strangerAge = Duration.seconds(60)
+
+    /// Bad copies whose files are good again stay in quarantine so long: somebody may have worked on them.
+    static let quarantineTime = Duration.seconds(30 * 86_400)
+
     // MARK: Uploads
 
     /// A staging file that nobody claims is removed after this long.

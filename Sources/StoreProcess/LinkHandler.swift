@@ -159,6 +159,7 @@ final class LinkHandler {
         case .partitionFiles:
             try ask(received, payload, PartitionFilesRequest.self) { $0.partitionFiles($1, $2) }
         case .inspect: try ask(received, payload, InspectRequest.self) { $0.inspect($1, $2) }
+        case .integrity: try ask(received, payload, IntegrityRequest.self) { $0.integrity($1, $2) }
         case .repair: try ask(received, payload, RepairRequest.self) { $0.repair($1, $2) }
         case .restartCluster:
             try ask(received, payload, Empty.self) { store, _, reply in
@@ -184,6 +185,9 @@ final class LinkHandler {
             store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
         case .attachPeers, .peerFound, .peerReceived, .fetchProgress:
             try noticedPeers(type, payload)
+        case .suspect:
+            let message = try SuspectNotice(decoding: payload)
+            store.assumeIsolated { $0.suspected(at: message.path) }
         case .watch:
             let message = try WatchNotice(decoding: payload)
             // As above.

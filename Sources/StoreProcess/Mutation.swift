@@ -23,8 +23,12 @@ enum Mutation: Sendable {
     case storage(StorageJob)
     /// From here on this is another disk; answered like `storage`.
     case renewDisk(DiskID)
-    /// Contents of which a reader found that they are not what was stored.
+    /// Contents of which it was found that they are not what was stored; answered in `Committed.marked`.
     case markBad([ObjectID])
+    /// Somebody took these out of the view.
+    case showAgain([StorePath])
+    /// How far the scrub is, and, where a pass ended, the times without a store that are left.
+    case scrubbed([UInt8], unwatched: [UInt8]?)
     /// Somebody waits for room on the disk (`SpaceRules.want`).
     case makeRoom
 
@@ -50,7 +54,7 @@ enum Mutation: Sendable {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
         case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .makeRoom:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom:
             false
         }
     }
@@ -99,6 +103,8 @@ struct Committed: Sendable {
     var results: [(ticket: UInt64, result: Result<WriteResponse, RemoteError>)] = []
     /// Answers to the cluster's brain, in the order of its requests.
     var storage: [(ticket: UInt64, answer: StorageAnswer)] = []
+    /// Requests to mark contents that were done, or failed: whoever asked looks again.
+    var marked: [UInt64] = []
     /// Staging files that came with its requests and that nothing names: their owner removes them.
     var unusedStaging: [OperationID] = []
     /// Objects whose content is not here any more, or did not come.
@@ -113,6 +119,8 @@ enum Verdict {
     case began(TreeDeletion)
     /// What the cluster's brain is answered.
     case stored(StorageAnswer)
+    /// Contents are marked.
+    case marked
     /// Nobody waits for an answer.
     case silent
 }

@@ -39,6 +39,7 @@ final class OutboxReader {
     private let staged: SQLStatement
     private let dirty: SQLStatement
     private let contents: SQLStatement
+    private let bad: SQLStatement
 
     init(_ database: Database) throws {
         garbage = try SQLStatement(
@@ -61,6 +62,9 @@ final class OutboxReader {
             SELECT sequence, path FROM view_dirty WHERE sequence > ? AND sequence <= ?
             ORDER BY sequence LIMIT ?
             """)
+        bad = try SQLStatement(
+            database,
+            "SELECT 1 FROM objects WHERE object = ? AND state = \(ObjectRow.State.bad.rawValue)")
         contents = try SQLStatement(
             database,
             """
@@ -68,6 +72,13 @@ final class OutboxReader {
             FROM content c LEFT JOIN records r ON r.path = c.path
             WHERE c.sequence > ? AND c.sequence <= ? ORDER BY c.sequence LIMIT ?
             """)
+    }
+
+    /// Whether what is stored as this object is known not to be what it has to be, and nothing better came.
+    func isBad(_ object: ObjectID) throws -> Bool {
+        bad.bind(1, object)
+        defer { bad.reset() }
+        return try bad.step()
     }
 
     private func bind(_ statement: SQLStatement, _ low: UInt64, _ high: UInt64) {

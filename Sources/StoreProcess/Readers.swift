@@ -19,8 +19,9 @@ enum Question: Sendable {
     case storage(StorageRequest, at: Duration)
     /// Which of these contents are not here.
     case lacking([ObjectID])
-    /// A content by its object: for another node, which may ask for one that no path shows.
-    case object(ObjectID)
+    /// A content by its object: for another node, which may ask for one that no path shows; or for a
+    /// client, who is given what it has to be.
+    case object(ObjectID, ExpectedFile? = nil)
     /// So much of a content that its kind of storage cannot lend as a file.
     case window(ObjectID, Range<UInt64>)
     /// The files of these partitions, for people.
@@ -30,6 +31,8 @@ enum Question: Sendable {
     case filePartitions(after: Partition?, limit: Int)
     case walk(RecordWalk)
     case trash(TrashWalk)
+    /// Which of these files have versions without a good copy here.
+    case damaged([StorePath])
 }
 
 /// A page of what this disk has in the trash.
@@ -49,6 +52,8 @@ struct Finding: Sendable {
         case descriptor(StoredRecord, LentFile)
         /// To be read window by window.
         case windows(StoredRecord)
+        /// Somebody else may have changed its file: it is checked first.
+        case unchecked(ExpectedFile)
         case directory(modified: Timestamp)
         /// Something newer than the record may be here: the brain has to say.
         case unsettled
@@ -67,12 +72,15 @@ struct Finding: Sendable {
         case filePartitions(FileGroups)
         case walked(RecordPage)
         case trash(TrashPage)
+        case damaged(Set<StorePath>)
     }
 
     var ticket: UInt64
     /// The commits that it saw.
     var sequence: UInt64
     var answer: Result<Answer, RemoteError>
+    /// A content that does not seem to be what was stored.
+    var suspect: ExpectedFile?
 }
 
 /// A descriptor on its way from one thread to another; closed unless it is taken.
@@ -162,6 +170,7 @@ final class Answering {
     private let tables: SQLTables
     private let directory: DataDirectory
     private let contents: DiskContents
+    private let finder: ContentFinder
     private let space: SpaceRules
 
     init(
@@ -173,6 +182,8 @@ final class Answering {
         tables = try SQLTables(database, reader)
         self.directory = directory
         self.contents = contents
+        finder = ContentFinder(
+            reader: reader, tables: tables, directory: directory, contents: contents)
     }
 
     func answer(_ question: Question, ticket: UInt64) -> Finding {
@@ -202,45 +213,80 @@ final class Answering {
                 }
                 finding.sequence = sequence
                 finding.answer = .success(.lacking(lacking))
-            case .object(let object): try openObject(object, &finding)
+            case .object(let object, let expected):
+                finding.suspect = expected
+                try openObject(object, expected, &finding)
+                finding.suspect = nil
             case .window(let object, let range): try readWindow(object, range, &finding)
-            case .register(let path):
-                let (register, sequence) = try reader.snapshot { () -> Register? in
-                    if let row = try tables.queries.register(.file(path)) { return row.register }
-                    return try reader.record(at: path).map { Register(head: $0.version) }
-                }
-                finding.sequence = sequence
-                finding.answer = .success(.register(register))
-            case .filePartitions(let after, let limit):
-                let (groups, sequence) = try reader.snapshot {
-                    try tables.inspection.groups(after: after, limit: limit)
-                }
-                finding.sequence = sequence
-                finding.answer = .success(.filePartitions(groups))
-            case .walk(let walk):
-                let (page, sequence) = try reader.snapshot { try tables.inspection.walk(walk) }
-                finding.sequence = sequence
-                finding.answer = .success(.walked(page))
-            case .trash(let walk):
-                let (page, sequence) = try reader.snapshot { try tables.trash(walk) }
-                finding.sequence = sequence
-                finding.answer = .success(.trash(page))
-            case .partitionFiles(let partitions):
-                let (files, sequence) = try reader.snapshot {
-                    try tables.queries.files(of: partitions)
-                }
-                finding.sequence = sequence
-                finding.answer = .success(.partitionFiles(files))
+            default: try answerPeople(question, &finding)
             }
         } catch let error as RemoteError {
             finding.answer = .failure(error)
+            finding.suspect = nil
         } catch let damage as ContentDamage {
-            Log.error("a content is damaged", ["how": "\(damage)"])
+            let path = finding.suspect.map { "\($0.path)" } ?? ""
+            Log.error("a content is damaged", ["how": "\(damage)", "path": path])
             finding.answer = .failure(.damaged("\(damage)"))
         } catch {
             Log.error("a read failed", ["error": "\(error)"])
+            finding.suspect = nil
         }
         return finding
+    }
+
+    /// What people look at, and checks of contents.
+    private func answerPeople(_ question: Question, _ finding: inout Finding) throws {
+        switch question {
+        case .register(let path):
+            let (register, sequence) = try reader.snapshot { try self.register(at: path) }
+            finding.sequence = sequence
+            finding.answer = .success(.register(register))
+        case .filePartitions(let after, let limit):
+            let (groups, sequence) = try reader.snapshot {
+                try tables.inspection.groups(after: after, limit: limit)
+            }
+            finding.sequence = sequence
+            finding.answer = .success(.filePartitions(groups))
+        case .walk(let walk):
+            let (page, sequence) = try reader.snapshot { try tables.inspection.walk(walk) }
+            finding.sequence = sequence
+            finding.answer = .success(.walked(page))
+        case .trash(let walk):
+            let (page, sequence) = try reader.snapshot { try tables.trash(walk) }
+            finding.sequence = sequence
+            finding.answer = .success(.trash(page))
+        case .damaged(let paths):
+            let (damaged, sequence) = try reader.snapshot { try self.damaged(among: paths) }
+            finding.sequence = sequence
+            finding.answer = .success(.damaged(damaged))
+        case .partitionFiles(let partitions):
+            let (files, sequence) = try reader.snapshot {
+                try tables.queries.files(of: partitions)
+            }
+            finding.sequence = sequence
+            finding.answer = .success(.partitionFiles(files))
+        case .lookup, .list, .sums, .beginUpload, .storage, .lacking, .object, .window:
+            preconditionFailure("it is answered before")
+        }
+    }
+
+    private func damaged(among paths: [StorePath]) throws -> Set<StorePath> {
+        var found: Set<StorePath> = []
+        for path in paths {
+            guard let register = try register(at: path) else { continue }
+            let isLacking = try register.versionsWithContent.contains { version in
+                guard let facts = version.value.facts else { return false }
+                return try register.damaged.contains(version.dot)
+                    || tables.queries.object(facts.object)?.state != .here
+            }
+            if isLacking { found.insert(path) }
+        }
+        return found
+    }
+
+    private func register(at path: StorePath) throws -> Register? {
+        if let row = try tables.queries.register(.file(path)) { return row.register }
+        return try reader.record(at: path).map { Register(head: $0.version) }
     }
 
     // MARK: Look-ups
@@ -249,11 +295,12 @@ final class Answering {
         case nothing
         case directory(Timestamp)
         case file(StoredRecord, row: [UInt8]?)
+        /// Its content was found to be damaged, or did not come yet.
+        case fileAlone(StoredRecord)
         case unsettled
     }
 
     private func lookUp(_ request: LookupRequest, _ finding: inout Finding) throws {
-        var missed: ObjectID?
         for _ in 0..<StoreLimits.contentAttemptsMax {
             let (found, sequence) = try reader.snapshot {
                 try find(request.path, wantsContent: request.wantsContent)
@@ -268,20 +315,26 @@ final class Answering {
             case .directory(let modified):
                 finding.answer = .success(.directory(modified: modified))
                 return
+            case .fileAlone:
+                throw RemoteError.noGoodCopy(of: request.path)
             case .file(let stored, let row):
+                if !request.wantsContent {
+                    finding.answer = .success(.file(stored))
+                    return
+                }
+                finding.suspect = ExpectedFile(request.path, ExpectedContent(stored.record))
+                defer { if case .success = finding.answer { finding.suspect = nil } }
                 if let row {
                     finding.answer = .success(.content(stored, row))
-                } else if !request.wantsContent {
-                    finding.answer = .success(.file(stored))
-                } else if let answer = try open(stored, request.path) {
-                    finding.answer = .success(answer)
-                } else if missed == stored.record.object {
-                    // The record did not change, and twice there was no content.
-                    try lost(stored, request.path, "is not there")
-                } else {
-                    // Replaced or moved in between: look again.
-                    missed = stored.record.object
-                    continue
+                    return
+                }
+                switch try finder.locate(stored.record.object).0 {
+                case .row(let bytes): finding.answer = .success(.content(stored, bytes))
+                case .opened(let content):
+                    finding.answer = .success(try answer(stored, request.path, content))
+                case .lost: throw ContentDamage.lost
+                // Replaced in between: look again.
+                case .nothing: continue
                 }
                 return
             }
@@ -294,79 +347,90 @@ final class Answering {
         guard let stored = try reader.record(at: path) else {
             return path.isRoot ? .directory(try reader.created()) : .nothing
         }
-        let row = wantsContent ? try reader.content(of: stored) : nil
-        return .file(stored, row: row)
-    }
-
-    /// The content from its place; nil where there is none.
-    private func open(_ stored: StoredRecord, _ path: StorePath) throws -> Finding.Answer? {
-        guard let content = try openContent(stored.record) else { return nil }
-        let byteCount = stored.record.byteCount
-        guard content.byteCount == byteCount else {
-            return try lost(stored, path, "has \(content.byteCount) bytes, not \(byteCount)")
+        guard wantsContent else { return .file(stored, row: nil) }
+        guard try tables.queries.object(stored.record.object)?.state == .here else {
+            return .fileAlone(stored)
         }
-        if byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
-            switch content {
-            case .file(let file): return .descriptor(stored, file)
-            case .ranges:
-                contents.inUse.note(stored.record.object)
-                return .windows(stored)
-            }
-        }
-        return .content(stored, try content.read(content.whole))
+        return .file(stored, row: try reader.content(of: stored))
     }
 
-    private func openContent(_ record: FileRecord) throws -> StoredContent? {
-        if let content = try openContent(of: record.object) { return content }
-        return try openStaged(record.operation, of: record.object)
-    }
-
-    /// The content in its place; nil where there is none.
-    private func openContent(of object: ObjectID) throws -> StoredContent? {
-        if let content = try contents.store.open(object) { return content }
-        // Committed and not moved yet.
-        guard let operation = try reader.stagingFile(of: object) else { return nil }
-        return try openStaged(operation, of: object)
-    }
-
-    private func openStaged(
-        _ operation: OperationID, of object: ObjectID
-    ) throws -> StoredContent? {
-        do {
-            return try StagingFile.content(operation, of: object, directory)
-        } catch let error as PosixError where error.code == ENOENT {
-            return nil
+    /// A content that was found in its place.
+    /// - Throws: `ContentDamage` where it is seen not to be what was stored.
+    private func answer(
+        _ stored: StoredRecord, _ path: StorePath, _ content: StoredContent
+    ) throws -> Finding.Answer {
+        let expected = ExpectedFile(path, ExpectedContent(stored.record))
+        switch try checked(content, expected) {
+        case .bytes(let bytes): return .content(stored, bytes)
+        case .file(let file): return .descriptor(stored, file)
+        case .windows:
+            contents.inUse.note(stored.record.object)
+            return .windows(stored)
+        case .unchecked: return .unchecked(expected)
         }
     }
 
-    private enum Located {
-        case row([UInt8])
-        case opened(StoredContent)
+    private enum Checked {
+        case bytes([UInt8])
+        case file(LentFile)
+        case windows
+        case unchecked
+    }
+
+    /// A small content is read and checked; of a large one it is looked whether it may have been changed.
+    /// - Throws: `ContentDamage` where it is seen not to be what was stored.
+    private func checked(_ content: StoredContent, _ file: ExpectedFile) throws -> Checked {
+        let expected = file.content
+        guard content.byteCount == expected.byteCount else {
+            throw ContentDamage("it has \(content.byteCount) bytes, not \(expected.byteCount)")
+        }
+        if expected.byteCount <= UInt64(IPCLimits.inlineContentByteCountMax) {
+            let bytes = try content.read(content.whole)
+            try expected.check(bytes)
+            return .bytes(bytes)
+        }
+        guard case .file(let lent) = content else { return .windows }
+        if let trust = contents.trust, let stamp = lent.stamp,
+            !trust.trusts(expected.object, stamp)
+        {
+            return .unchecked
+        }
+        return .file(lent)
     }
 
     /// - Throws: `RemoteError` where the object is not here.
-    private func locate(_ object: ObjectID, _ finding: inout Finding) throws -> Located {
-        for _ in 0..<StoreLimits.contentAttemptsMax {
-            let (row, sequence) = try reader.snapshot {
-                guard try tables.queries.object(object)?.state == .here else {
-                    throw RemoteError(.notFound, "no content \(object) is here")
-                }
-                return try reader.content(of: object)
-            }
-            finding.sequence = sequence
-            if let row { return .row(row) }
-            if let content = try openContent(of: object) { return .opened(content) }
-            // Moved or removed in between: look again.
+    private func locate(
+        _ object: ObjectID, _ finding: inout Finding
+    ) throws -> ContentFinder.Located {
+        let (located, sequence) = try finder.locate(object)
+        finding.sequence = sequence
+        switch located {
+        case .nothing: throw RemoteError(.notFound, "no content \(object) is here")
+        case .lost: throw ContentDamage.lost
+        case .row, .opened: return located
         }
-        throw RemoteError(.internalError, "the content \(object) is not there")
     }
 
-    private func openObject(_ object: ObjectID, _ finding: inout Finding) throws {
+    private func openObject(
+        _ object: ObjectID, _ expected: ExpectedFile?, _ finding: inout Finding
+    ) throws {
         switch try locate(object, &finding) {
+        case .nothing, .lost: preconditionFailure("they throw")
         case .row(let row): finding.answer = .success(.objectContent(row))
         case .opened(let content):
-            if case .ranges = content { contents.inUse.note(object) }
-            finding.answer = .success(.objectOpened(content))
+            guard let expected else {
+                if case .ranges = content { contents.inUse.note(object) }
+                finding.answer = .success(.objectOpened(content))
+                return
+            }
+            switch try checked(content, expected) {
+            case .bytes(let bytes): finding.answer = .success(.objectContent(bytes))
+            case .file(let file): finding.answer = .success(.objectOpened(.file(file)))
+            case .windows:
+                contents.inUse.note(object)
+                finding.answer = .success(.objectOpened(content))
+            case .unchecked: finding.answer = .success(.unchecked(expected))
+            }
         }
     }
 
@@ -381,6 +445,7 @@ final class Answering {
             content = stored
         } else {
             switch try locate(object, &finding) {
+            case .nothing, .lost: preconditionFailure("they throw")
             case .row(let row):
                 let end = min(UInt64(row.count), range.upperBound)
                 guard range.lowerBound <= end else { throw RemoteError.beyondTheEnd }
@@ -400,18 +465,6 @@ final class Answering {
             let window = HandedDescriptor(try SealedMemory.make(bytes))
             finding.answer = .success(.window(window, byteCount: UInt64(bytes.count)))
         }
-    }
-
-    @discardableResult
-    private func lost(
-        _ stored: StoredRecord, _ path: StorePath, _ what: String
-    ) throws -> Finding.Answer {
-        Log.error(
-            "the content of a file \(what)",
-            ["path": "\(path)", "object": stored.record.object.hex])
-        throw RemoteError(
-            .internalError, "the content of \(path) \(what)",
-            hint: "the disk lost it, or somebody changed the data directory")
     }
 
     // MARK: Uploads
@@ -455,6 +508,19 @@ final class Answering {
 extension RemoteError {
     fileprivate static let beyondTheEnd = RemoteError(
         .invalid, "what is asked for is beyond the content's end")
+
+    static func noGoodCopy(of path: StorePath) -> RemoteError {
+        RemoteError(
+            .internalError, "no good copy of the content of \(path) is here or in reach",
+            hint: "write the file again, restore one of its versions, or start a node that has it")
+    }
+
+    static func notChecked(_ path: StorePath) -> RemoteError {
+        RemoteError(
+            .unavailable,
+            "the content of \(path) was changed from outside and cannot be checked now",
+            hint: "see that nothing writes below the data directory, then try again")
+    }
 
     fileprivate static func damaged(_ how: String) -> RemoteError {
         RemoteError(

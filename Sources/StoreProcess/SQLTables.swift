@@ -176,6 +176,12 @@ final class SQLTables: ContentTables {
         return found + rest + others
     }
 
+    /// The registers of files, for connections that read.
+    func files(of partition: Partition) throws -> [KeyedRegister] {
+        precondition(writing == nil, "what changed may not be written yet")
+        return try registers(of: partition).filter { $0.key.kind == .file }
+    }
+
     /// A row of `records` alone has nothing that ages.
     func agingRegisters(of partition: Partition) -> [KeyedRegister] {
         flush()

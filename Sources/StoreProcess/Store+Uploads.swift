@@ -199,6 +199,7 @@ extension Store {
     func begin() {
         uploads.found(engine.foundUploads, now: .now)
         setUploadTimer()
+        beginScrubbing()
         performQueue()
     }
 

@@ -38,6 +38,8 @@ actor Store {
     private enum Pending {
         case lookup(LookupRequest, Reply<LookupReply>)
         case status(Reply<StoreStatus>)
+        /// Contents are being marked as bad.
+        case marking(() -> Void)
         case beginUpload(
             BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<Staging>)
         /// The brain, with the contents that went along.
@@ -68,6 +70,7 @@ actor Store {
     private var madeCount: UInt64 = 0
     private var uploadTimer: LoopTimer?
     var cluster: ClusterSide
+    var integrity = IntegritySide()
     /// Asks the node's supervisor for a restart; told why where it does not come.
     var askSupervisor: ((RestartRequest, @escaping (RemoteError?) -> Void) -> Void)?
     /// Recursive deletions under way.
@@ -93,7 +96,8 @@ actor Store {
         engine = try Engine(
             path, wanted, isKept: isKept,
             committed: { committed in outlet.toStore { $0.committed(committed) } },
-            found: { finding in outlet.toStore { $0.found(finding) } })
+            found: { finding in outlet.toStore { $0.found(finding) } },
+            scrubbed: { ticket, answer in outlet.toStore { $0.scrubbed(ticket, answer) } })
         var entropy = Entropy()
         cluster = ClusterSide(
             try configuration.completed(by: engine), engine.nodeDisk, now: loop.now,
@@ -141,7 +145,17 @@ actor Store {
         ask(.storage(request, at: now), .storage(ticket, []))
     }
 
-    func requestBegan() { clientCount += 1 }
+    func requestBegan() {
+        clientCount += 1
+        engine.scrubber.control.serving()
+    }
+
+    /// Marks contents as bad; `done` follows whether or not it could be done.
+    func mark(bad objects: [ObjectID], _ done: @escaping () -> Void) {
+        nextTicket += 1
+        pending[nextTicket] = .marking(done)
+        engine.writer.submit(.markBad(objects), ticket: nextTicket)
+    }
 
     func requestFinished() {
         clientCount -= 1
@@ -186,6 +200,12 @@ actor Store {
             }
             storageDone(asked, answer, objects)
         }
+        for ticket in committed.marked {
+            guard case .marking(let done) = pending.removeValue(forKey: ticket) else {
+                preconditionFailure("contents are marked for nobody")
+            }
+            done()
+        }
         if !early.isEmpty {
             let findings = early
             early = []
@@ -198,7 +218,16 @@ actor Store {
         guard let request = pending.removeValue(forKey: finding.ticket) else {
             preconditionFailure("a finding without its request")
         }
+        if let suspect = finding.suspect { suspected(suspect) }
         switch (request, finding.answer) {
+        case (.lookup(let request, let reply), .success(.unchecked(let file))):
+            check(file) { outcome in
+                switch outcome {
+                case .lookAgain: self.lookUpHere(request, reply)
+                case .bad: reply(.failure(.noGoodCopy(of: request.path)))
+                case .unknown: reply(.failure(.notChecked(request.path)))
+                }
+            }
         case (.lookup(let request, let reply), .success(.unsettled)):
             lookUpByBrain(request, reply)
         case (.lookup(let request, let reply), let answer):
@@ -248,7 +277,8 @@ actor Store {
         case .directory(let modified):
             return LookupReply(response: .directory(modified: modified))
         case .unsettled, .page, .sums, .staging, .storage, .lacking, .objectContent, .objectOpened,
-            .window, .partitionFiles, .register, .filePartitions, .walked, .trash:
+            .window, .partitionFiles, .register, .filePartitions, .walked, .trash, .damaged,
+            .unchecked:
             preconditionFailure("a finding for another request")
         }
     }

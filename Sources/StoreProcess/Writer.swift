@@ -10,6 +10,8 @@ struct WriterOutlets: Sendable {
     var published: @Sendable (UInt64) -> Void
     /// The write-ahead log is long: copy it into the database beside the writes.
     var checkpointDue: @Sendable () -> Void
+    /// These were marked as bad.
+    var markedBad: @Sendable ([ObjectID]) -> Void = { _ in }
     /// After `finishHousekeeping`.
     var housekeepingFinished: @Sendable () -> Void
 }
@@ -314,6 +316,7 @@ private final class WriterThread {
                 deletion.ticket = job.ticket
                 deletions.append(deletion)
             case .stored(let answer): committed.storage.append((job.ticket, answer))
+            case .marked: committed.marked.append(job.ticket)
             case .silent: break
             }
         }
@@ -339,7 +342,7 @@ private final class WriterThread {
         case .renewDisk(let disk): return .stored(try storage.renew(disk))
         case .markBad(let objects):
             if !isReadOnly { try storage.markBad(objects) }
-            return .silent
+            return .marked
         default: return try verdictOfLedger(mutation)
         }
     }
@@ -353,7 +356,7 @@ private final class WriterThread {
         if isReadOnly {
             switch mutation {
             case .findUpload, .finishCheckpoint, .finishHousekeeping: break
-            case .housekept: return .silent
+            case .housekept, .showAgain, .scrubbed: return .silent
             default:
                 return .refused(
                     RemoteError(
@@ -373,7 +376,7 @@ private final class WriterThread {
         case .done(let response):
             deletions.removeFirst()
             committed.results.append((deletion.ticket, .success(response)))
-        case .refused, .began, .stored, .silent:
+        case .refused, .began, .stored, .marked, .silent:
             preconditionFailure("a step of a deletion is done or goes on")
         }
     }
@@ -409,7 +412,9 @@ private final class WriterThread {
                 guard isFull else { throw error }
                 hold(job)
             // Whoever reads it next finds it again.
-            case .markBad: break
+            case .markBad: committed.marked.append(job.ticket)
+            // The next pass of the scrub does it.
+            case .showAgain, .scrubbed: break
             case .housekept:
                 isHousekeepingHeld = true
                 backlog.append(job)
@@ -464,6 +469,7 @@ private final class WriterThread {
         case .finishHousekeeping:
             publish()
             outlets.housekeepingFinished()
+        case .markBad(let objects): outlets.markedBad(objects)
         default:
             // Beside writes that never pause, the other checkpoint never reaches the log's end.
             if log.pageCount >= StoreLimits.checkpointPageCountMax { try log.checkpoint(syncs) }

@@ -18,6 +18,13 @@ package enum StoreWord: Hashable, Sendable {
     /// The answer.
     case trash(number: UInt64, TrashPage)
 
+    /// How does the check of your contents go? Begin one first, where it says so, unless one is under way.
+    case asksIntegrity(number: UInt64, begins: Bool)
+    /// The answer; nothing where nobody asked for one.
+    case integrity(number: UInt64, ScrubSummary?)
+    /// What somebody was given of this file, perhaps by you, is not what was stored: look at it.
+    case suspects(StorePath)
+
     func encode(into writer: inout ByteWriter) {
         switch self {
         case .asksUsage: writer.write(UInt8(1))
@@ -39,6 +46,18 @@ package enum StoreWord: Hashable, Sendable {
             writer.write(UInt8(7))
             writer.write(number)
             page.encode(into: &writer)
+        case .asksIntegrity(let number, let begins):
+            writer.write(UInt8(8))
+            writer.write(number)
+            writer.write(begins)
+        case .integrity(let number, let summary):
+            writer.write(UInt8(9))
+            writer.write(number)
+            writer.write(summary != nil)
+            summary?.encode(into: &writer)
+        case .suspects(let path):
+            writer.write(UInt8(10))
+            writer.writeRun(path.bytes)
         }
     }
 
@@ -56,6 +75,14 @@ package enum StoreWord: Hashable, Sendable {
                 limit: try reader.readUInt16())
         case 7:
             self = .trash(number: try reader.readUInt64(), try TrashPage(from: &reader))
+        case 8:
+            self = .asksIntegrity(
+                number: try reader.readUInt64(), begins: try reader.readBool())
+        case 9:
+            self = .integrity(
+                number: try reader.readUInt64(),
+                try reader.readBool() ? try ScrubSummary(from: &reader) : nil)
+        case 10: self = .suspects(try reader.readStorePath())
         default: throw .unknown("word")
         }
     }

@@ -52,7 +52,8 @@ import Testing
         let cluster = four()
         let settings: [(String, String)] = [
             ("trash_days", "0.5"), ("trash_percent", "0"), ("versions_max", "3"),
-            ("disk_reserve_percent", "5"), ("trash_emptied_until", "ff00"),
+            ("disk_reserve_percent", "5"), ("scrub_mib_per_second", "9"),
+            ("trash_emptied_until", "ff00"),
         ]
         for (key, value) in settings {
             guard case .done? = cluster.ask("b", .setSetting(key: key, value: value)) else {
@@ -64,6 +65,7 @@ import Testing
         var wanted = ClusterSettings()
         wanted.versionRetention = .seconds(43_200)
         (wanted.trashPercent, wanted.versionsMax, wanted.diskReservePercent) = (0, 3, 5)
+        wanted.scrubRate = 9
         wanted.trashEmptiedUntil = HybridTime(value: 0xFF00)
         #expect(cluster.node("d")?.settings == wanted)
         guard case .done? = cluster.ask("b", .setSetting(key: "trash_days", value: "0")) else {

@@ -69,6 +69,36 @@ struct ClusterCommandTests {
             asked(.merge(into: "0f")) == ["POST", "/api/cluster/join", #"{"merge":"0f"}"#])
     }
 
+    @Test func aScrubSaysWhatItFound() throws {
+        #expect(asked(.scrub(isOfCluster: false)) == ["POST", "/api/integrity-check", "{}"])
+        #expect(
+            asked(.scrub(isOfCluster: true))
+                == ["POST", "/api/integrity-check?scope=cluster", "{}"])
+        let found = try read(
+            """
+            {"id":"1","status":"completed","total_files":3,"verified":2,"corrupted":1,"repaired":0,
+            "quarantined":1,"unreadable":0,"strays":1,"views_replaced":1,
+            "corrupted_details":[{"path":"/a","reason":"its bytes","repaired":false}],
+            "stray_names":["objects/x"],"replaced_views":["/b"]}
+            """)
+        #expect(!ScrubReport.isGood(found))
+        #expect(
+            ScrubReport.text(found)
+                == """
+                2 of 3 files verified, 1 contents damaged, 0 files repaired, 1 without a good copy
+                damaged   /a: its bytes (no good copy)
+                stray     objects/x
+                changed   files/b is not what the store has
+
+                """)
+        let good = try read(
+            """
+            {"id":"1","status":"completed","quarantined":0,"unreadable":0,"strays":0,
+            "views_replaced":0}
+            """)
+        #expect(ScrubReport.isGood(good))
+    }
+
     @Test func aRepairSaysWhatCameOfEachNode() throws {
         #expect(asked(.repair) == ["POST", "/api/repair", "{}"])
         #expect(asked(.doctor) == ["GET", "/api/doctor", "-"])

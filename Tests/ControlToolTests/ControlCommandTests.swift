@@ -35,6 +35,8 @@ struct ControlCommandTests {
         #expect(try command("peers", "--json") == .cluster(.peers))
         #expect(try command("settings") == .cluster(.settings))
         #expect(try command("set", "a", "") == .cluster(.set(key: "a", value: "")))
+        #expect(try command("scrub") == .cluster(.scrub(isOfCluster: false)))
+        #expect(try command("scrub", "cluster") == .cluster(.scrub(isOfCluster: true)))
         #expect(try command("leave") == .cluster(.leave))
         #expect(try command("cancel-leave") == .cluster(.cancelLeave))
         #expect(try command("out", "n2", "--force") == .cluster(.out(node: "n2")))
@@ -44,7 +46,8 @@ struct ControlCommandTests {
     @Test(arguments: [
         [], ["martian"], ["restart"], ["restart", "a", "b"], ["status", "x"],
         ["status", "--follow"], ["workers", "--lines", "3"], ["logs", "--lines", "5000"],
-        ["scrub"], ["keygen", "a", "b"], ["set"], ["set", "a"], ["set", "a", "b", "c"],
+        ["scrub", "x"], ["scrub", "cluster", "x"], ["keygen", "a", "b"], ["set"], ["set", "a"],
+        ["set", "a", "b", "c"],
         ["peers", "x"],
         ["settings", "x"], ["leave", "x"], ["cancel-leave", "x"], ["out", "n2"],
         ["out", "--force"],

@@ -39,6 +39,9 @@ final class ClusterBench {
     /// What the store says of a pass of comparisons, and what it was asked.
     var repair = RepairStatus(number: 0, isDone: true, peers: [])
     var repairs: [RepairRequest] = []
+    /// Answers to checks of contents, one after the other; the last one again and again.
+    var checks: [IntegrityResponse] = []
+    var checksAsked: [IntegrityRequest] = []
     /// What the store says of its copy of the state, and what it was asked.
     var inspected = InspectResponse.items([], next: nil)
     var inspections: [InspectRequest] = []
@@ -108,6 +111,12 @@ final class ClusterBench {
             guard let asked = try? request.message(RepairRequest.self) else { return }
             repairs.append(asked)
             store.answer(request, repair)
+        case .integrity:
+            guard let asked = try? request.message(IntegrityRequest.self) else { return }
+            checksAsked.append(asked)
+            guard let next = checks.first else { return store.fail(request, .unavailable) }
+            if checks.count > 1 { checks.removeFirst() }
+            store.answer(request, next)
         case .restartCluster:
             store.answer(request, RestartPlan(nodes: [Self.node("n2"), Self.node("n1")]))
         case .nodeUsage:

@@ -170,6 +170,10 @@ final class TemporaryFile {
         return DescriptorBox(Descriptor(owning: number))
     }
 
+    func overwrite(_ bytes: [UInt8], at offset: Int64) throws {
+        try FileIO.write(bytes, to: descriptor, at: offset)
+    }
+
     var content: [UInt8] {
         get throws { try FileIO.read(descriptor, count: 1 << 24, at: 0) }
     }

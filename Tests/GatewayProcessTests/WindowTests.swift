@@ -15,6 +15,7 @@ import Testing
     private var facts: FileFacts {
         var facts = Bench.facts
         facts.byteCount = UInt64(Self.content.count)
+        facts.digest = ContentHasher.digest(of: Self.content)
         return facts
     }
 
@@ -124,6 +125,20 @@ import Testing
         #expect(got.count < Self.content.count)
         #expect(got == [UInt8](Self.content[..<got.count]))
         #expect(bench.isClosed)
+    }
+
+    /// The store's word for what is wrong, and another one for what cannot be had now.
+    @Test func damageIsSaidToTheStore() throws {
+        let bench = try bench(failing: 1 << 20)
+        bench.client.isWritable = true
+        try bench.send(head())
+        _ = try output(bench)
+        #expect(try bench.suspects() == [StorePath(validating: "/a".utf8)])
+        let other = try self.bench(failing: 1 << 20, code: .unavailable)
+        other.client.isWritable = true
+        try other.send(head())
+        _ = try output(other)
+        #expect(try other.suspects() == [])
     }
 
     @Test func aWindowThatIsAskedForAgainComesFromTheNextLife() throws {

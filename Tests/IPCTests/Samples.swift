@@ -259,6 +259,14 @@ enum Samples {
                     ], next: [0x62])
             ),
             ("inspect-value", InspectResponse.value(json: [0x7B, 0x7D], isDeleted: true)),
+            ("integrity", IntegrityRequest(.untilDone, isOfCluster: true)),
+            (
+                "integrity-response",
+                IntegrityResponse(nodes: [
+                    .init(node: node("n1"), summary: scrub), .init(node: node("n-2"), summary: nil),
+                ])
+            ),
+            ("suspect", SuspectNotice(path: path("/a/ü"))),
             ("repair", RepairRequest.untilDone),
             (
                 "repair-status",
@@ -281,6 +289,19 @@ enum Samples {
                 ])
             ),
         ]
+    }
+
+    private static var scrub: ScrubSummary {
+        var scrub = ScrubSummary(id: 1_700_000_000_000)
+        scrub.finished = 1_700_000_000_500
+        scrub.fileCount = 3
+        scrub.verifiedCount = 2
+        scrub.damageCount = 1
+        scrub.damage = [.init(path: path("/a/ü"), reason: "why", isRepaired: true)]
+        scrub.strayCount = 1
+        scrub.strays = ["objects/x"]
+        scrub.replacedViews = [path("/b")]
+        return scrub
     }
 
     static var pending: WriteResponse {

@@ -44,6 +44,7 @@ SUITES = [
     ("test_roundtrip", 3, 5),
     ("test_encryption", 4, 6),
     ("test_kinds", 6, 15),
+    ("test_integrity", 4, 8),
     ("test_routes", 3, 5),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),

@@ -31,6 +31,16 @@ import Testing
             since: HybridTime(value: 9), isConflict: true)
     }
 
+    private static var summary: ScrubSummary {
+        var summary = ScrubSummary(id: 5)
+        summary.finished = 6
+        summary.damageCount = 1
+        summary.damage = [.init(path: path("/a"), reason: "why", isRepaired: true)]
+        summary.strays = ["objects/x"]
+        summary.replacedViews = [path("/b")]
+        return summary
+    }
+
     private static let samples: [StoreMessage] = [
         .message([1, 2, 3], contents: []),
         .message([], contents: [AttachedContent(object: object, bytes: [4, 5])]),
@@ -41,6 +51,8 @@ import Testing
         .word(.asksTrash(number: 7, directory: .root, after: path("/a"), limit: 9)),
         .word(.asksTrash(number: 8, directory: path("/a"), after: nil, limit: 9)),
         .word(.trash(number: 7, TrashPage(entries: [entry("/a/b")], hasMore: true))),
+        .word(.asksIntegrity(number: 7, begins: true)), .word(.integrity(number: 7, nil)),
+        .word(.integrity(number: 7, summary)), .word(.suspects(path("/a"))),
         .word(.asksRestart), .word(.restarts), .word(.refusesRestart),
     ]
 

@@ -56,12 +56,21 @@ enum ClusterRoutes {
             return Route(
                 allowed: "GET, HEAD, POST, OPTIONS", get: Repair.tell, change: (.post, Repair.begin)
             )
+        case "/api/integrity-check":
+            return Route(
+                allowed: "GET, HEAD, POST, OPTIONS", get: IntegrityCheck.tellLast,
+                change: (.post, IntegrityCheck.begin))
         case "/api/cluster-restart": return posting(Restarts.restartCluster)
         case "/api/cluster/leave": return posting(ClusterOrders.leave)
         case "/api/cluster/cancel-leave": return posting(ClusterOrders.cancelLeave)
         case "/api/cluster/out": return posting(ClusterOrders.out)
         case "/api/cluster/join": return posting(ClusterOrders.join)
         default:
+            if let id = IntegrityCheck.id(of: path) {
+                return reading { (exchange) throws(Problem) in
+                    try IntegrityCheck.tell(id, exchange)
+                }
+            }
             guard let worker = Restarts.worker(of: path) else { return nil }
             return posting { (exchange) throws(Problem) in
                 try Restarts.restart(worker, exchange)

@@ -85,7 +85,8 @@ struct FileAnswer {
         case .none, .file, .windows, .remote:
             let isWhole = content.isFile && facts.byteCount > 0
             stream(
-                .ok, byteCount: facts.byteCount, isWhole ? [.file(0..<facts.byteCount)] : []
+                .ok, byteCount: facts.byteCount, isWhole ? [.file(0..<facts.byteCount)] : [],
+                isWhole: isWhole && exchange.head.method == .get
             ) { head in
                 head.field("Content-Type", facts.contentType)
             }
@@ -146,11 +147,13 @@ struct FileAnswer {
 
     private func stream(
         _ status: Status, byteCount: UInt64, _ segments: [FileSource.Segment],
+        isWhole: Bool = false,
         fields: @escaping (inout HeadWriter) -> Void
     ) {
         let exchange = exchange
         let context = exchange.context
-        func begin(_ source: any BodySource) {
+        func begin(_ unverified: any BodySource) {
+            let source = isWhole ? verified(unverified) : unverified
             exchange.stream(status, byteCount: byteCount, from: source) { head in
                 fields(&head)
                 writeFields(&head)
@@ -166,8 +169,9 @@ struct FileAnswer {
                 ) { exchange.resumeSource() })
         case .windows(let object):
             let source = WindowSource(
-                object, segments: segments, link: context.link, loop: context.eventLoop
-            ) { exchange.resumeSource() }
+                object, segments: segments, link: context.link, loop: context.eventLoop,
+                suspected: { [path, link = context.link] in link.suspect(path) },
+                resume: { exchange.resumeSource() })
             source.open { error in
                 guard let error else { return begin(source) }
                 source.closed()
@@ -183,6 +187,38 @@ struct FileAnswer {
                 source.closed()
                 failRemote()
             }
+        }
+    }
+
+    /// A source of the whole content, whose digest is taken on the way.
+    private func verified(_ source: any BodySource) -> any BodySource {
+        let exchange = exchange
+        let context = exchange.context
+        var file: SharedDescriptor?
+        var key: VerifiedFiles.Key?
+        if case .file(let descriptor, let base) = content {
+            file = descriptor
+            // Without a status it is verified each time.
+            key = (try? FileIO.status(of: descriptor.descriptor)).map {
+                VerifiedFiles.Key(
+                    status: $0, base: base, byteCount: facts.byteCount, digest: facts.digest)
+            }
+            if let key, context.verified.contains(key, now: context.eventLoop.now) { return source }
+        }
+        let path = path
+        return VerifiedSource(
+            source, of: file, expected: facts.digest, background: context.background
+        ) {
+            exchange.resumeSource()
+        } judged: { isGood in
+            if isGood {
+                if let key { context.verified.insert(key, now: context.eventLoop.now) }
+                return
+            }
+            Log.write(
+                .error, "an answer is cut off: the content is not what was stored",
+                ["path": "\(path)"])
+            context.link.suspect(path)
         }
     }
 

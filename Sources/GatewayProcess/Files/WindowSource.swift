@@ -12,6 +12,8 @@ final class WindowSource: BodySource {
     private let link: StoreLink
     private let loop: any EventLoop
     private let resume: () -> Void
+    /// Called where the store cannot give what was stored.
+    private let suspected: () -> Void
 
     private var segments: ArraySlice<FileSource.Segment>
     /// What is still to be asked for, of the segments.
@@ -29,8 +31,9 @@ final class WindowSource: BodySource {
     /// - Parameter resume: called when `next` has something again.
     init(
         _ object: ObjectID, segments: [FileSource.Segment], link: StoreLink, loop: any EventLoop,
-        resume: @escaping () -> Void
+        suspected: @escaping () -> Void = {}, resume: @escaping () -> Void
     ) {
+        self.suspected = suspected
         self.object = object
         self.link = link
         self.loop = loop
@@ -74,6 +77,7 @@ final class WindowSource: BodySource {
         } catch {
             hasFailed = true
             Log.write(.error, "a content could not be read", ["error": "\(error)"])
+            if error.code == .internalError { suspected() }
             return opened(error)
         }
         let end = range.lowerBound + UInt64(window.readableBytes)

@@ -52,10 +52,14 @@ final class Gateway: ControlDelegate {
         // other life of every gateway.
         var source = SystemRandomNumberGenerator()
         let generation = generation
+        let verified = VerifiedFiles()
         let made = loops.makeIterator().map { loop in
             let seed = source.next()
             return loop.submit {
-                Gateway.makeContext(loop, settings, pool, generation: generation, seed: seed)
+                let context = Gateway.makeContext(
+                    loop, settings, pool, generation: generation, seed: seed)
+                context.value.verified = verified
+                return context
             }
         }
         EventLoopFuture.whenAllSucceed(made, on: control).assumeIsolated()

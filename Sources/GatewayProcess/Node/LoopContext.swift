@@ -16,6 +16,8 @@ final class LoopContext {
     /// Fetches contents of other nodes; nil where there are none.
     var dialer: BulkDialer?
     let events: EventHub
+    /// All loops' together.
+    var verified = VerifiedFiles()
     private var dates = DateCache()
     private var generator: SplitMix64
 

@@ -23,6 +23,7 @@ enum StoreRequest {
     case nodeUsage
     case restartCluster
     case repair(RepairRequest)
+    case integrity(IntegrityRequest)
     case inspect(InspectRequest)
     case history(HistoryRequest)
     case trash(TrashRequest)
@@ -36,7 +37,8 @@ enum StoreRequest {
             .transfer:
             true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent, .history,
+            .partitionFiles, .nodeUsage, .repair, .integrity, .inspect, .openFetch, .openContent,
+            .history,
             .trash, .readContent:
             false
         }
@@ -83,6 +85,8 @@ enum StoreRequest {
             session.open(Empty(), type: .restartCluster, deadline: deadline)
         case .repair(let message):
             session.open(message, type: .repair, deadline: deadline)
+        case .integrity(let message):
+            session.open(message, type: .integrity, deadline: deadline)
         case .inspect(let message):
             session.open(message, type: .inspect, deadline: deadline)
         case .history(let message):
@@ -133,6 +137,7 @@ enum StoreRequest {
             return .files(response)
         case .nodeUsage: return .usage(try NodeUsageList(decoding: payload))
         case .inspect: return .inspected(try InspectResponse(decoding: payload))
+        case .integrity: return .integrity(try IntegrityResponse(decoding: payload))
         case .repair: return .repair(try RepairStatus(decoding: payload))
         case .restartCluster: return .restarting(try RestartPlan(decoding: payload))
         case .history: return .history(try HistoryResponse(decoding: payload))
@@ -182,6 +187,7 @@ enum StoreReply {
     case usage(NodeUsageList)
     case restarting(RestartPlan)
     case repair(RepairStatus)
+    case integrity(IntegrityResponse)
     case inspected(InspectResponse)
     case history(HistoryResponse)
     case trash(TrashResponse)

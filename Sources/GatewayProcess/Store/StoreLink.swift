@@ -141,6 +141,13 @@ final class StoreLink {
         scheduleFlush()
     }
 
+    /// A client was about to be given something else than what was stored as this file.
+    func suspect(_ path: StorePath) {
+        guard state == .established else { return }
+        session.notify(SuspectNotice(path: path), type: .suspect)
+        scheduleFlush()
+    }
+
     /// The store may delete the staging file of an upload that will not be committed.
     func abortUpload(_ operation: OperationID) {
         guard uploads.remove(operation) != nil, state == .established else { return }

@@ -19,6 +19,8 @@ struct ClusterSide {
 
     /// The cluster's.
     let name: String
+    /// This node's.
+    let own: NodeID
     var node: ClusterNode
     var generator: SplitMix64
     /// Directives that are to be done, in order; and whether they are being done.
@@ -79,6 +81,7 @@ struct ClusterSide {
 
     init(_ configuration: NodeConfiguration, _ disk: NodeDisk, now: Duration, seed: UInt64) {
         name = configuration.clusterName
+        own = configuration.node
         generator = SplitMix64(seed: seed)
         let now = Now(
             monotonic: now,

@@ -224,8 +224,17 @@ extension Store {
         if case .bytes(let bytes) = cluster.shelf[record.object] {
             return reply(.success(LookupReply(response: .inline(facts, bytes))))
         }
-        askDisk(.object(record.object)) { answer in
+        let expected = ExpectedFile(path, ExpectedContent(record))
+        askDisk(.object(record.object, expected)) { answer in
             switch answer {
+            case .success(.unchecked(let file)):
+                self.check(file) { outcome in
+                    switch outcome {
+                    case .lookAgain: self.findContent(record, path, reply)
+                    case .bad: self.findStaged(record, path, reply)
+                    case .unknown: reply(.failure(.notChecked(path)))
+                    }
+                }
             case .success(.objectContent(let bytes)):
                 reply(.success(LookupReply(response: .inline(facts, bytes))))
             case .success(.objectOpened(.file(let file))):
@@ -276,11 +285,7 @@ extension Store {
             if isHere { return self.findContent(record, path, reply) }
             // Nobody else could have it.
             if nodes.isEmpty {
-                return reply(
-                    .failure(
-                        RemoteError(
-                            .internalError, "the content of \(path) is not there",
-                            hint: "the disk lost it, or somebody changed the data directory")))
+                return reply(.failure(RemoteError.noGoodCopy(of: path)))
             }
             reply(
                 .failure(

@@ -45,6 +45,7 @@ extension Store {
 
     private func obeySpaceSettings() {
         let settings = cluster.node.clusterSettings
+        obey(scrubRate: settings.scrubRate)
         let wanted = (reserve: settings.diskReservePercent, trash: settings.trashPercent)
         if let obeyed = cluster.spaceSettings, obeyed == wanted { return }
         cluster.spaceSettings = wanted

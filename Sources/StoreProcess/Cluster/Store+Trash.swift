@@ -121,9 +121,9 @@ extension Store {
 }
 
 extension PeerView {
-    fileprivate var isThere: Bool { state == .alive || state == .suspect }
+    var isThere: Bool { state == .alive || state == .suspect }
 
-    fileprivate var isStoring: Bool { facts?.flags.contains(.isStorage) ?? true }
+    var isStoring: Bool { facts?.flags.contains(.isStorage) ?? true }
 }
 
 extension TrashResponse.Entry {

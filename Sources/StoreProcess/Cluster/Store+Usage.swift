@@ -70,6 +70,7 @@ extension Store {
             let disk = NodeUsageList.Disk(storedByteCount: stored, freeByteCount: free)
             if cluster.usage.answered(peer, disk) { answerUsage() }
         case .asksTrash, .trash: received(trash: word, from: peer)
+        case .asksIntegrity, .integrity, .suspects: received(integrity: word, from: peer)
         case .asksRestart, .restarts, .refusesRestart: receivedRestart(word, from: peer)
         }
     }
@@ -98,11 +99,7 @@ extension Store {
 }
 
 extension Duration {
-    fileprivate var nanoseconds: Int64 {
+    var nanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
-}
-
-extension PeerView {
-    fileprivate var isThere: Bool { state == .alive || state == .suspect }
 }

@@ -14,6 +14,9 @@ protocol ContentStore: Sendable {
     /// next page begins above the last one's.
     func list(after object: ObjectID?, limit: Int) throws -> [ListedObject]
 
+    /// Names in the kind's folder that are none of its own, at most `limit`: somebody else put them there.
+    func strangers(limit: Int) throws -> [String]
+
     /// Whether the keeper makes objects of uploads by copying them, which takes their size twice.
     var copiesUploads: Bool { get }
 
@@ -71,6 +74,10 @@ protocol ContentKeeper: AnyObject {
     /// Objects that are not there are left so.
     func remove(_ object: ObjectID) throws
 
+    /// Keeps apart what was found not to be what was stored, where a kind has files of their own for that:
+    /// it may be somebody's work. Others leave it where it is, until something better replaces it.
+    func quarantine(_ object: ObjectID) throws
+
     /// All that was done before is durable after it.
     func sync() throws
 
@@ -83,6 +90,8 @@ protocol ContentKeeper: AnyObject {
 }
 
 extension ContentKeeper {
+    func quarantine(_ object: ObjectID) throws {}
+
     var needsMaintenance: Bool { false }
     func maintain() throws {}
 }

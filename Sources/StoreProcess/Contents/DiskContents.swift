@@ -7,13 +7,21 @@ final class DiskContents: Sendable {
     /// Where the kind of storage has a view for people.
     let viewed: RawFiles?
     let inUse = ObjectsInUse()
+    /// Where objects are files that anybody may change.
+    let trust: FileTrust?
 
-    /// - Parameter isReadOnly: nothing is changed on the disk that can be read without.
-    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
+    /// - Parameters:
+    ///   - isReadOnly: nothing is changed on the disk that can be read without.
+    ///   - unwatched: when no store had the directory open.
+    init(
+        _ directory: DataDirectory, isReadOnly: Bool = false,
+        unwatched: UnwatchedTimes = UnwatchedTimes(), began: Timestamp = WallClock.now
+    ) throws {
         store = directory.sealed(
             try ContentStores.open(directory.format.kind, directory, isReadOnly: isReadOnly))
         // Encrypted contents have no view, nor their names.
         viewed = store as? RawFiles
+        trust = viewed == nil ? nil : FileTrust(unwatched, began: began.nanoseconds)
     }
 
     /// Bytes of the disk that a large content of this size needs on its way.

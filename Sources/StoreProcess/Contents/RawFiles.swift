@@ -9,11 +9,14 @@ final class RawFiles: ContentStore {
     /// The browsable view.
     let files: Descriptor
     private let staging: Descriptor
+    /// Files of objects that were found not to be what was stored, by their names.
+    fileprivate let quarantine: Descriptor
 
     init(_ directory: DataDirectory) throws {
         objects = try DataDirectory.part("objects", of: directory.root)
         files = try DataDirectory.part("files", of: directory.root)
         staging = try directory.staging.duplicate()
+        quarantine = try DataDirectory.part("quarantine", of: directory.root)
     }
 
     /// Makes the folders.
@@ -32,10 +35,11 @@ final class RawFiles: ContentStore {
     func open(_ object: ObjectID) throws -> StoredContent? {
         do throws(PosixError) {
             let file = try Directory.open(ObjectName.path(object), in: objects)
-            let size = try FileIO.status(of: file).size
+            let status = try FileIO.status(of: file)
             return .file(
                 LentFile(
-                    file: HandedDescriptor(file), offset: 0, byteCount: UInt64(clamping: size)))
+                    file: HandedDescriptor(file), offset: 0,
+                    byteCount: UInt64(clamping: status.size), stamp: FileTrust.Stamp(status)))
         } catch {
             if error.code == ENOENT { return nil }
             throw error
@@ -74,6 +78,30 @@ final class RawFiles: ContentStore {
             }
         }
         return found
+    }
+
+    func strangers(limit: Int) throws -> [String] {
+        var search = StrangerSearch(limit: limit)
+        var shards: [[UInt8]] = []
+        try search.look(in: objects, called: "objects/") { name in
+            guard name.count == 2, Hex.decode(name[...]) != nil else { return false }
+            shards.append(name)
+            return true
+        }
+        for shard in shards where !search.isFull {
+            let folder = try Directory.open(BytePath(shard), in: objects, [.readOnly, .directory])
+            let prefix = "objects/" + String(decoding: shard, as: UTF8.self) + "/"
+            try search.look(in: folder, called: prefix) { name in
+                name.starts(with: shard)
+                    && ObjectID(hex: String(decoding: name, as: UTF8.self)) != nil
+            }
+        }
+        return search.names
+    }
+
+    /// What the object's file is like; nil where there is none.
+    func stamp(of object: ObjectID) throws(PosixError) -> FileTrust.Stamp? {
+        try Directory.status(of: ObjectName.path(object), in: objects).map(FileTrust.Stamp.init)
     }
 
     func makeKeeper() throws -> any ContentKeeper { RawFileKeeper(self) }
@@ -143,6 +171,17 @@ private final class RawFileKeeper: ContentKeeper {
 
     func remove(_ object: ObjectID) throws {
         _ = try Directory.removeIfPresent(ObjectName.path(object), in: store.objects)
+    }
+
+    func quarantine(_ object: ObjectID) throws {
+        let name = BytePath(Hex.encodedBytes(object.bytes))
+        do throws(PosixError) {
+            try Directory.rename(
+                ObjectName.path(object), in: store.objects, to: name, in: store.quarantine)
+        } catch {
+            // It is not there at all, or was moved before.
+            if error.code != ENOENT { throw error }
+        }
     }
 
     /// One for the objects of a round, however many they are, and for its views.

@@ -8,6 +8,17 @@ struct LentFile: Sendable {
     /// Where the content begins in the file.
     let offset: UInt64
     let byteCount: UInt64
+    /// What the file was like when it was opened, where the content is all of it.
+    var stamp: FileTrust.Stamp?
+
+    init(
+        file: HandedDescriptor, offset: UInt64, byteCount: UInt64, stamp: FileTrust.Stamp? = nil
+    ) {
+        self.file = file
+        self.offset = offset
+        self.byteCount = byteCount
+        self.stamp = stamp
+    }
 
     /// Exactly these bytes of the content.
     /// - Throws: `ContentDamage` where the file ends before.

@@ -22,6 +22,8 @@ final class SealedContents: ContentStore {
         try inner.list(after: object, limit: limit)
     }
 
+    func strangers(limit: Int) throws -> [String] { try inner.strangers(limit: limit) }
+
     var copiesUploads: Bool { inner.copiesUploads }
 
     func makeKeeper() throws -> any ContentKeeper {
@@ -69,6 +71,8 @@ private final class SealedKeeper: ContentKeeper {
     }
 
     func remove(_ object: ObjectID) throws { try inner.remove(object) }
+
+    func quarantine(_ object: ObjectID) throws { try inner.quarantine(object) }
 
     func sync() throws { try inner.sync() }
 

@@ -15,6 +15,7 @@ final class BoltContents: ContentStore {
     static let state = LMDBEnvironment.Table(3)
 
     private let environment: LMDBEnvironment
+    private let folder: Descriptor
     private let staging: Descriptor
 
     init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
@@ -26,6 +27,7 @@ final class BoltContents: ContentStore {
             mapByteCount: Int(clamping: disk) + StoreLimits.boltMapReserve)
         // The names that were made here.
         if !isReadOnly { try FileIO.sync(folder) }
+        self.folder = folder
         staging = try directory.staging.duplicate()
     }
 
@@ -110,6 +112,14 @@ final class BoltContents: ContentStore {
                 return found
             }
         }
+    }
+
+    func strangers(limit: Int) throws -> [String] {
+        var search = StrangerSearch(limit: limit)
+        try search.look(in: folder, called: "bolt/") { name in
+            ["data.mdb", "lock.mdb"].contains { name.elementsEqual($0.utf8) }
+        }
+        return search.names
     }
 
     func makeKeeper() throws -> any ContentKeeper {

@@ -7,6 +7,7 @@ internal import Posix
 final class ExtentContents: ContentStore {
     let database: ContentDatabase
     let segments: Descriptor
+    private let folder: Descriptor
     private let staging: Descriptor
     let sizes: Sizes
     private let readers: ConnectionPool<ExtentReader>
@@ -57,6 +58,7 @@ final class ExtentContents: ContentStore {
         self.database = database
         // The names that were made here.
         if !isReadOnly { try FileIO.sync(folder) }
+        self.folder = folder
         readers = ConnectionPool { try ExtentReader(try database.connect()) }
     }
 
@@ -94,6 +96,19 @@ final class ExtentContents: ContentStore {
         try readers.use { try $0.list(after: object, limit: limit) }
     }
 
+    func strangers(limit: Int) throws -> [String] {
+        var search = StrangerSearch(limit: limit)
+        try search.look(in: folder, called: "extent/") { name in
+            StrangerSearch.isDatabase(name, "index.db") || name.elementsEqual("segments".utf8)
+        }
+        try search.look(in: segments, called: "extent/segments/") { name in
+            guard let number = ExtentSegment.number(of: name) else { return false }
+            if try readers.use({ try $0.has(segment: number) }) { return true }
+            return try StrangerSearch.isNew(name, in: segments)
+        }
+        return search.names
+    }
+
     func makeKeeper() throws -> any ContentKeeper { try ExtentKeeper(self, staging) }
 }
 
@@ -103,10 +118,11 @@ private final class ExtentReader: @unchecked Sendable {
     private let queue: DatabaseQueue
     private let entry: SQLStatement
     private let page: SQLStatement
+    private let segment: SQLStatement
 
     init(_ queue: DatabaseQueue) throws {
         self.queue = queue
-        (entry, page) = try queue.inDatabase { database in
+        (entry, page, segment) = try queue.inDatabase { database in
             (
                 try SQLStatement(
                     database, "SELECT \(ExtentEntry.columns) FROM entries WHERE object = ?"),
@@ -115,7 +131,8 @@ private final class ExtentReader: @unchecked Sendable {
                     """
                     SELECT \(ExtentEntry.columns) FROM entries WHERE object > ?
                     ORDER BY object LIMIT ?
-                    """)
+                    """),
+                try SQLStatement(database, "SELECT 1 FROM segments WHERE number = ?")
             )
         }
     }
@@ -127,6 +144,16 @@ private final class ExtentReader: @unchecked Sendable {
                 guard try entry.step() else { return nil }
                 defer { entry.reset() }
                 return try ExtentEntry(entry)
+            }
+        }
+    }
+
+    func has(segment number: UInt64) throws -> Bool {
+        try ContentDatabase.reading {
+            try queue.inDatabase { _ in
+                segment.bind(1, number)
+                defer { segment.reset() }
+                return try segment.step()
             }
         }
     }

@@ -10,6 +10,7 @@ final class SQLiteContents: ContentStore {
     static let chunkByteCount: UInt64 = 64 << 10
 
     let database: ContentDatabase
+    private let folder: Descriptor
     private let staging: Descriptor
     private let readers: ConnectionPool<SQLiteContentReader>
 
@@ -34,6 +35,7 @@ final class SQLiteContents: ContentStore {
         self.database = database
         // The names that were made here.
         if !isReadOnly { try FileIO.sync(folder) }
+        self.folder = folder
         staging = try directory.staging.duplicate()
         readers = ConnectionPool { try SQLiteContentReader(try database.connect()) }
     }
@@ -49,6 +51,14 @@ final class SQLiteContents: ContentStore {
 
     func list(after object: ObjectID?, limit: Int) throws -> [ListedObject] {
         try readers.use { try $0.list(after: object, limit: limit) }
+    }
+
+    func strangers(limit: Int) throws -> [String] {
+        var search = StrangerSearch(limit: limit)
+        try search.look(in: folder, called: "sqlite/") {
+            StrangerSearch.isDatabase($0, "content.db")
+        }
+        return search.names
     }
 
     func makeKeeper() throws -> any ContentKeeper {
