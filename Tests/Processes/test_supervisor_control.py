@@ -47,7 +47,7 @@ class Control(FakeNodeCase):
             self.assertEqual(self.control("--data-dir", base, "version").returncode, 0)
 
     def test_wrong_usage_exits_with_64(self):
-        for words in ([], ["martian"], ["restart"], ["status", "extra"], ["status", "--follow"], ["scrub"]):
+        for words in ([], ["martian"], ["restart"], ["status", "extra"], ["status", "--follow"], ["scrub", "x"]):
             done = self.control(*words)
             self.assertEqual(done.returncode, 64, (words, done))
 
