@@ -145,8 +145,6 @@ final class HousekeepingRounds {
     /// The last round failed.
     private var hasFailed = false
     private let reached: (Step) throws -> Void
-    /// Objects whose files were written, moved or linked in this round.
-    private var touched: [ObjectID] = []
 
     init(
         _ database: Database, _ directory: DataDirectory, _ contents: DiskContents,
@@ -275,7 +273,6 @@ final class HousekeepingRounds {
         if hidView || !housekept.isEmpty { try sync(keeper) }
         try reached(.synced)
         done = next
-        noteTrust()
         if movedAll && viewedAll && wroteAll { synced = max(synced, limit) }
         if contents.store.copiesUploads {
             try copyStaged(keeper, to: limit, &housekept)
@@ -287,18 +284,24 @@ final class HousekeepingRounds {
 
     // MARK: Parts
 
-    /// What their files are like now nobody else made.
-    private func noteTrust() {
-        defer { touched.removeAll(keepingCapacity: true) }
-        guard let trust = contents.trust, let viewed = contents.viewed else { return }
-        for object in touched {
-            do throws(PosixError) {
-                if let stamp = try viewed.stamp(of: object) { trust.note(object, stamp) }
-            } catch {
-                // Then it is checked before it is served.
-                Log.debug("an object has no status", ["error": "\(error)"])
-            }
+    /// What the object's file is like; nil where nobody asks for it.
+    private func stamp(of object: ObjectID) -> FileTrust.Stamp? {
+        guard contents.trust != nil, let viewed = contents.viewed else { return nil }
+        do throws(PosixError) {
+            return try viewed.stamp(of: object)
+        } catch {
+            // Then it is checked before it is served.
+            Log.debug("an object has no status", ["error": "\(error)"])
+            return nil
         }
+    }
+
+    /// What a link changed in a file that was trusted before is no reason to check it.
+    private func noteLink(_ object: ObjectID, _ before: FileTrust.Stamp?) {
+        guard let trust = contents.trust, let before, trust.trusts(object, before),
+            let after = stamp(of: object), after.isSameContent(as: before)
+        else { return }
+        trust.note(object, after)
     }
 
     private func sync(_ keeper: any ContentKeeper) throws {
@@ -362,7 +365,8 @@ final class HousekeepingRounds {
             var budget = StoreLimits.copiedByteCountMax
             let staged = ObjectName.staging(row.operation)
             guard try keeper.adopt(staged, as: row.object, budget: &budget) else { return false }
-            touched.append(row.object)
+            // Nobody could write to it until here.
+            if let stamp = stamp(of: row.object) { contents.trust?.note(row.object, stamp) }
             housekept.staged.append(row.sequence)
             next.staged = row.sequence
         }
@@ -396,8 +400,10 @@ final class HousekeepingRounds {
     private func show(_ path: StorePath, _ truth: View.Truth) -> Bool {
         guard let view else { return true }
         do {
+            var before: FileTrust.Stamp?
+            if case .file(let object) = truth { before = stamp(of: object) }
             try view.show(truth, at: path) { try reader.isDirectory($0) }
-            if case .file(let object) = truth { touched.append(object) }
+            if case .file(let object) = truth { noteLink(object, before) }
             warnings.clear("files\(path)")
             return true
         } catch {

@@ -245,6 +245,9 @@ package enum StoreLimits {
     static let scrubRepairInterval = Duration.milliseconds(250)
     static let scrubRepairsLookedAt = 64
 
+    /// A content that was marked as damaged is marked again at the earliest so much later.
+    static let markInterval = Duration.seconds(60)
+
     /// Questions after a damage that wait for the scrub's thread: more are asked again by the next reader.
     static let suspectsMax = 256
 

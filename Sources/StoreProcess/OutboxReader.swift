@@ -42,17 +42,19 @@ final class OutboxReader {
     private let bad: SQLStatement
 
     init(_ database: Database) throws {
+        // What is known to be damaged is kept as long as something names it.
+        let named = [ObjectRow.State.here, .bad].map { String($0.rawValue) }.joined(separator: ", ")
         garbage = try SQLStatement(
             database,
             """
-            SELECT g.sequence, g.object, g.path, o.state IS \(ObjectRow.State.here.rawValue)
+            SELECT g.sequence, g.object, g.path, o.state IN (\(named))
             FROM garbage g LEFT JOIN objects o ON o.object = g.object
             WHERE g.sequence > ? AND g.sequence <= ? ORDER BY g.sequence LIMIT ?
             """)
         staged = try SQLStatement(
             database,
             """
-            SELECT s.sequence, s.operation, s.object, o.state IS \(ObjectRow.State.here.rawValue)
+            SELECT s.sequence, s.operation, s.object, o.state IN (\(named))
             FROM staged s LEFT JOIN objects o ON o.object = s.object
             WHERE s.sequence > ? AND s.sequence <= ? ORDER BY s.sequence LIMIT ?
             """)

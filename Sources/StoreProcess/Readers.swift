@@ -441,7 +441,7 @@ final class Answering {
         _ object: ObjectID, _ range: Range<UInt64>, _ finding: inout Finding
     ) throws {
         let content: StoredContent
-        if let stored = try contents.store.open(object) {
+        if let stored = try finder.open(object) {
             content = stored
         } else {
             switch try locate(object, &finding) {

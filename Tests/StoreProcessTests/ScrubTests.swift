@@ -15,12 +15,19 @@ import Testing
             file: ExpectedFile(try .test(path), content), dots: [], isNeeded: isNeeded, why: why)
     }
 
+    /// A step that found these.
+    private func step(
+        _ pass: inout ScrubPass, _ damage: [FoundDamage], next: ScrubPlace, now: Duration = .zero
+    ) {
+        for found in damage { pass.add(found, now: now) }
+        pass.stepped(report(damage), next: next, now: now)
+    }
+
     private func report(_ damage: [FoundDamage] = []) -> ScrubReport {
         var report = ScrubReport()
         report.fileCount = 10
         report.verifiedCount = 10 - min(10, UInt64(damage.count))
         report.byteCount = 100
-        report.damage = damage
         return report
     }
 
@@ -30,9 +37,7 @@ import Testing
         var pass = ScrubPass(id: 5, isRequested: true)
         let partition = Partition(number: 7)
         pass.stepped(report(), next: .partitions(after: partition), now: .zero)
-        pass.stepped(
-            report([try damage("/a"), try damage("/b", isNeeded: false)]), next: .repairs,
-            now: .zero)
+        step(&pass, [try damage("/a"), try damage("/b", isNeeded: false)], next: .repairs)
         #expect(pass.summary.fileCount == 20)
         #expect(pass.summary.verifiedCount == 18)
         #expect(pass.summary.byteCount == 200)
@@ -46,15 +51,14 @@ import Testing
     @Test func aReaderAndAStepThatFindTheSameCountOnce() throws {
         var pass = ScrubPass(id: 5, isRequested: true)
         pass.add(try damage("/a"), now: .zero)
-        pass.stepped(report([try damage("/a")]), next: .repairs, now: .zero)
+        step(&pass, [try damage("/a")], next: .repairs)
         #expect(pass.summary.damageCount == 1)
         #expect(pass.summary.damage.count == 1)
     }
 
     @Test func aPassWaitsForRepairsAndNoLonger() throws {
         var pass = ScrubPass(id: 5, isRequested: true)
-        pass.stepped(
-            report([try damage("/a"), try damage("/b")]), next: .repairs, now: .seconds(1))
+        step(&pass, [try damage("/a"), try damage("/b")], next: .repairs, now: .seconds(1))
         let wait = StoreLimits.scrubRepairWait
         #expect(!pass.mayFinish(now: .seconds(1), isAlone: false))
         #expect(pass.mayFinish(now: .seconds(1), isAlone: true))
@@ -76,8 +80,7 @@ import Testing
     @Test func beyondTheLimitsItIsCounted() throws {
         var pass = ScrubPass(id: 5, isRequested: true)
         let count = StoreLimits.scrubRepairsMax + 5
-        pass.stepped(
-            report(try (0..<count).map { try damage("/\($0)") }), next: .repairs, now: .zero)
+        step(&pass, try (0..<count).map { try damage("/\($0)") }, next: .repairs)
         #expect(pass.summary.damageCount == UInt64(count))
         #expect(pass.summary.damage.count == StoreLimits.scrubNamesMax)
         #expect(pass.open.count == StoreLimits.scrubRepairsMax)
@@ -86,9 +89,9 @@ import Testing
 
     @Test func aPassIsReadAsItWasWritten() throws {
         var pass = ScrubPass(id: 5, isRequested: true)
-        pass.stepped(
-            report([try damage("/a", "its bytes")]), next: .partitions(after: Partition(number: 9)),
-            now: .zero)
+        step(
+            &pass, [try damage("/a", "its bytes")],
+            next: .partitions(after: Partition(number: 9)))
         var found = report()
         found.addStray("objects/x")
         found.views.replaced = [try .test("/v")]

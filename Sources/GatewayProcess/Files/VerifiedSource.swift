@@ -120,12 +120,19 @@ final class VerifiedSource: BodySource {
             behindByteCount -= piece.byteCount
             if case .failure(let error) = result {
                 Log.write(.error, "content could not be read", ["error": "\(error)"])
-                hasFailed = true
+                fail()
             }
             hashNext()
             judgeIfDone()
             resume()
         }
+    }
+
+    private func fail() {
+        hasFailed = true
+        guard !isJudged else { return }
+        isJudged = true
+        judged(false)
     }
 
     private func judgeIfDone() {

@@ -231,8 +231,8 @@ extension Store {
                 self.check(file) { outcome in
                     switch outcome {
                     case .lookAgain: self.findContent(record, path, reply)
-                    case .bad: self.findStaged(record, path, reply)
-                    case .unknown: reply(.failure(.notChecked(path)))
+                    // Others may have a good one.
+                    case .bad, .unknown: self.findStaged(record, path, reply)
                     }
                 }
             case .success(.objectContent(let bytes)):

@@ -84,7 +84,10 @@ final class RawFiles: ContentStore {
         var search = StrangerSearch(limit: limit)
         var shards: [[UInt8]] = []
         try search.look(in: objects, called: "objects/") { name in
-            guard name.count == 2, Hex.decode(name[...]) != nil else { return false }
+            guard let shard = Hex.decode(name[...]), name == Hex.encodedBytes(shard),
+                name.count == 2,
+                try Directory.status(of: BytePath(name), in: objects)?.kind == .directory
+            else { return false }
             shards.append(name)
             return true
         }

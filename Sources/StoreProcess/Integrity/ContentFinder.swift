@@ -41,10 +41,13 @@ struct ContentFinder {
 
     /// The content in its place, or in the staging file that is about to go there; nil where there is none.
     func open(_ object: ObjectID) throws -> StoredContent? {
-        if let content = try contents.store.open(object) { return content }
-        // Committed and not moved yet.
-        guard let operation = try reader.stagingFile(of: object) else { return nil }
-        return try openStaged(operation, of: object)
+        // Committed and not moved yet. It comes first: where it repairs, what is in the place is damaged.
+        if let operation = try reader.stagingFile(of: object),
+            let content = try openStaged(operation, of: object)
+        {
+            return content
+        }
+        return try contents.store.open(object)
     }
 
     func openStaged(

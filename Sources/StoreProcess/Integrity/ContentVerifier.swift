@@ -77,7 +77,9 @@ final class ContentVerifier {
 
     /// - Throws: what `read` throws, and errors of the database.
     func verdict(_ content: ExpectedContent) throws -> Verdict {
-        let first = try once(content, isAgain: false)
+        var first = try once(content, isAgain: false)
+        // The store itself may have moved or linked it meanwhile.
+        for _ in 0..<2 where first == .changing { first = try once(content, isAgain: false) }
         guard case .bad = first else { return first }
         // What is wrong in memory alone is right when it comes from the disk again; and what went
         // meanwhile is no damage.

@@ -24,6 +24,11 @@ final class FileTrust: Sendable {
             self.changed = changed
         }
 
+        /// Whether nothing but its names differs, as far as the file system says.
+        func isSameContent(as other: Stamp) -> Bool {
+            (inode, byteCount, modified) == (other.inode, other.byteCount, other.modified)
+        }
+
         init(_ status: FileStatus) {
             inode = status.inode
             byteCount = status.size

@@ -15,8 +15,8 @@ struct IntegritySide {
     var isStepping = false
     var timer: LoopTimer?
     var saved = Duration.zero
-    /// When the pass began, in nanoseconds since 1970: what changed before, it looks at.
-    var began: Int64 = 0
+    /// Objects that were marked as bad a moment ago.
+    var marked: [ObjectID: Duration] = [:]
     var rate: Int?
     /// Times without a store that no pass looked at.
     var unwatched = UnwatchedTimes()
@@ -25,6 +25,8 @@ struct IntegritySide {
     var checks: [UInt64: ExpectedFile] = [:]
     var waiting: [ExpectedFile: [(CheckOutcome) -> Void]] = [:]
     var nextTicket: UInt64 = 0
+    /// Registers that are asked for, to see what is to be checked.
+    var askedCount = 0
 
     /// Who waits for the end of the pass.
     var endWaiters: [() -> Void] = []

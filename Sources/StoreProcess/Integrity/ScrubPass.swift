@@ -46,7 +46,6 @@ struct ScrubPass: Equatable, Sendable {
         found.keptCount += report.keptCount
         found.byteCount += report.byteCount
         found.unreadCount += report.unreadCount
-        for item in report.damage { add(item, now: now) }
         for versions in report.known { wait(for: versions.key.path) }
         found.strayCount += report.strayCount
         found.strays += report.strays.prefix(StoreLimits.scrubNamesMax - found.strays.count)

@@ -20,7 +20,6 @@ struct ScrubReport: Sendable {
     /// Contents of the past, of versions that lost a conflict, and of what is not decided: read and good.
     var keptCount: UInt64 = 0
     var byteCount: UInt64 = 0
-    var damage: [FoundDamage] = []
     /// Versions that were in quarantine already, or whose content did not come yet.
     var known: [DamagedVersions] = []
     /// Contents that could not be read, for a reason that says nothing of them.

@@ -18,6 +18,8 @@ final class Scrubber: Sendable {
 
     enum Answer: Sendable {
         case checked(ExpectedFile, ContentVerifier.Verdict)
+        /// A step found it, and goes on.
+        case damage(FoundDamage)
         /// What the step came to, and where the pass goes on.
         case step(ScrubReport, next: ScrubPlace)
         /// The database or a folder cannot be read.
@@ -71,6 +73,7 @@ private final class ScrubberThread {
     private let queries: ScrubQueries
     private let strays: StraySearch
     private var pace = ScrubPace()
+    private var lastRate: UInt64?
     private var waiting: [Scrubber.Mail] = []
 
     init(
@@ -98,7 +101,7 @@ private final class ScrubberThread {
             answerUrgent()
             guard !waiting.isEmpty, case .step(let place, let ticket) = waiting.removeFirst()
             else { continue }
-            found(ticket, step(place))
+            found(ticket, step(place, ticket))
         }
     }
 
@@ -123,7 +126,12 @@ private final class ScrubberThread {
         try goOn()
         var delay = Duration.zero
         let rate = control.rate()
-        if let rate {
+        // What was booked at another rate says nothing of this one; at none it waits for another.
+        if rate != lastRate { pace.reset() }
+        lastRate = rate
+        if rate == 0 {
+            delay = .seconds(1 << 31)
+        } else if let rate {
             delay = pace.delay(
                 after: max(byteCount, StoreLimits.scrubSeekByteCount), at: rate, now: now)
         } else {
@@ -147,14 +155,14 @@ private final class ScrubberThread {
 
     // MARK: Steps
 
-    private func step(_ place: ScrubPlace) -> Scrubber.Answer {
+    private func step(_ place: ScrubPlace, _ ticket: UInt64) -> Scrubber.Answer {
         do {
             switch place {
             case .partitions(let last):
                 guard let partition = try queries.partition(after: last) else {
                     return .step(ScrubReport(), next: .objects(after: nil))
                 }
-                return .step(try check(partition), next: .partitions(after: partition))
+                return .step(try check(partition, ticket), next: .partitions(after: partition))
             case .objects(let last):
                 var report = ScrubReport()
                 let next = try strays.objects(after: last, &report) { try self.read(0) }
@@ -170,7 +178,7 @@ private final class ScrubberThread {
         }
     }
 
-    private func check(_ partition: Partition) throws -> ScrubReport {
+    private func check(_ partition: Partition, _ ticket: UInt64) throws -> ScrubReport {
         var report = ScrubReport()
         let work = try ScrubWork(partition, finder)
         report.fileCount = work.fileCount
@@ -182,9 +190,10 @@ private final class ScrubberThread {
                 if item.isHead { report.verifiedCount += 1 } else { report.keptCount += 1 }
                 report.byteCount += item.file.content.byteCount
             case .bad(let why):
-                report.damage.append(
-                    FoundDamage(file: item.file, dots: item.dots, isNeeded: item.isNeeded, why: why)
-                )
+                // At once: it may be repaired before the step is done.
+                let damage = FoundDamage(
+                    file: item.file, dots: item.dots, isNeeded: item.isNeeded, why: why)
+                found(ticket, .damage(damage))
             case .gone:
                 if item.isHead { report.fileCount -= 1 }
             case .changing:

@@ -31,7 +31,6 @@ extension Store {
                 loop.now + max(StoreLimits.scrubStartDelay, StoreLimits.scrubInterval - age)
         }
         if integrity.isRequested { integrity.due = loop.now }
-        integrity.began = WallClock.now.nanoseconds
         engine.scrubber.control.set(isRequested: integrity.isRequested)
         goOnScrubbing()
     }
@@ -58,7 +57,6 @@ extension Store {
     private func begin(_ pass: ScrubPass) {
         integrity.requested = integrity.told
         integrity.pass = pass
-        integrity.began = WallClock.now.nanoseconds
         integrity.due = loop.now
         engine.scrubber.control.set(isRequested: pass.isRequested)
         savePass(hasEnded: false)
@@ -95,6 +93,9 @@ extension Store {
     func scrubbed(_ ticket: UInt64, _ answer: Scrubber.Answer) {
         switch answer {
         case .checked(let file, let verdict): checked(ticket, file, verdict)
+        case .damage(let found):
+            if integrity.pass?.id == ticket { integrity.pass?.add(found, now: loop.now) }
+            damaged(found)
         case .step(let report, let next): stepped(ticket, report, next)
         case .failed(let why):
             if let file = integrity.checks[ticket] { return checked(ticket, file, .unknown(why)) }
@@ -107,7 +108,6 @@ extension Store {
 
     private func stepped(_ ticket: UInt64, _ report: ScrubReport, _ next: ScrubPlace) {
         integrity.isStepping = false
-        for found in report.damage { damaged(found) }
         for versions in report.known {
             clusterEvent { node, now, generator, directives in
                 node.foundDamage(
@@ -145,7 +145,10 @@ extension Store {
 
     private func finishPass() {
         integrity.pass?.finish(at: UInt64(max(0, WallClock.now.nanoseconds / 1_000_000)))
-        integrity.unwatched.remove(before: integrity.began)
+        if let summary = integrity.pass?.summary, summary.unreadCount == 0 {
+            // Of what was looked at before a restart it is known up to its beginning alone.
+            integrity.unwatched.remove(before: Int64(clamping: summary.id) * 1_000_000)
+        }
         savePass(hasEnded: true)
         engine.scrubber.control.set(isRequested: false)
         engine.tidyQuarantine()
@@ -201,6 +204,11 @@ extension Store {
     /// another node.
     private func damaged(_ found: FoundDamage, _ marked: @escaping () -> Void = {}) {
         let object = found.file.content.object
+        // A second verdict may be older than a repair.
+        let now = loop.now
+        integrity.marked = integrity.marked.filter { now - $0.value < StoreLimits.markInterval }
+        guard integrity.marked[object] == nil else { return marked() }
+        integrity.marked[object] = now
         Log.error(
             "a content is not what was stored",
             ["path": "\(found.file.path)", "object": object.hex, "how": found.why])
@@ -239,8 +247,12 @@ extension Store {
     }
 
     func suspectedHere(_ path: StorePath) {
-        guard integrity.checks.count < StoreLimits.suspectsMax else { return }
+        guard integrity.checks.count + integrity.askedCount < StoreLimits.suspectsMax else {
+            return
+        }
+        integrity.askedCount += 1
         askDisk(.register(path)) { answer in
+            self.integrity.askedCount -= 1
             guard case .success(.register(let register?)) = answer else { return }
             for version in register.versionsWithContent {
                 guard let facts = version.value.facts else { continue }

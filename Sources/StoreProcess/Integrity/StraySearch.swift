@@ -59,21 +59,24 @@ struct StraySearch {
     ) throws {
         guard depth < StorePath.byteCountMax / 2 else { return }
         try goOn()
-        let entries = try {
+        let entries: [DirectoryEntry]
+        do throws(PosixError) {
             let folder = try Directory.openBeneath(path, in: top, [.readOnly, .directory])
-            return try Directory.entries(of: folder)
-        }()
+            entries = try Directory.entries(of: folder)
+        } catch {
+            // Gone meanwhile; or somebody else's, who keeps it to himself.
+            if ![ENOENT, ENOTDIR].contains(error.code) {
+                report.addStray("files/" + "\(path)".dropFirst(2) + " (\(error))")
+            }
+            return
+        }
         for entry in entries {
             let inner = path.appending(entry.name)
             // Gone meanwhile.
             guard let status = try Directory.status(of: inner, in: top) else { continue }
             switch status.kind {
             case .directory:
-                do {
-                    try look(in: inner, of: top, depth: depth + 1, &report, goOn)
-                } catch let error as PosixError where [ENOENT, ENOTDIR].contains(error.code) {
-                    continue
-                }
+                try look(in: inner, of: top, depth: depth + 1, &report, goOn)
             case .regular where status.linkCount > 1: break
             default: report.addStray("files/" + "\(inner)".dropFirst(2))
             }
