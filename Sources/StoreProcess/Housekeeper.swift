@@ -137,6 +137,9 @@ final class HousekeepingRounds {
     /// Views of files whose content is still to be written out, as after a move or a copy of one that was
     /// just written: it shows them alone at the path that it was written to.
     private var late: [OutboxReader.Dirty] = []
+    /// Views that could not be made in this life, of which what is in the way may go: a file's where the
+    /// deletions of what was below it come later.
+    private var obstructed: Set<StorePath> = []
     /// An upload of which a part is copied.
     private var begun: ObjectID?
     /// The last round failed.
@@ -233,6 +236,9 @@ final class HousekeepingRounds {
         // Names that went first: a file may stand where a directory was.
         let wroteAll = try viewedAll && writeContents(keeper, to: limit, &housekept, &next)
         if wroteAll { try showLate(&late, &housekept) }
+        if !housekept.viewed.isEmpty {
+            for path in obstructed { _ = show(path, try truth(at: path)) }
+        }
         try reached(.written)
         if hidView || !housekept.isEmpty { try sync(keeper) }
         try reached(.synced)
@@ -367,6 +373,7 @@ final class HousekeepingRounds {
         do {
             let isThere = try view.show(truth, at: path) { try reader.isDirectory($0) }
             warnings.clear("files\(path)")
+            obstructed.remove(path)
             return isThere ? .right : .unwritten
         } catch {
             // A file and a directory of one name: the directory has the name, and is shown.
@@ -375,6 +382,7 @@ final class HousekeepingRounds {
             }
             let text = (error as? View.Obstacle)?.text ?? "\(error)"
             warnings.set("files\(path)", "the view of this file cannot be made: \(text)")
+            if obstructed.count < StoreLimits.obstructedViewsMax { obstructed.insert(path) }
             return .failed
         }
     }

@@ -320,6 +320,16 @@ final class TestStore: Sendable {
         }
     }
 
+    /// Whether so many warnings are said, now or a little later.
+    func warns(_ count: Int) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            if try await status().warnings.count == count { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
     /// A descriptor for writing.
     func beginUpload(
         _ path: String, operation: OperationID, link: UInt64 = 1,

@@ -71,6 +71,22 @@ import Testing
         #expect(try directory.objectFault() == nil)
     }
 
+    @Test func aViewIsTriedAgainWhenSomethingElseWent() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        let stray = URL(fileURLWithPath: "\(directory.path)/files/a")
+        try FileManager.default.createDirectory(at: stray, withIntermediateDirectories: true)
+        try Data("in the way".utf8).write(to: stray.appending(path: "mine"))
+        _ = try await store.put("/a", [1])
+        _ = try await store.put("/b", [1])
+        #expect(try await store.warns(1))
+        try FileManager.default.removeItem(at: stray.appending(path: "mine"))
+        _ = try await store.delete("/b")
+        #expect(try await store.warns(0))
+        await store.end()
+        #expect(directory.tree("files") == ["a": [1]])
+    }
+
     @Test func somebodysFileInTheWayStays() async throws {
         let directory = try TemporaryDirectory()
         var store = try await TestStore(directory)
