@@ -53,8 +53,8 @@ SUITES = [
     ("test_kills", 5, 20),
     ("test_chaos", 5, 20),
     ("test_crash", 14, 70),
-    ("test_model", 8, 90),
-    ("test_boundaries", 8, 120),
+    ("test_model", 8, 60),
+    ("test_boundaries", 8, 60),
     ("test_interrupted", 4, 15),
 ]
 

@@ -33,7 +33,7 @@ SEEDS = {"rawfile": 800, "extent": 400, "sqlite": 400, "bolt": 400}
 SEALED_SEEDS = 15
 # Within so many seeds a missing sync must have shown itself.
 CANARY_SEEDS = 60
-LONG_FACTOR = 20
+LONG_FACTOR = 10
 # Runs at one time: most of a run is waiting for threads that rest, so more than there are processors.
 AT_ONCE = 20
 CANARY_SETTLE_SECONDS = 4
