@@ -65,11 +65,8 @@ class InterruptedCase(unittest.TestCase):
         base.write(made, "none")
 
 
-class Compaction(InterruptedCase):
-    # Segments are a 64th of the disk.
+class SmallDiskCase(InterruptedCase):
     DISK_MIB = 192
-    FILES, SIZE = 120, 60_000
-    LIVE_BYTES = FILES // 3 * SIZE
 
     def setUp(self):
         super().setUp()
@@ -79,6 +76,55 @@ class Compaction(InterruptedCase):
         if mounted.returncode != 0:
             self.skipTest("no right to mount a tmpfs: " + mounted.stdout.decode().strip())
         self.addCleanup(subprocess.run, ["umount", "-l", self.place], check=True)
+
+
+class FailedSync(SmallDiskCase):
+    """On a disk with little room: LMDB gives both a write that found none and a sync that failed the same number."""
+
+    DISK_MIB = 48
+
+    def life(self, place, number, **faults):
+        """Whether a write ends the process, and its syncs of LMDB's file."""
+        log = f"{place}.recorded{number}"
+        faults = {"ROOT": place, "LOG": log, "SYNC_PATH": "bolt/", **faults}
+        store = BareStore(place, "bolt", recorder=RECORDER, faults=faults)
+        try:
+            store.start()
+            before = materialise.read_state(log)[2]
+            store.answer(Request("put", f"/{number}", pattern(1000, number)).send(store))
+            deadline = time.monotonic() + QUIET_MAX
+            while time.monotonic() < deadline:
+                store.status()
+                after = materialise.read_state(log)[2]
+                if not faults.get("FAIL_SYNC_AT") and after > before:
+                    time.sleep(QUIET_SECONDS)
+                    return False, before
+                time.sleep(0.02)
+            return False, before
+        except Gone:
+            return True, 0
+        finally:
+            store.kill()
+
+    def test_a_failed_sync_ends_the_process_on_a_disk_that_is_nearly_full(self):
+        place = os.path.join(self.place, "bolt")
+        self.life(place, 1)
+        _, before = self.life(place, 2)
+        has_ended, _ = self.life(place, 3, FAIL_SYNC_AT=before + 1)
+        self.assertTrue(has_ended, "the sync failed, and the store went on")
+        store = BareStore(place, "bolt").start()
+        try:
+            # The third was not answered for.
+            for number in (1, 2):
+                self.assertEqual(store.read(f"/{number}".encode()), pattern(1000, number))
+        finally:
+            store.kill()
+
+
+class Compaction(SmallDiskCase):
+    # Segments are a 64th of the disk.
+    FILES, SIZE = 120, 60_000
+    LIVE_BYTES = FILES // 3 * SIZE
 
     def sparse(self):
         """A directory whose segments are to be compacted at its next start, and what is in it."""
