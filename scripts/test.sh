@@ -88,7 +88,7 @@ build_release | 20  20  |
 simulate      | 12  90  | build_release
 fuzz          |  8  20  |
 recorder      |  3   3  |
-processes     | 45 150  | build_release
+processes     | 55 240  | build_release
 '
 
 # Runs one suite in a process group of its own, ended at its limit.

@@ -1,6 +1,6 @@
 import CRDT
 import Membership
-import Model
+package import Model
 import Replication
 
 // Requests of clients: who coordinates them, again and again until their time is over.
@@ -324,12 +324,17 @@ extension ClusterNode {
         }
     }
 
-    /// A client that repeats a request says so only by the age of its operation.
     private func isOld(_ request: ClientRequest, _ turn: Turn) -> Bool {
         guard let operation = request.operation else { return false }
-        let wall = turn.now.wallMilliseconds
-        return wall > operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
+        return mayBeRepeated(operation, wallMilliseconds: turn.now.wallMilliseconds)
+    }
+
+    /// Whether an operation may have been applied before. Who repeats a request says so only by its age: a
+    /// client repeats later than others ask for the first time, and a gateway what it asked of a life before.
+    package func mayBeRepeated(_ operation: OperationID, wallMilliseconds wall: UInt64) -> Bool {
+        wall > operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
             || operation.wallMilliseconds > wall + ClusterLimits.repeatAgeMilliseconds
+            || operation.wallMilliseconds <= bornAt
     }
 
     func fileValue(

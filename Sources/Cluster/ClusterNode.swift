@@ -43,6 +43,8 @@ package struct ClusterNode: Sendable {
     private(set) var phase = Phase.starting
     var nextNumber: UInt64 = 0
     private(set) var startedAt: Duration
+    /// When this life began, by the wall clock (ms).
+    let bornAt: UInt64
     /// Where peers reach this node, as its network has it now.
     var ownAddresses: [String] = []
     /// Nodes that were found before this life was durable.
@@ -63,6 +65,7 @@ package struct ClusterNode: Sendable {
         self.configuration = configuration
         self.disk = disk.id
         startedAt = now.monotonic
+        bornAt = now.wallMilliseconds
         throttle = Throttle(now: now.monotonic)
         let life = NodeMemory.life(disk) + 1
         var state = NodeMemory.state(disk, configuration)

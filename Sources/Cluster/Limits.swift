@@ -29,7 +29,7 @@ package enum ClusterLimits {
     package static let backgroundTimeout = Duration.seconds(3)
 
     /// An operation whose id is older than this when it arrives may be a repeated one; younger ones
-    /// cannot be: clients wait longer before they repeat. (A clock that differs by as much costs a
+    /// cannot be, but for those from before this life: clients wait longer before they repeat. (A clock that differs by as much costs a
     /// look-up, nothing else.)
     package static let repeatAgeMilliseconds: UInt64 = 500
 

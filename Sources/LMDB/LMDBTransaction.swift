@@ -25,9 +25,11 @@ package final class LMDBTransaction {
     package func commit() throws(LMDBError) {
         let ending = unsafe pointer
         unsafe pointer = nil
+        errno = 0
         let code = unsafe mdb_txn_commit(ending)
-        // LMDB says EIO of a write that was cut short, which a full disk does.
-        if code == EIO, environment.isDiskFull {
+        let failure = errno
+        // LMDB says EIO of a write that was cut short too, which a full disk does; no call says it then.
+        if code == EIO, failure != EIO, environment.isDiskFull {
             throw LMDBError(code: ENOSPC, call: "mdb_txn_commit")
         }
         try checked("mdb_txn_commit", code)

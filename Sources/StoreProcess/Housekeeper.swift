@@ -140,6 +140,12 @@ final class HousekeepingRounds {
     private var awaited: (sequence: UInt64, until: ContinuousClock.Instant)?
     /// Uploads find no room for their copies; and when they are tried again.
     private var blockedUntil: ContinuousClock.Instant?
+    /// Views of files whose content is still to be written out, as after a move or a copy of one that was
+    /// just written: it shows them alone at the path that it was written to.
+    private var late: [OutboxReader.Dirty] = []
+    /// Views that could not be made in this life, of which what is in the way may go: a file's where the
+    /// deletions of what was below it come later.
+    private var obstructed: Set<StorePath> = []
     /// An upload of which a part is copied.
     private var begun: ObjectID?
     /// The last round failed.
@@ -265,14 +271,20 @@ final class HousekeepingRounds {
             movedAll = try moveStaged(keeper, to: limit, &housekept, &next)
         }
         try reached(.moved)
-        let viewedAll = try showDirty(to: limit, &housekept, &next)
+        var late = late
+        let viewedAll = try showDirty(to: limit, &housekept, &next, &late)
         try reached(.viewed)
         // Names that went first: a file may stand where a directory was.
         let wroteAll = try viewedAll && writeContents(keeper, to: limit, &housekept, &next)
+        if wroteAll { try showLate(&late, &housekept) }
+        if !housekept.viewed.isEmpty {
+            for path in obstructed { _ = show(path, try truth(at: path)) }
+        }
         try reached(.written)
         if hidView || !housekept.isEmpty { try sync(keeper) }
         try reached(.synced)
         done = next
+        self.late = late
         if movedAll && viewedAll && wroteAll { synced = max(synced, limit) }
         if contents.store.copiesUploads {
             try copyStaged(keeper, to: limit, &housekept)
@@ -376,14 +388,15 @@ final class HousekeepingRounds {
     }
 
     private func showDirty(
-        to limit: UInt64, _ housekept: inout Housekept, _ next: inout Cursor
+        to limit: UInt64, _ housekept: inout Housekept, _ next: inout Cursor,
+        _ late: inout [OutboxReader.Dirty]
     ) throws -> Bool {
         let rows = try outboxes.dirty(above: done.viewed, to: limit)
         for row in rows {
-            if try view == nil || show(row.path, try truth(at: row.path)) {
-                housekept.viewed.append(row.sequence)
-            } else {
-                housekept.failedViews.append(row.sequence)
+            switch view == nil ? .right : show(row.path, try truth(at: row.path)) {
+            case .right: housekept.viewed.append(row.sequence)
+            case .unwritten: late.append(row)
+            case .failed: housekept.failedViews.append(row.sequence)
             }
         }
         let isAll = rows.count < StoreLimits.roundCountMax
@@ -391,21 +404,43 @@ final class HousekeepingRounds {
         return isAll
     }
 
+    /// When all contents are written out.
+    private func showLate(
+        _ late: inout [OutboxReader.Dirty], _ housekept: inout Housekept
+    ) throws {
+        for row in late {
+            switch show(row.path, try truth(at: row.path)) {
+            // What is still not there is damaged, which its readers are told.
+            case .right, .unwritten: housekept.viewed.append(row.sequence)
+            case .failed: housekept.failedViews.append(row.sequence)
+            }
+        }
+        late = []
+    }
+
     private func truth(at path: StorePath) throws -> View.Truth {
         if let stored = try reader.record(at: path) { return .file(stored.record.object) }
         return try reader.isDirectory(path) ? .directory : .nothing
     }
 
-    /// True where the view is right now.
-    private func show(_ path: StorePath, _ truth: View.Truth) -> Bool {
-        guard let view else { return true }
+    /// What came of a view.
+    private enum Shown {
+        case right
+        /// There is no such object yet.
+        case unwritten
+        case failed
+    }
+
+    private func show(_ path: StorePath, _ truth: View.Truth) -> Shown {
+        guard let view else { return .right }
         do {
             var before: FileTrust.Stamp?
             if case .file(let object) = truth { before = stamp(of: object) }
-            try view.show(truth, at: path) { try reader.isDirectory($0) }
+            let isThere = try view.show(truth, at: path) { try reader.isDirectory($0) }
             if case .file(let object) = truth { noteLink(object, before) }
             warnings.clear("files\(path)")
-            return true
+            obstructed.remove(path)
+            return isThere ? .right : .unwritten
         } catch {
             // A file and a directory of one name: the directory has the name, and is shown.
             if case .file = truth, let isDirectory = try? reader.isDirectory(path), isDirectory {
@@ -413,7 +448,8 @@ final class HousekeepingRounds {
             }
             let text = (error as? View.Obstacle)?.text ?? "\(error)"
             warnings.set("files\(path)", "the view of this file cannot be made: \(text)")
-            return false
+            if obstructed.count < StoreLimits.obstructedViewsMax { obstructed.insert(path) }
+            return .failed
         }
     }
 
@@ -433,7 +469,7 @@ final class HousekeepingRounds {
                 NewObject(object: row.object, modified: row.modified, bytes: row.bytes))
             housekept.content.append(row.sequence)
             // Replaced since: its successor's row or the dirty list shows the new one.
-            if row.isCurrent, !show(row.path, .file(row.object)) {
+            if row.isCurrent, show(row.path, .file(row.object)) == .failed {
                 housekept.failedContentViews.append((row.sequence, row.path))
             }
         }

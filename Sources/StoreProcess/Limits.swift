@@ -39,6 +39,10 @@ package enum StoreLimits {
     /// How long the write-out rests when the disk refused it.
     static let housekeepingRetry: Duration = .seconds(1)
 
+    /// Views that are tried again in each round that changes the view; the others wait for the next start. With
+    /// three calls each they are no burden.
+    static let obstructedViewsMax = 256
+
     /// Files of one transaction of a recursive deletion: others wait for it some 20 ms.
     static let deletionChunkCount = 500
 

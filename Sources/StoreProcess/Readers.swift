@@ -497,7 +497,10 @@ final class Answering {
         }
         var above = path.parent
         while let directory = above {
-            if try reader.record(at: directory) != nil {
+            // Of one that is being deleted the commit decides.
+            if try reader.record(at: directory) != nil,
+                try !tables.queries.isUnsettled(file: directory)
+            {
                 throw RemoteError(.notDirectory, "\(directory) is a file")
             }
             above = directory.parent

@@ -144,14 +144,8 @@ extension Store {
                     request.operation,
                     .failure(RemoteError(.unknownUpload, "no such upload is under way")))
             }
-            let version = record.version
-            self.commitEnded(
-                request.operation,
-                .success(
-                    WriteResponse(
-                        // Whatever it knew was there before it.
-                        outcome: version.context.entries == [version.dot] ? .created : .replaced,
-                        dot: version.dot, time: version.time, copies: 1)))
+            // Its name may still be to come: it is written again, as everything that is sent again.
+            self.store(request, record.object) { self.commitEnded(request.operation, $0) }
         }
     }
 

@@ -35,16 +35,18 @@ final class View {
 
     /// Makes the view of `path` show `truth`.
     /// - Parameter exists: whether a directory is in the store.
+    /// - Returns: false for a file whose object is not there (yet).
     func show(
         _ truth: Truth, at path: StorePath, exists: (StorePath) throws -> Bool
-    ) throws {
-        if path.isRoot { return }
+    ) throws -> Bool {
+        if path.isRoot { return true }
         do {
             switch truth {
-            case .file(let object): try link(object, as: path)
+            case .file(let object): return try link(object, as: path)
             case .directory: _ = try makeDirectories(path)
             case .nothing: try remove(path, exists: exists)
             }
+            return true
         } catch let error as PosixError {
             throw Obstacle(text: "\(error)")
         }
@@ -52,16 +54,16 @@ final class View {
 
     // MARK: Files
 
-    private func link(_ object: ObjectID, as path: StorePath) throws {
+    private func link(_ object: ObjectID, as path: StorePath) throws -> Bool {
         let parent = try parentDescriptor(path)
         let name = BytePath(path.name)
         let source = ObjectName.path(object)
         do throws(PosixError) {
-            return try Directory.link(source, in: raw.objects, as: name, in: parent)
+            try Directory.link(source, in: raw.objects, as: name, in: parent)
+            return true
         } catch {
-            // No object (yet): a row of content, whose write-out shows it.
             if error.code == ENOENT {
-                if try Directory.status(of: source, in: raw.objects) == nil { return }
+                if try Directory.status(of: source, in: raw.objects) == nil { return false }
                 throw error
             }
             if error.code != EEXIST { throw error }
@@ -74,6 +76,7 @@ final class View {
         try Directory.rename(temporary, in: directory.staging, to: name, in: parent)
         // Of two names of one file rename keeps both: the view was right already.
         _ = try Directory.removeIfPresent(temporary, in: directory.staging)
+        return true
     }
 
     /// Makes sure that what has the name may be renamed over.

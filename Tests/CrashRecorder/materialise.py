@@ -16,6 +16,7 @@ Variants of one cut:
   all       everything survives: the tree as the processes saw it (what kill -9 leaves)
 """
 
+import hashlib
 import os
 import random
 import struct
@@ -90,15 +91,18 @@ def read_state(path):
 
 
 class Content:
-    """Bytes and modification time of a file, as one of the two sides (disk or memory) has them."""
+    """Bytes and modification time of a file, as one of the two sides (disk or memory) has them. Behind `bytes`, up to
+    `size`, it has zeros: space that was reserved is not held here."""
 
     def __init__(self):
         self.bytes = bytearray()
+        self.size = 0
         self.time = None
 
     def copied(self):
         other = Content()
         other.bytes = bytearray(self.bytes)
+        other.size = self.size
         other.time = self.time
         return other
 
@@ -107,21 +111,36 @@ class Content:
             if len(self.bytes) < offset:
                 self.bytes.extend(bytes(offset - len(self.bytes)))
             self.bytes[offset:offset + len(data)] = data
+            self.size = max(self.size, len(self.bytes))
         elif kind == "truncate":
             del self.bytes[offset:]
-            self.bytes.extend(bytes(offset - len(self.bytes)))
+            self.size = offset
         elif kind == "extend":
-            self.bytes.extend(bytes(max(0, offset - len(self.bytes))))
+            self.size = max(self.size, offset)
         elif kind == "time":
             self.time = offset
+
+    def write(self, path):
+        with open(path, "wb") as file:
+            file.write(self.bytes)
+            file.truncate(self.size)
+        if self.time is not None:
+            os.utime(path, ns=(self.time, self.time))
 
 
 class File:
     """A file: what is on the disk, and the changes that are not there for certain."""
 
+    # How many there were, which numbers them.
+    made = 0
+
     def __init__(self):
         self.disk = Content()
         self.pending = []
+        # The fingerprint of what is durable, where it is known.
+        self.durable = None
+        File.made += 1
+        self.number = File.made
 
     def change(self, kind, offset, data=b""):
         self.pending.append((kind, offset, data))
@@ -129,10 +148,25 @@ class File:
     def synced(self):
         for change in self.pending:
             self.disk.apply(*change)
+        if self.pending:
+            self.durable = None
         self.pending = []
 
     def sync_failed(self):
         self.pending = []
+
+    def fingerprint(self, variant, rng):
+        """Which file it is, and its surviving content."""
+        if variant in ("none", "names"):
+            # Most files are as they were at the last cut.
+            if self.durable is None:
+                self.durable = self.digest(self.disk)
+            return self.durable
+        return self.digest(self.surviving(variant, rng))
+
+    def digest(self, content):
+        head = b"%d %d " % (self.number, content.size)
+        return hashlib.sha256(head + bytes(content.bytes)).digest()
 
     def surviving(self, variant, rng):
         content = self.disk.copied()
@@ -193,6 +227,37 @@ class Tree:
         self.every_file = []
         # Written by processes that are not recorded.
         self.ignored = ignored
+
+    @classmethod
+    def of(cls, place):
+        """A directory as it lies on the disk, all of it durable: what a recording begins with."""
+        tree = cls()
+
+        def load(directory, path):
+            for entry in os.scandir(path):
+                if entry.is_dir(follow_symlinks=False):
+                    thing = Directory()
+                    tree.directories.append(thing)
+                    load(thing, entry.path)
+                else:
+                    thing = tree.loaded(entry)
+                directory.disk[entry.name] = directory.memory[entry.name] = thing
+
+        load(tree.root, place)
+        return tree
+
+    def loaded(self, entry):
+        status = entry.stat(follow_symlinks=False)
+        if status.st_ino not in self.files:
+            file = File()
+            file.disk.size, file.disk.time = status.st_size, status.st_mtime_ns
+            # What is reserved and was never written takes no memory here.
+            if status.st_blocks or status.st_size < 1 << 20:
+                with open(entry.path, "rb") as opened:
+                    file.disk.bytes = bytearray(opened.read().rstrip(b"\0"))
+            self.files[status.st_ino] = file
+            self.every_file.append(file)
+        return self.files[status.st_ino]
 
     def find(self, path):
         """The thing at a path, None when there is none."""
@@ -318,6 +383,24 @@ class Tree:
                     change.apply(lambda at: tables[id(at)])
         return tables
 
+    def fingerprint(self, variant, seed=0):
+        """The same for two trees of which the same survives (times of files aside)."""
+        rng = random.Random(seed)
+        tables = self.survivors(variant, rng)
+        digest = hashlib.sha256()
+
+        def add(directory):
+            for name, thing in sorted(tables[id(directory)].items()):
+                digest.update(name.encode() + b"\0")
+                if isinstance(thing, Directory):
+                    add(thing)
+                    digest.update(b"\1")
+                else:
+                    digest.update(thing.fingerprint(variant, rng))
+
+        add(self.root)
+        return digest.digest()
+
     def write(self, target, variant, seed=0):
         """Makes the surviving tree in the directory `target`."""
         rng = random.Random(seed)
@@ -336,11 +419,7 @@ class Tree:
                     os.link(written[id(thing)], path)
                 else:
                     written[id(thing)] = path
-                    content = thing.surviving(variant, rng)
-                    with open(path, "wb") as file:
-                        file.write(content.bytes)
-                    if content.time is not None:
-                        os.utime(path, ns=(content.time, content.time))
+                    thing.surviving(variant, rng).write(path)
 
         fill(self.root, target)
 

@@ -54,6 +54,9 @@ SUITES = [
     ("test_kills", 5, 20),
     ("test_chaos", 5, 20),
     ("test_crash", 14, 70),
+    ("test_model", 8, 60),
+    ("test_boundaries", 8, 60),
+    ("test_interrupted", 4, 15),
 ]
 
 

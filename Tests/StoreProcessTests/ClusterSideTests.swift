@@ -16,6 +16,22 @@ import Testing
         NamedContent(object: object(number), byteCount: 1, digest: .test([UInt8(number)]))
     }
 
+    /// A gateway sends again at once what it asked of a store that died.
+    @Test func whatWasAskedOfALifeBeforeMayBeRepeated() async throws {
+        let before = OperationID.test()
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        await store.onStore { store in
+            let now = store.clusterNow.wallMilliseconds
+            var generator = SplitMix64(seed: 1)
+            let later = OperationID(wallMilliseconds: now + 1, using: &generator)
+            #expect(store.cluster.node.mayBeRepeated(before, wallMilliseconds: now))
+            #expect(!store.cluster.node.mayBeRepeated(later, wallMilliseconds: now + 2))
+            #expect(store.cluster.node.mayBeRepeated(later, wallMilliseconds: now + 502))
+        }
+        await store.end()
+    }
+
     // MARK: The shelf
 
     @Test func theShelfIsBoundedAndTheOldestGoes() {

@@ -112,6 +112,8 @@ import Testing
         let second = try await TestStore(directory, isKept: false)
         _ = try await second.put("/f", [2])
         _ = try await second.put("/f", [3])
+        // It is answered before it is committed.
+        try await wait(for: [3], at: "/f", in: directory)
         let left = try directory.snapshot()
         await second.end()
         let queue = try Schema.connect(left.bytePath.appending("meta"), cachePages: 64)
@@ -133,6 +135,24 @@ import Testing
         #expect(left.tree("files") == ["f": [3]])
         try queue.close()
         #expect(try left.objectFault() == nil)
+    }
+
+    /// Until the record of the file is the one of this content.
+    private func wait(
+        for content: [UInt8], at path: String, in directory: TemporaryDirectory
+    ) async throws {
+        let queue = try Schema.connect(
+            directory.bytePath.appending("meta"), cachePages: 16, readOnly: true)
+        defer { try? queue.close() }
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let found = try queue.inDatabase { database in
+                try MetadataReader(database).record(at: .test(path))?.record.digest
+            }
+            if found == .test(content) { return }
+            guard .now < deadline else { throw CorruptRow(description: "it is never committed") }
+            try await Task.sleep(for: .milliseconds(2))
+        }
     }
 
     @Test func halfAnObjectIsWrittenAnewFromItsRow() async throws {

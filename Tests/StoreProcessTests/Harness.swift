@@ -156,18 +156,23 @@ final class TestStore: Sendable {
         return try await ask { $0.put(PutRequest(write: write, content: content), $1) }
     }
 
+    /// What the cluster's brain answers.
+    func ask(_ request: ClientRequest) async -> ClientAnswer {
+        await withCheckedContinuation { continuation in
+            loop.post { [store] in
+                store.assumeIsolated { store in
+                    store.askCluster(request) { continuation.resume(returning: $0) }
+                }
+            }
+        }
+    }
+
     /// Lets everything go that was at the path before: it is kept a moment after the write was answered.
     func purge(_ path: String) async throws {
         let path = try StorePath.test(path)
         let deadline = ContinuousClock.now + .seconds(10)
         while true {
-            let answer: ClientAnswer = await withCheckedContinuation { continuation in
-                loop.post { [store] in
-                    store.assumeIsolated { store in
-                        store.askCluster(.purge(path, [])) { continuation.resume(returning: $0) }
-                    }
-                }
-            }
+            let answer = await ask(.purge(path, []))
             if answer == .done { return }
             guard answer == .notFound, .now < deadline else {
                 throw CorruptRow(description: "nothing was purged: \(answer)")
@@ -313,6 +318,16 @@ final class TestStore: Sendable {
             }
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// Whether so many warnings are said, now or a little later.
+    func warns(_ count: Int) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            if try await status().warnings.count == count { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
     }
 
     /// A descriptor for writing.

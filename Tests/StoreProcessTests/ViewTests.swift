@@ -1,6 +1,8 @@
+import Cluster
 import Foundation
 import IPC
 import Model
+import Replication
 import Testing
 
 @testable import StoreProcess
@@ -48,6 +50,41 @@ import Testing
         store = try await TestStore(directory)
         #expect(try await store.status().warnings == [])
         await store.end()
+    }
+
+    /// Its content is written out for the path that it was written to, which has it no more.
+    @Test func aFileThatIsMovedOrCopiedAtOnceIsShown() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        _ = try await store.put("/a", [1])
+        _ = try await store.put("/b", [2])
+        let answers = [
+            await store.ask(
+                .move(try .test("/a"), to: try .test("/moved/a"), when: .none, .test())),
+            await store.ask(.copy(try .test("/b"), to: try .test("/copy"), when: .none, .test())),
+        ]
+        for answer in answers {
+            guard case .written = answer else { throw CorruptRow(description: "\(answer)") }
+        }
+        await store.end()
+        #expect(directory.tree("files") == ["moved/a": [1], "b": [2], "copy": [2]])
+        #expect(try directory.objectFault() == nil)
+    }
+
+    @Test func aViewIsTriedAgainWhenSomethingElseWent() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        let stray = URL(fileURLWithPath: "\(directory.path)/files/a")
+        try FileManager.default.createDirectory(at: stray, withIntermediateDirectories: true)
+        try Data("in the way".utf8).write(to: stray.appending(path: "mine"))
+        _ = try await store.put("/a", [1])
+        _ = try await store.put("/b", [1])
+        #expect(try await store.warns(1))
+        try FileManager.default.removeItem(at: stray.appending(path: "mine"))
+        _ = try await store.delete("/b")
+        #expect(try await store.warns(0))
+        await store.end()
+        #expect(directory.tree("files") == ["a": [1]])
     }
 
     @Test func somebodysFileInTheWayStays() async throws {

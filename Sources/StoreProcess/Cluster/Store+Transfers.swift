@@ -10,9 +10,8 @@ extension Store {
         guard let done = counted(request.operation, reply) else { return }
         guard var transfer = TreeTransfer(request) else { return restore(request, done) }
         // Sent again, a tree finds what it made itself.
-        transfer.isRepeat =
-            clusterNow.wallMilliseconds
-            > request.operation.wallMilliseconds + ClusterLimits.repeatAgeMilliseconds
+        transfer.isRepeat = cluster.node.mayBeRepeated(
+            request.operation, wallMilliseconds: clusterNow.wallMilliseconds)
         if let refusal = transfer.refusal { return done(.failure(refusal)) }
         let condition = transfer.overwrites ? WriteCondition.none : .absent
         let (path, target) = (request.path, transfer.destination)

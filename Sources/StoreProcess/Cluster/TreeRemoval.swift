@@ -85,7 +85,9 @@ extension Store {
         let path = request.path
         askCluster(.list(path, after: nil, limit: 1)) { listing in
             guard case .listing = listing else {
-                return done(.failure(self.failure(answer, at: path)))
+                // One that was known a moment ago is gone now.
+                let said = if case .isDirectory = answer { listing } else { answer }
+                return done(.failure(self.failure(said, at: path)))
             }
             guard request.conditions.hold(digest: nil, modified: nil) else {
                 return done(.failure(.anotherFile))

@@ -193,6 +193,22 @@ import Testing
         #expect(steps > 4)
     }
 
+    @Test func segmentsOfATransactionThatFailedGo() throws {
+        struct Full: Error {}
+        let temporary = try TemporaryDirectory()
+        let bench = try KindBench(.extent, in: temporary)
+        let keeper = try #require(bench.keeper as? ExtentKeeper)
+        for number in 1...3 as ClosedRange<UInt64> {
+            try bench.write(.test(number), [1])
+            #expect(throws: Full.self) { try keeper.change { throw Full() } }
+        }
+        try bench.write(.test(4), [4])
+        try keeper.sync()
+        #expect(segments(temporary) == ["0000000000000004"])
+        #expect(try bench.read(.test(4)) == [4])
+        #expect(try bench.list().map(\.object) == [.test(4)])
+    }
+
     @Test func filesThatNoRowNamesAreRemovedAtTheStart() throws {
         let temporary = try TemporaryDirectory()
         try KindBench.with(.extent, in: temporary) { (bench: KindBench) throws in

@@ -34,10 +34,12 @@ final class ExtentKeeper: CopyingKeeper {
     private var copying: Copying?
     /// Written since the last sync, with their ends.
     private var written: [UInt64: (segment: ExtentSegment, end: UInt64)] = [:]
-    /// Files of copies that failed.
+    /// Files that no row names any more: what they were made for failed.
     private var lost: [UInt64] = []
     /// Files were made since the last sync.
     private var hasNewNames = false
+    /// Segments of the transaction under way.
+    private var made: [UInt64] = []
     private var nextNumber: UInt64 = 1
     var needsMaintenance = true
     /// Where compaction goes on looking; damaged segments behind it are left alone in this life.
@@ -58,6 +60,9 @@ final class ExtentKeeper: CopyingKeeper {
     /// The transaction is lost: what it appended lies behind the durable end, and is written over.
     private func undone() {
         tail = durableTail
+        // No row names them, nor ever will.
+        lost += made
+        made = []
         if let copying {
             // Its row, if there is one, is dropped by the next copy or the next start.
             lost.append(copying.segment.number)
@@ -185,6 +190,7 @@ final class ExtentKeeper: CopyingKeeper {
     private func makeSegment(_ state: ExtentIndex.State) throws -> ExtentSegment {
         let number = nextNumber
         nextNumber += 1
+        made.append(number)
         let file = try Directory.open(
             ExtentSegment.name(number), in: folder, [.readWrite, .create, .truncate])
         hasNewNames = true
@@ -276,6 +282,7 @@ final class ExtentKeeper: CopyingKeeper {
         }
         try index.commit(undone: { undone() })
         written = [:]
+        made = []
         hasNewNames = false
         durableTail = tail
     }

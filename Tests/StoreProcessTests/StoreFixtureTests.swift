@@ -1,0 +1,109 @@
+import Foundation
+import IPC
+import Model
+import Testing
+
+@testable import StoreProcess
+
+/// Directories that a store of the present formats wrote are opened as they were: the database with all
+/// migrations, and the log of an encrypted one that a life left behind which did not end.
+@Suite struct StoreFixtureTests {
+    private static let large = noise(70_000, seed: 5)
+
+    private static func place(_ name: String) -> URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/Storage/\(name)")
+    }
+
+    /// With CLUSTERF_WRITE_FIXTURES set, one that is not there is made.
+    private func opened(
+        _ name: String, make: () async throws -> TemporaryDirectory
+    ) async throws -> TemporaryDirectory {
+        let place = Self.place(name)
+        if !FileManager.default.fileExists(atPath: place.path),
+            ProcessInfo.processInfo.environment["CLUSTERF_WRITE_FIXTURES"] != nil
+        {
+            try copy(try await make().tree(""), to: place)
+        }
+        let directory = try TemporaryDirectory()
+        try copy(
+            try TemporaryDirectory.tree(of: place).mapValues { [UInt8]($0) },
+            to: URL(fileURLWithPath: directory.path))
+        return directory
+    }
+
+    private func copy(_ files: [String: [UInt8]], to place: URL) throws {
+        for (name, bytes) in files
+        where !name.hasSuffix("-shm") && name != "store.lock" && name != "meta/ballast" {
+            let file = place.appending(path: name)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(bytes).write(to: file)
+        }
+    }
+
+    private func writeMuch(_ store: TestStore) async throws {
+        _ = try await store.put("/replaced", [1])
+        _ = try await store.put("/replaced", [2])
+        _ = try await store.put("/gone", [4])
+        _ = try await store.delete("/gone")
+        _ = try await store.makeDirectory("/made")
+        _ = try await store.status(counting: 1)
+    }
+
+    private func write(_ store: TestStore) async throws {
+        _ = try await store.put("/d/small", [1, 2, 3])
+        _ = try await store.upload("/large", Self.large)
+        _ = try await store.status(counting: 2)
+    }
+
+    private func check(
+        _ directory: TemporaryDirectory, _ names: [String], fileCount: Int, phrase: String? = nil
+    ) async throws {
+        let store = try await TestStore(directory, phrase: phrase)
+        #expect(try await store.content("/d/small") == [1, 2, 3])
+        #expect(try await store.content("/large") == Self.large)
+        #expect(try await store.content("/replaced") == (fileCount == 3 ? [2] : nil))
+        #expect(try await store.content("/gone") == nil)
+        #expect(try await store.lists("/", names))
+        #expect(try await store.status(counting: fileCount).fileCount == UInt64(fileCount))
+        // And it goes on from there.
+        _ = try await store.put("/new", [7])
+        #expect(try await store.content("/new") == [7])
+        #expect(try await store.status().warnings == [])
+        await store.end()
+        #expect(try directory.objectFault(phrase: phrase) == nil)
+    }
+
+    @Test func theDatabaseOfThisSchemaIsRead() async throws {
+        let directory = try await opened("database-3") {
+            let directory = try TemporaryDirectory()
+            var store = try await TestStore(directory, .extent)
+            try await writeMuch(store)
+            await store.end()
+            store = try await TestStore(directory)
+            try await write(store)
+            await store.end()
+            return directory
+        }
+        #expect(directory.names("meta") == ["store.db"])
+        try await check(directory, ["d", "large", "made", "replaced"], fileCount: 3)
+    }
+
+    /// What was written is in the log, and in staging, alone.
+    @Test func theLogOfAnEncryptedDatabaseIsRead() async throws {
+        let phrase = "correct horse"
+        let directory = try await opened("sealed-log-1") {
+            let directory = try TemporaryDirectory()
+            let first = try await TestStore(directory, .extent, phrase: phrase)
+            await first.end()
+            let store = try await TestStore(directory, isKept: false, phrase: phrase)
+            try await write(store)
+            let left = try directory.snapshot()
+            await store.end()
+            return left
+        }
+        #expect(directory.names("meta") == ["store.db", "store.db-wal"])
+        try await check(directory, ["d", "large"], fileCount: 2, phrase: phrase)
+    }
+}
