@@ -236,6 +236,9 @@ package enum StoreLimits {
     /// (1024 of 64 KiB), and the same again from peers.
     static let shelfByteCountMax = 128 << 20
 
+    /// How many: small ones take some hundred bytes beside their own. So many are a few seconds' writes.
+    static let shelfCountMax = 16_384
+
     /// How long they stay after their last use: above what a request of a peer waits, and repeats.
     static let shelfTime: Duration = .seconds(20)
 

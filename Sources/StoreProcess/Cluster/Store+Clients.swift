@@ -48,6 +48,7 @@ extension Store {
             isPinned: true)
         store(write, object) { result in
             self.cluster.shelf.unpin(object, now: self.loop.now)
+            self.setShelfTimer()
             reply(result)
         }
     }
