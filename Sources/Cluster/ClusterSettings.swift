@@ -26,6 +26,8 @@ package struct ClusterSettings: Hashable, Sendable {
     package var diskReservePercent = ClusterSettings.Number.diskReservePercent.defaultValue
     /// Up to when the trash was emptied.
     package var trashEmptiedUntil = HybridTime.zero
+    /// How many bytes may be below which directories, sorted by directory.
+    package var quotas: [Quota] = []
 
     /// Set by those who empty the trash, not by hand: the clock's reading in hexadecimal digits. What was
     /// deleted up to then goes, on each disk when it hears of it, whatever dies meanwhile.
@@ -109,6 +111,7 @@ package struct ClusterSettings: Hashable, Sendable {
             settings.value(for: Self.trashEmptiedKey).flatMap(Self.clock) ?? trashEmptiedUntil
         syncInterval = Self.time(.syncInterval, settings)
         isSyncPaused = settings.value(for: Self.syncPausedKey) == "true"
+        quotas = settings.value(for: Quota.settingKey).flatMap { try? Quota.parse($0) } ?? quotas
     }
 
     /// What another version of the program set and this one does not understand counts as not set;
@@ -133,6 +136,7 @@ package struct ClusterSettings: Hashable, Sendable {
         if key == policyKey { return WritePolicy(rawValue: value) != nil }
         if key == syncPausedKey { return ["true", "false"].contains(value) }
         if key == trashEmptiedKey { return clock(value) != nil }
+        if key == Quota.settingKey { return (try? Quota.parse(value)) != nil }
         if let known = Number(rawValue: key) {
             return digits(value[...]).map { known.range.contains(Int($0)) } ?? false
         }

@@ -65,7 +65,7 @@ final class Ledger {
         case .makeDirectory(let request): try makeDirectory(request, now)
         case .housekept(let done): try housekept(done)
         case .finishCheckpoint, .finishHousekeeping, .makeRoom: .silent
-        case .storage, .renewDisk, .markBad:
+        case .storage, .renewDisk, .markBad, .setQuotas:
             preconditionFailure("the brain's requests are not the ledger's")
         }
     }
@@ -128,7 +128,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .makeRoom:
+            .renewDisk, .markBad, .makeRoom, .setQuotas:
             nil
         }
     }

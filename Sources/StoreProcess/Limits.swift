@@ -333,6 +333,18 @@ package enum StoreLimits {
     /// Lists of the trash that are being made at a time.
     static let trashListingsMax = 64
 
+    /// Files of a new quota that are counted in one group: some milliseconds.
+    static let quotaCountedMax = 2000
+
+    /// How long the others' sums of quotas are awaited: they come within milliseconds from all that live.
+    static let quotaWait = Duration.seconds(1)
+
+    /// From one question for all sums to the next: what arrives meanwhile is decided by one answer.
+    static let quotaPause = Duration.milliseconds(50)
+
+    /// How often a write asks for sums before it is refused by what is not certain.
+    static let quotaAttemptsMax = 3
+
     /// How long an order to restart waits for its answer, before the next node is asked.
     static let restartAnswerMax: Duration = .seconds(5)
 

@@ -130,7 +130,9 @@ private final class WriterThread {
             let group = nextGroup()
             checkSpace()
             trimLimit = dueTrim()
-            if !group.isEmpty || !deletions.isEmpty || isPruningDue || trimLimit != nil {
+            if !group.isEmpty || !deletions.isEmpty || isPruningDue || trimLimit != nil
+                || isCounting
+            {
                 try commit(group)
             }
             backlog = heldStorage + backlog
@@ -145,7 +147,7 @@ private final class WriterThread {
 
     private func takeMail() {
         var timeout: Duration? = StoreLimits.pruneInterval
-        if !deletions.isEmpty || isPruningDue || trimGoal != nil || hasRunnable {
+        if !deletions.isEmpty || isPruningDue || trimGoal != nil || hasRunnable || isCounting {
             timeout = .zero
         } else if !backlog.isEmpty {
             // Puts wait for the write-out or for space, of which mail or the clock tells.
@@ -188,6 +190,11 @@ private final class WriterThread {
         return goal
     }
 
+    /// Whether files of a new quota are counted with the next group.
+    private var isCounting: Bool {
+        storage.isCounting && !isHousekeepingHeld && !isSpaceLow && !isReadOnly && !isClosed
+    }
+
     /// Whether what is kept of the past is making way just now: writes wait for it, for a while.
     private var isMakingRoom: Bool {
         guard isSpaceLow, ledger.counters.kept.spareByteCount > 0, let lowSince else {
@@ -209,7 +216,7 @@ private final class WriterThread {
     private func isRunnable(_ job: Job) -> Bool {
         switch job.mutation {
         case .put: isReadOnly || isSpaceLow || ledger.hasRoomForContent
-        case .housekept: !isHousekeepingHeld
+        case .housekept, .setQuotas: !isHousekeepingHeld
         case .storage(let job):
             !isStorageHeld && !isReadOnly
                 && (job.contents.isEmpty || !isMakingRoom)
@@ -323,6 +330,7 @@ private final class WriterThread {
             pruned = .now
         }
         if let trimLimit, try !storage.trim(to: trimLimit) { trimGoal = nil }
+        if isCounting { try storage.countStep() }
         try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
         try syncs.during { try commitGroup.run() }
@@ -330,6 +338,7 @@ private final class WriterThread {
         committed.changes = ledger.takeChanges()
         committed.unusedStaging = storage.takeUnusedStaging()
         committed.lacking = storage.takeLacking()
+        committed.quotas = storage.takeQuotaNews()
         return committed
     }
 
@@ -339,6 +348,9 @@ private final class WriterThread {
         case .renewDisk(let disk): return .stored(try storage.renew(disk))
         case .markBad(let objects):
             if !isReadOnly { try storage.markBad(objects) }
+            return .silent
+        case .setQuotas(let directories):
+            if !isReadOnly { try storage.setQuotas(directories) }
             return .silent
         default: return try verdictOfLedger(mutation)
         }
@@ -410,7 +422,7 @@ private final class WriterThread {
                 hold(job)
             // Whoever reads it next finds it again.
             case .markBad: break
-            case .housekept:
+            case .housekept, .setQuotas:
                 isHousekeepingHeld = true
                 backlog.append(job)
             // They change nothing in the database, and nobody waits for an answer.
@@ -422,6 +434,8 @@ private final class WriterThread {
             committed.results.append((deletion.ticket, .failure(isFull ? .noSpace : .broken)))
         } else {
             isPruningDue = false
+            // Nor is anything counted until the next look at the space.
+            isHousekeepingHeld = true
         }
         outlets.committed(committed)
     }

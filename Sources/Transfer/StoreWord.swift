@@ -18,6 +18,11 @@ package enum StoreWord: Hashable, Sendable {
     /// The answer.
     case trash(number: UInt64, TrashPage)
 
+    /// What do you count of each quota?
+    case asksQuotas(number: UInt64)
+    /// The answer: of at most `TransferLimits.quotasMax` quotas.
+    case quotas(number: UInt64, [QuotaUse])
+
     func encode(into writer: inout ByteWriter) {
         switch self {
         case .asksUsage: writer.write(UInt8(1))
@@ -39,6 +44,13 @@ package enum StoreWord: Hashable, Sendable {
             writer.write(UInt8(7))
             writer.write(number)
             page.encode(into: &writer)
+        case .asksQuotas(let number):
+            writer.write(UInt8(8))
+            writer.write(number)
+        case .quotas(let number, let uses):
+            writer.write(UInt8(9))
+            writer.write(number)
+            QuotaUse.encode(uses, into: &writer)
         }
     }
 
@@ -56,6 +68,10 @@ package enum StoreWord: Hashable, Sendable {
                 limit: try reader.readUInt16())
         case 7:
             self = .trash(number: try reader.readUInt64(), try TrashPage(from: &reader))
+        case 8: self = .asksQuotas(number: try reader.readUInt64())
+        case 9:
+            self = .quotas(
+                number: try reader.readUInt64(), try QuotaUse.list(from: &reader))
         default: throw .unknown("word")
         }
     }

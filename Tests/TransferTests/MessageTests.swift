@@ -41,6 +41,11 @@ import Testing
         .word(.asksTrash(number: 7, directory: .root, after: path("/a"), limit: 9)),
         .word(.asksTrash(number: 8, directory: path("/a"), after: nil, limit: 9)),
         .word(.trash(number: 7, TrashPage(entries: [entry("/a/b")], hasMore: true))),
+        .word(.asksQuotas(number: 9)), .word(.quotas(number: 9, [])),
+        .word(
+            .quotas(
+                number: 1 << 40,
+                [QuotaUse(directory: path("/a"), byteCount: 1 << 41, isComplete: true)])),
         .word(.asksRestart), .word(.restarts), .word(.refusesRestart),
     ]
 

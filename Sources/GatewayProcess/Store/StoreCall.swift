@@ -21,6 +21,7 @@ enum StoreRequest {
     case readContent(ReadContentRequest)
     case partitionFiles(PartitionFilesRequest)
     case nodeUsage
+    case quotas
     case restartCluster
     case repair(RepairRequest)
     case inspect(InspectRequest)
@@ -36,8 +37,8 @@ enum StoreRequest {
             .transfer:
             true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .partitionFiles, .nodeUsage, .repair, .inspect, .openFetch, .openContent, .history,
-            .trash, .readContent:
+            .partitionFiles, .nodeUsage, .quotas, .repair, .inspect, .openFetch, .openContent,
+            .history, .trash, .readContent:
             false
         }
     }
@@ -79,6 +80,8 @@ enum StoreRequest {
             session.open(message, type: .partitionFiles, deadline: deadline)
         case .nodeUsage:
             session.open(Empty(), type: .nodeUsage, deadline: deadline)
+        case .quotas:
+            session.open(Empty(), type: .quotas, deadline: deadline)
         case .restartCluster:
             session.open(Empty(), type: .restartCluster, deadline: deadline)
         case .repair(let message):
@@ -132,6 +135,7 @@ enum StoreRequest {
             guard response.entries.count == asked.partitions.count else { throw .invalid("count") }
             return .files(response)
         case .nodeUsage: return .usage(try NodeUsageList(decoding: payload))
+        case .quotas: return .quotas(try QuotaList(decoding: payload))
         case .inspect: return .inspected(try InspectResponse(decoding: payload))
         case .repair: return .repair(try RepairStatus(decoding: payload))
         case .restartCluster: return .restarting(try RestartPlan(decoding: payload))
@@ -180,6 +184,7 @@ enum StoreReply {
     case health(PartitionHealthResponse)
     case files(PartitionFilesResponse)
     case usage(NodeUsageList)
+    case quotas(QuotaList)
     case restarting(RestartPlan)
     case repair(RepairStatus)
     case inspected(InspectResponse)

@@ -85,7 +85,7 @@ extension Store {
             guard cluster.rolling?.refused(by: peer) == true else { return }
             Log.warning("a node refuses to restart", ["node": peer.name])
             restartNext()
-        case .asksUsage, .usage, .asksTrash, .trash: break
+        case .asksUsage, .usage, .asksTrash, .trash, .asksQuotas, .quotas: break
         }
     }
 

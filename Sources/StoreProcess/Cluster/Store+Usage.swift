@@ -70,6 +70,7 @@ extension Store {
             let disk = NodeUsageList.Disk(storedByteCount: stored, freeByteCount: free)
             if cluster.usage.answered(peer, disk) { answerUsage() }
         case .asksTrash, .trash: received(trash: word, from: peer)
+        case .asksQuotas, .quotas: received(quotas: word, from: peer)
         case .asksRestart, .restarts, .refusesRestart: receivedRestart(word, from: peer)
         }
     }
