@@ -1,6 +1,7 @@
 """Measurements: wrk and what it says, streams of one large file, processor time of processes."""
 
 import os
+import platform
 import re
 import socket
 import statistics
@@ -126,3 +127,16 @@ def hash_speed(source):
     subprocess.run(
         [program("openssl"), "dgst", "-sha256", source], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     return os.path.getsize(source) / (time.monotonic() - began) / 1e6
+
+
+def machine():
+    """The machine and the versions in one line."""
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":")[1].strip()
+                break
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        memory = int(file.readline().split()[1]) // (1 << 20)
+    return f"{os.cpu_count()} × {model}, {memory} GiB, Linux {platform.release()}"

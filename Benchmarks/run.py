@@ -7,7 +7,6 @@ the repository's build folder: on the same disk for all, and on a real one. Prin
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -224,19 +223,6 @@ class Benchmark:
     ALL = ("start_time", "get_small", "get_large", "put_small", "put_large", "listing")
 
 
-def machine():
-    """The machine and the versions in one line."""
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":")[1].strip()
-                break
-    with open("/proc/meminfo", encoding="utf-8") as file:
-        memory = int(file.readline().split()[1]) // (1 << 20)
-    return f"{os.cpu_count()} × {model}, {memory} GiB, Linux {platform.release()}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", help="folder of the built programs")
@@ -251,6 +237,7 @@ def main():
     # Apache's workers have another user.
     os.chmod(place, 0o755)
 
+    from measure import machine
     benchmark = Benchmark(options, place)
     try:
         benchmark.prepare()

@@ -49,6 +49,41 @@ extension ClusterNode {
         return layouts.holders(of: partition).map(\.node).sorted()
     }
 
+    // MARK: Who counts
+
+    /// The nodes that may count what is in partitions, for each layout in use: those that live and said
+    /// that they have what they hold in it.
+    package var counters: [Set<NodeID>] {
+        layouts.all.map { layout in
+            Set(
+                layout.members.filter { member in
+                    isReachable(member.node) && hasDisk(member)
+                        && gossip.state.register(of: member.node)?
+                            .declares(layout.id, as: member) == true
+                }.map(\.node))
+        }
+    }
+
+    /// The layouts in use, told apart by this.
+    package var layoutsDigest: LayoutID { layouts.digest }
+
+    /// Whether this node counts the files of a partition for the cluster. One of those who have them does: by
+    /// the order of a layout's holders the first that is among the counters; where nobody is, the first
+    /// holder that is reached.
+    package mutating func counts(_ partition: Partition, among counters: [Set<NodeID>]) -> Bool {
+        for index in counters.indices.prefix(layouts.count) {
+            let first = layouts.holders(of: partition, in: index)
+                .first { counters[index].contains($0.node) }
+            if let first { return first.node == configuration.node }
+        }
+        let holders = layouts.holders(of: partition)
+        guard let first = holders.first(where: { isReachable($0.node) }) else {
+            // Before the first layout a node is alone with what it has.
+            return holders.isEmpty
+        }
+        return first.node == configuration.node
+    }
+
     private mutating func certainHolders(of partition: Partition) -> [NodeID] {
         declaredHolders(of: partition).union([configuration.node]).sorted()
     }

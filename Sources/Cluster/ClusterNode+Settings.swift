@@ -21,6 +21,8 @@ package struct SettingView: Sendable {
         case choice([String])
         /// `true` or `false`.
         case boolean
+        /// A list of quotas.
+        case quotas
         /// Of another program's: this one does not know what it may be.
         case unknown
     }
@@ -44,6 +46,7 @@ extension ClusterNode {
                 ClusterSettings.policyKey, ClusterSettings().policy.rawValue,
                 .choice(WritePolicy.allCases.map(\.rawValue))))
         views.append(view(ClusterSettings.syncPausedKey, "false", .boolean))
+        views.append(view(Quota.settingKey, "", .quotas))
         for setting in all.all
         where setting.key != ClusterSettings.trashEmptiedKey
             && !views.contains(where: { $0.key == setting.key })

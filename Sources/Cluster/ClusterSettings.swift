@@ -28,6 +28,8 @@ package struct ClusterSettings: Hashable, Sendable {
     package var scrubRate = ClusterSettings.Number.scrubRate.defaultValue
     /// Up to when the trash was emptied.
     package var trashEmptiedUntil = HybridTime.zero
+    /// How many bytes may be below which directories, sorted by directory.
+    package var quotas: [Quota] = []
 
     /// Set by those who empty the trash, not by hand: the clock's reading in hexadecimal digits. What was
     /// deleted up to then goes, on each disk when it hears of it, whatever dies meanwhile.
@@ -115,6 +117,7 @@ package struct ClusterSettings: Hashable, Sendable {
             settings.value(for: Self.trashEmptiedKey).flatMap(Self.clock) ?? trashEmptiedUntil
         syncInterval = Self.time(.syncInterval, settings)
         isSyncPaused = settings.value(for: Self.syncPausedKey) == "true"
+        quotas = settings.value(for: Quota.settingKey).flatMap { try? Quota.parse($0) } ?? quotas
     }
 
     /// What another version of the program set and this one does not understand counts as not set;
@@ -139,6 +142,7 @@ package struct ClusterSettings: Hashable, Sendable {
         if key == policyKey { return WritePolicy(rawValue: value) != nil }
         if key == syncPausedKey { return ["true", "false"].contains(value) }
         if key == trashEmptiedKey { return clock(value) != nil }
+        if key == Quota.settingKey { return (try? Quota.parse(value)) != nil }
         if let known = Number(rawValue: key) {
             return digits(value[...]).map { known.range.contains(Int($0)) } ?? false
         }

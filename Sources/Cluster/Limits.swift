@@ -196,4 +196,24 @@ package enum ClusterLimits {
 
     /// Changes in one message: with the longest paths it stays below `messageByteCountMax`.
     package static let changesMax = 200
+
+    /// Quotas that there may be: each file of a disk is compared with all of them, and each costs 512 KiB
+    /// of memory.
+    package static let quotaCountMax = 16
+
+    /// How old what a node knows of the use of quotas may be when it takes a write by it: by so much
+    /// writers at several nodes may exceed a quota together.
+    package static let quotaAge = Duration.seconds(5)
+
+    /// From this age on it is asked for anew beside the writes, so that those that go on never wait.
+    package static let quotaAgeMin = Duration.seconds(2)
+
+    /// A write that was acknowledged is in the disks' sums by then: its commit follows its answer at
+    /// once.
+    package static let quotaCommitDelay = Duration.milliseconds(500)
+
+    /// Writes that are not surely in the sums yet are remembered by so long a time of their answers; so
+    /// many times at the most.
+    package static let quotaSlot = Duration.milliseconds(100)
+    package static let quotaSlotsMax = 64
 }

@@ -110,6 +110,7 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case inspect = 100
     case watch = 101
     case events = 102
+    case quotas = 103
 
     // What was at paths, and what gets other names.
     case history = 112

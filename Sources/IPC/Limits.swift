@@ -92,4 +92,7 @@ package enum IPCLimits {
 
     /// The header of a sealed content (64 bytes), or its key (32).
     package static let sealingByteCountMax = 256
+
+    /// Quotas in one answer: as many as there may be (`ClusterLimits.quotaCountMax`).
+    package static let quotasMax = 16
 }

@@ -83,6 +83,8 @@ package struct RemoteError: Error, Message {
         /// As `preconditionFailed`, decided among the reachable holders alone: others may know of
         /// something newer.
         case preconditionFailedInReach = 16
+        /// As `noSpace`, for a directory's quota.
+        case quotaExceeded = 17
     }
 
     package init(_ code: Code, _ message: String, hint: String = "") {

@@ -71,7 +71,7 @@ final class Ledger {
             if let unwatched { try statements.setState(UnwatchedTimes.key, unwatched) }
             return .silent
         case .finishCheckpoint, .finishHousekeeping, .makeRoom: return .silent
-        case .storage, .renewDisk, .markBad:
+        case .storage, .renewDisk, .markBad, .setQuotas:
             preconditionFailure("the brain's requests are not the ledger's")
         }
     }
@@ -134,7 +134,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas:
             nil
         }
     }

@@ -297,6 +297,9 @@ package enum StoreLimits {
     /// (1024 of 64 KiB), and the same again from peers.
     static let shelfByteCountMax = 128 << 20
 
+    /// How many: small ones take some hundred bytes beside their own. So many are a few seconds' writes.
+    static let shelfCountMax = 16_384
+
     /// How long they stay after their last use: above what a request of a peer waits, and repeats.
     static let shelfTime: Duration = .seconds(20)
 
@@ -390,6 +393,18 @@ package enum StoreLimits {
 
     /// Lists of the trash that are being made at a time.
     static let trashListingsMax = 64
+
+    /// Files of a new quota that are counted in one group: some milliseconds.
+    static let quotaCountedMax = 2000
+
+    /// How long the others' sums of quotas are awaited: they come within milliseconds from all that live.
+    static let quotaWait = Duration.seconds(1)
+
+    /// From one question for all sums to the next: what arrives meanwhile is decided by one answer.
+    static let quotaPause = Duration.milliseconds(50)
+
+    /// How often a write asks for sums before it is refused by what is not certain.
+    static let quotaAttemptsMax = 3
 
     /// How long an order to restart waits for its answer, before the next node is asked.
     static let restartAnswerMax: Duration = .seconds(5)

@@ -165,6 +165,10 @@ final class LinkHandler {
             try ask(received, payload, Empty.self) { store, _, reply in
                 store.restartCluster(reply)
             }
+        case .quotas:
+            try ask(received, payload, Empty.self) { store, _, reply in
+                reply(.success(store.quotaStatus()))
+            }
         case .nodeUsage:
             try ask(received, payload, Empty.self) { store, _, reply in store.nodeUsage(reply) }
         case .administer:

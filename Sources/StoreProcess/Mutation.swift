@@ -31,6 +31,8 @@ enum Mutation: Sendable {
     case scrubbed([UInt8], unwatched: [UInt8]?)
     /// Somebody waits for room on the disk (`SpaceRules.want`).
     case makeRoom
+    /// The directories that have quotas, from here on.
+    case setQuotas([StorePath])
 
     /// Bytes that it adds to the rows that wait for the write-out.
     var contentByteCount: Int {
@@ -54,7 +56,7 @@ enum Mutation: Sendable {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
         case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas:
             false
         }
     }
@@ -109,6 +111,7 @@ struct Committed: Sendable {
     var unusedStaging: [OperationID] = []
     /// Objects whose content is not here any more, or did not come.
     var lacking: [ObjectID] = []
+    var quotas: [QuotaNews] = []
 }
 
 /// What applying one mutation came to.

@@ -19,6 +19,7 @@ final class SQLTables: ContentTables {
         let writes: TableWrites
         let contents: ContentTable
         let kept: KeptTable
+        let quotas: QuotaTable
     }
 
     /// A register, and what the tables have of it.
@@ -65,7 +66,8 @@ final class SQLTables: ContentTables {
             let kept = try KeptTable(database, ledger)
             writing = Writing(
                 ledger: ledger, writes: writes,
-                contents: ContentTable(ledger, queries, writes, kept), kept: kept)
+                contents: ContentTable(ledger, queries, writes, kept), kept: kept,
+                quotas: try QuotaTable(database))
         } else {
             writing = nil
         }
@@ -291,6 +293,9 @@ final class SQLTables: ContentTables {
         case .file:
             try writing.contents.headChanged(
                 key.path, from: slot.storedRegister?.liveHead, to: slot.register?.liveHead)
+            writing.quotas.changed(
+                key.path, from: slot.storedRegister?.liveByteCount,
+                to: slot.register?.liveByteCount)
             try writing.kept.changed(
                 key.path, from: slot.storedRegister, to: slot.register
             ) { try queries.object($0)?.state == .here }
@@ -450,6 +455,9 @@ final class SQLTables: ContentTables {
 }
 
 extension Register {
+    /// Of the newest version, where it is a file that is there.
+    fileprivate var liveByteCount: UInt64? { liveHead?.value.facts?.byteCount }
+
     /// Whether a row of `records` says all of it.
     fileprivate func isFileAlone(_ key: RegisterKey) -> Bool {
         key.kind == .file && liveHead != nil && kept.isEmpty && prepared.isEmpty && ballot == nil

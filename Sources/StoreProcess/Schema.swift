@@ -32,6 +32,7 @@ enum Schema {
             try database.execute(sql: version3)
             try KeptAdoption.run(database)
         }
+        migrator.registerMigration("4") { try $0.execute(sql: version4) }
         return migrator
     }
 
@@ -107,6 +108,14 @@ enum Schema {
         CREATE INDEX kept_objects ON kept(object);
         CREATE INDEX kept_by_age ON kept(since) WHERE here AND NOT conflict;
         CREATE TABLE trash(path BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    /// What is below the directories that have quotas.
+    private static let version4 = """
+        CREATE TABLE quotas(id INTEGER PRIMARY KEY, directory BLOB NOT NULL, position BLOB);
+        CREATE TABLE quota_sums(
+            quota INTEGER NOT NULL, partition INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            PRIMARY KEY(quota, partition)) WITHOUT ROWID;
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

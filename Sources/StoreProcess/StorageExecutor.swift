@@ -78,8 +78,30 @@ final class StorageExecutor {
         return !spare.isEmpty && ledger.counters.kept.spareByteCount > Int64(clamping: limit)
     }
 
+    // MARK: Quotas
+
+    func setQuotas(_ directories: [StorePath]) throws {
+        tables.flush()
+        try tables.check()
+        try writing.quotas.set(directories)
+    }
+
+    /// Whether files of a new quota are to be counted.
+    var isCounting: Bool { writing.quotas.isCounting }
+
+    func countStep() throws {
+        tables.flush()
+        try tables.check()
+        try writing.quotas.countStep()
+    }
+
+    func takeQuotaNews() -> [QuotaNews] { writing.quotas.takeNews() }
+
     /// Before the commit.
-    func finishGroup() throws { try tables.finishGroup() }
+    func finishGroup() throws {
+        try tables.finishGroup()
+        try writing.quotas.finishGroup()
+    }
 
     /// Staging files that came with the group's jobs, and that nothing names.
     func takeUnusedStaging() -> [OperationID] { writing.contents.takeUnusedStaging() }
@@ -90,6 +112,7 @@ final class StorageExecutor {
     func rolledBack() {
         tables.forgetAll()
         writing.contents.rolledBack()
+        writing.quotas.rolledBack()
     }
 
     func published() { writing.contents.published() }

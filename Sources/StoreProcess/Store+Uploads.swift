@@ -29,7 +29,25 @@ extension Store {
             } catch {
                 return reply(.failure(error))
             }
-            self.askToBegin(request, link, isWanted: isWanted, reply)
+            self.admitUpload(request, link, isWanted: isWanted, reply)
+        }
+    }
+
+    /// Of a body whose length nobody told it is asked whether there is room for anything.
+    private func admitUpload(
+        _ request: BeginUploadRequest, _ link: Uploads.LinkID, isWanted: @escaping () -> Bool,
+        _ reply: @escaping Reply<Staging>
+    ) {
+        let write = QuotaBook.Write(
+            to: request.path, byteCount: request.byteCount ?? 1, request.operation)
+        admit(write) { refusal in
+            if let refusal { return reply(.failure(refusal)) }
+            self.askToBegin(request, link, isWanted: isWanted) { result in
+                if case .failure = result {
+                    self.quotaEnded(request.operation, isWritten: false)
+                }
+                reply(result)
+            }
         }
     }
 
@@ -103,7 +121,14 @@ extension Store {
         case .success(let settled?):
             uploads[request.operation]?.file = settled.file
             uploads[request.operation]?.sealedAs = settled.object
-            storeUpload(request)
+            let write = QuotaBook.Write(
+                to: request.path, byteCount: request.byteCount, request.operation)
+            admit(write) { refusal in
+                if let refusal {
+                    return self.commitEnded(request.operation, .failure(refusal))
+                }
+                self.storeUpload(request)
+            }
         case .success(nil) where .now < deadline:
             do {
                 _ = try loop.schedule(after: StoreLimits.leaseRetryInterval) { [weak self] in
@@ -154,6 +179,8 @@ extension Store {
         _ operation: OperationID, _ result: Result<WriteResponse, RemoteError>,
         object: ObjectID? = nil
     ) {
+        // One that was refused may have been stored all the same.
+        quotaEnded(operation, isWritten: object != nil)
         if case .success(let response) = result { cluster.answered.insert(operation, response) }
         if let upload = uploads[operation] {
             uploads[operation] = nil
@@ -220,6 +247,7 @@ extension Store {
 
     private func giveUp(_ operation: OperationID, _ upload: Uploads.Upload) {
         growthEnded(upload)
+        quotaEnded(operation, isWritten: false)
         removeStaging(operation, upload.file)
     }
 

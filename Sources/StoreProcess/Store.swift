@@ -194,6 +194,7 @@ actor Store {
         // Else a version that comes again would be taken without its content.
         for object in committed.lacking { cluster.known.remove(object) }
         tellChanges(committed.changes)
+        if !committed.quotas.isEmpty { quotasChanged(committed.quotas) }
         for (ticket, answer) in committed.storage {
             guard case .storage(let asked, let objects) = pending.removeValue(forKey: ticket) else {
                 preconditionFailure("an answer of the writer for another request")

@@ -132,7 +132,9 @@ private final class WriterThread {
             let group = nextGroup()
             checkSpace()
             trimLimit = dueTrim()
-            if !group.isEmpty || !deletions.isEmpty || isPruningDue || trimLimit != nil {
+            if !group.isEmpty || !deletions.isEmpty || isPruningDue || trimLimit != nil
+                || isCounting
+            {
                 try commit(group)
             }
             backlog = heldStorage + backlog
@@ -147,7 +149,7 @@ private final class WriterThread {
 
     private func takeMail() {
         var timeout: Duration? = StoreLimits.pruneInterval
-        if !deletions.isEmpty || isPruningDue || trimGoal != nil || hasRunnable {
+        if !deletions.isEmpty || isPruningDue || trimGoal != nil || hasRunnable || isCounting {
             timeout = .zero
         } else if !backlog.isEmpty {
             // Puts wait for the write-out or for space, of which mail or the clock tells.
@@ -190,6 +192,11 @@ private final class WriterThread {
         return goal
     }
 
+    /// Whether files of a new quota are counted with the next group.
+    private var isCounting: Bool {
+        storage.isCounting && !isHousekeepingHeld && !isSpaceLow && !isReadOnly && !isClosed
+    }
+
     /// Whether what is kept of the past is making way just now: writes wait for it, for a while.
     private var isMakingRoom: Bool {
         guard isSpaceLow, ledger.counters.kept.spareByteCount > 0, let lowSince else {
@@ -211,7 +218,7 @@ private final class WriterThread {
     private func isRunnable(_ job: Job) -> Bool {
         switch job.mutation {
         case .put: isReadOnly || isSpaceLow || ledger.hasRoomForContent
-        case .housekept: !isHousekeepingHeld
+        case .housekept, .setQuotas: !isHousekeepingHeld
         case .storage(let job):
             !isStorageHeld && !isReadOnly
                 && (job.contents.isEmpty || !isMakingRoom)
@@ -326,6 +333,7 @@ private final class WriterThread {
             pruned = .now
         }
         if let trimLimit, try !storage.trim(to: trimLimit) { trimGoal = nil }
+        if isCounting { try storage.countStep() }
         try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
         try syncs.during { try commitGroup.run() }
@@ -333,6 +341,7 @@ private final class WriterThread {
         committed.changes = ledger.takeChanges()
         committed.unusedStaging = storage.takeUnusedStaging()
         committed.lacking = storage.takeLacking()
+        committed.quotas = storage.takeQuotaNews()
         return committed
     }
 
@@ -343,6 +352,9 @@ private final class WriterThread {
         case .markBad(let objects):
             if !isReadOnly { try storage.markBad(objects) }
             return .marked
+        case .setQuotas(let directories):
+            if !isReadOnly { try storage.setQuotas(directories) }
+            return .silent
         default: return try verdictOfLedger(mutation)
         }
     }
@@ -415,7 +427,7 @@ private final class WriterThread {
             case .markBad: committed.marked.append(job.ticket)
             // The next pass of the scrub does it.
             case .showAgain, .scrubbed: break
-            case .housekept:
+            case .housekept, .setQuotas:
                 isHousekeepingHeld = true
                 backlog.append(job)
             // They change nothing in the database, and nobody waits for an answer.
@@ -427,6 +439,8 @@ private final class WriterThread {
             committed.results.append((deletion.ticket, .failure(isFull ? .noSpace : .broken)))
         } else {
             isPruningDue = false
+            // Nor is anything counted until the next look at the space.
+            isHousekeepingHeld = true
         }
         outlets.committed(committed)
     }

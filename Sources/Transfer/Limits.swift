@@ -74,4 +74,7 @@ package enum TransferLimits {
 
     /// Contents of which a part is kept; of more, the new ones begin from the start.
     package static let partsMax = 64
+
+    /// Quotas in one word: as many as there may be (`ClusterLimits.quotaCountMax`).
+    package static let quotasMax = 16
 }

@@ -18,6 +18,10 @@ package enum StoreWord: Hashable, Sendable {
     /// The answer.
     case trash(number: UInt64, TrashPage)
 
+    /// What do you count of each quota?
+    case asksQuotas(number: UInt64)
+    /// The answer: of at most `TransferLimits.quotasMax` quotas.
+    case quotas(number: UInt64, [QuotaUse])
     /// How does the check of your contents go? Begin one first, where it says so, unless one is under way.
     case asksIntegrity(number: UInt64, begins: Bool)
     /// The answer; nothing where nobody asked for one.
@@ -46,17 +50,24 @@ package enum StoreWord: Hashable, Sendable {
             writer.write(UInt8(7))
             writer.write(number)
             page.encode(into: &writer)
-        case .asksIntegrity(let number, let begins):
+        case .asksQuotas(let number):
             writer.write(UInt8(8))
+            writer.write(number)
+        case .quotas(let number, let uses):
+            writer.write(UInt8(9))
+            writer.write(number)
+            QuotaUse.encode(uses, into: &writer)
+        case .asksIntegrity(let number, let begins):
+            writer.write(UInt8(10))
             writer.write(number)
             writer.write(begins)
         case .integrity(let number, let summary):
-            writer.write(UInt8(9))
+            writer.write(UInt8(11))
             writer.write(number)
             writer.write(summary != nil)
             summary?.encode(into: &writer)
         case .suspects(let path):
-            writer.write(UInt8(10))
+            writer.write(UInt8(12))
             writer.writeRun(path.bytes)
         }
     }
@@ -75,14 +86,18 @@ package enum StoreWord: Hashable, Sendable {
                 limit: try reader.readUInt16())
         case 7:
             self = .trash(number: try reader.readUInt64(), try TrashPage(from: &reader))
-        case 8:
+        case 8: self = .asksQuotas(number: try reader.readUInt64())
+        case 9:
+            self = .quotas(
+                number: try reader.readUInt64(), try QuotaUse.list(from: &reader))
+        case 10:
             self = .asksIntegrity(
                 number: try reader.readUInt64(), begins: try reader.readBool())
-        case 9:
+        case 11:
             self = .integrity(
                 number: try reader.readUInt64(),
                 try reader.readBool() ? try ScrubSummary(from: &reader) : nil)
-        case 10: self = .suspects(try reader.readStorePath())
+        case 12: self = .suspects(try reader.readStorePath())
         default: throw .unknown("word")
         }
     }

@@ -174,6 +174,7 @@ struct FuzzRun {
         check(PartitionFilesRequest.self, payload)
         check(PartitionFilesResponse.self, payload)
         check(NodeUsageList.self, payload)
+        check(QuotaList.self, payload)
         check(RestartPlan.self, payload)
         check(RepairRequest.self, payload)
         check(RepairStatus.self, payload)

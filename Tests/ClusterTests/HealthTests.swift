@@ -38,4 +38,30 @@ import Testing
         #expect(cluster.run(until: { isSettled(cluster) }, atMost: .seconds(60)))
         #expect(missing(cluster) == [])
     }
+
+    /// Each partition by exactly one of those who have it, whoever lives.
+    @Test func oneNodeCountsEachPartition() throws {
+        func counting(_ cluster: TinyCluster, _ names: [String]) -> Set<Int> {
+            var found: Set<Int> = []
+            for number in 0..<200 as Range<UInt16> {
+                let count = names.count { name in
+                    guard var node = cluster.node(name) else { return false }
+                    return node.counts(Partition(number: number), among: node.counters)
+                }
+                found.insert(count)
+            }
+            return found
+        }
+        let cluster = TinyCluster.three()
+        let path = try StorePath(validating: Array("/file".utf8))
+        _ = cluster.ask("a", .put(path, cluster.content(1), .none, cluster.operation()))
+        // Before the first layout each of them is alone with what it has.
+        #expect(
+            cluster.run(
+                until: { counting(cluster, ["a", "b", "c"]) == [1] }, atMost: .seconds(60)))
+        cluster.kill("c")
+        #expect(
+            cluster.run(
+                until: { counting(cluster, ["a", "b"]) == [1] }, atMost: .seconds(60)))
+    }
 }

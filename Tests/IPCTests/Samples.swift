@@ -278,6 +278,13 @@ enum Samples {
                             differingCount: 4, movedByteCount: 1 << 33)
                     ])
             ),
+            (
+                "quotas",
+                QuotaList(entries: [
+                    .init(directory: path("/photos"), limit: 1 << 40, used: 7, isComplete: true),
+                    .init(directory: .root, limit: 0, used: nil, isComplete: false),
+                ])
+            ),
             ("restart-plan", RestartPlan(nodes: [node("n-2"), node("n1")])),
             (
                 "node-usage",

@@ -31,6 +31,7 @@ SUITES = [
     ("test_cluster", 5, 10),
     ("test_cluster_routes", 3, 5),
     ("test_operation", 4, 6),
+    ("test_quotas", 3, 5),
     ("test_layout", 4, 20),
     ("test_restarts", 3, 8),
     ("test_faults", 4, 20),

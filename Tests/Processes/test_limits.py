@@ -15,9 +15,10 @@ from harness import NodeCase, SharedNodeCase, eventually, resident_bytes, remove
 MIB = 1 << 20
 
 
-class DiskFull(NodeCase):
+class SmallDisk(NodeCase):
+    """A disk of its own for the data directory."""
+
     SIZE_MIB = 48
-    args = ()
 
     def setUp(self):
         self.place = temporary_directory()
@@ -29,6 +30,10 @@ class DiskFull(NodeCase):
             warn("DISK FULL IS NOT TESTED: no right to mount a tmpfs")
             self.skipTest("no right to mount a tmpfs: " + mounted.stdout.decode().strip())
         self.addCleanup(subprocess.run, ["umount", "-l", self.place], check=True)
+
+
+class DiskFull(SmallDisk):
+    args = ()
 
     def test_507_nothing_kept_and_writes_work_again(self):
         node = self.node(data_dir=os.path.join(self.place, "data"), args=self.args)
@@ -83,6 +88,52 @@ class DiskFull(NodeCase):
             b"PUT /api/files/huge HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
             % (10 << 30), seconds=20, until=lambda received: b"\r\n\r\n" in received)
         self.assertEqual(status_of(answer), 507, answer)
+        node.stop()
+
+
+class DiskReserve(SmallDisk):
+    SIZE_MIB = 160
+
+    def test_the_reserve_stays_free_and_can_be_changed(self):
+        node = self.node(data_dir=os.path.join(self.place, "data"))
+        node.control("set", "disk_reserve_percent", "40")
+        reserve = self.SIZE_MIB * MIB * 40 // 100
+
+        def free():
+            found = os.statvfs(self.place)
+            return found.f_bavail * found.f_frsize
+
+        def fill(size):
+            """Puts files of `size` bytes until the disk takes no more; what was free then."""
+            with Client(node.port, timeout=60) as client:
+                for number in range(10_000):
+                    answer = client.put(f"/api/files/fill/{size}-{number}", pattern(size, (size, number)))
+                    if answer.status == 507:
+                        self.assertEqual(answer.json["error"]["code"], "no_space")
+                        return free()
+                    self.assertIn(answer.status, (200, 201), answer)
+            raise AssertionError(f"the disk took everything of {size} bytes")
+        left = fill(4 * MIB)
+        self.assertGreater(left, reserve - 8 * MIB)
+        self.assertLess(left, reserve + 16 * MIB)
+        # A body that would reach into the reserve is refused before it is sent.
+        answer = raw_exchange(
+            node.port,
+            b"PUT /api/files/huge HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
+            % (left - reserve // 2), seconds=20, until=lambda received: b"\r\n\r\n" in received)
+        self.assertEqual(status_of(answer), 507, answer)
+        # Small files are refused by it too.
+        self.assertGreater(fill(60_000), reserve - 16 * MIB)
+        with Client(node.port, timeout=60) as client:
+            self.assertEqual(client.get(f"/api/files/fill/{4 * MIB}-0").body, pattern(4 * MIB, (4 * MIB, 0)))
+        # With a smaller reserve the same disk takes more.
+        node.control("set", "disk_reserve_percent", "10")
+
+        def fits():
+            with Client(node.port, timeout=60) as client:
+                return client.put("/api/files/later", pattern(8 * MIB)).status in (200, 201)
+        eventually(20, fits, "room by a smaller reserve", interval=0.5)
+        self.assertLess(free(), reserve)
         node.stop()
 
 

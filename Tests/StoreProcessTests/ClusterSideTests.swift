@@ -47,6 +47,17 @@ import Testing
         #expect(shelf.count == 10)
     }
 
+    /// Small contents take more than their bytes.
+    @Test func theShelfIsBoundedInNumberToo() {
+        var shelf = ContentShelf(countMax: 10)
+        for number in 1...100 as ClosedRange<UInt64> {
+            shelf.put(object(number), .bytes([1]), byteCount: 1, now: .zero, isPinned: number <= 3)
+        }
+        #expect(shelf.count == 10)
+        for number in [1, 2, 3, 94, 100] as [UInt64] { #expect(shelf[object(number)] != nil) }
+        #expect(shelf[object(93)] == nil)
+    }
+
     @Test func whatIsInUseStays() {
         var shelf = ContentShelf(byteCountMax: 150)
         shelf.put(

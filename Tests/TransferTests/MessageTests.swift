@@ -53,6 +53,11 @@ import Testing
         .word(.trash(number: 7, TrashPage(entries: [entry("/a/b")], hasMore: true))),
         .word(.asksIntegrity(number: 7, begins: true)), .word(.integrity(number: 7, nil)),
         .word(.integrity(number: 7, summary)), .word(.suspects(path("/a"))),
+        .word(.asksQuotas(number: 9)), .word(.quotas(number: 9, [])),
+        .word(
+            .quotas(
+                number: 1 << 40,
+                [QuotaUse(directory: path("/a"), byteCount: 1 << 41, isComplete: true)])),
         .word(.asksRestart), .word(.restarts), .word(.refusesRestart),
     ]
 

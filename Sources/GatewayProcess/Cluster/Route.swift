@@ -44,6 +44,7 @@ enum ClusterRoutes {
             return Route(
                 allowed: "GET, HEAD, PATCH, OPTIONS", get: ClusterSettings.get,
                 change: (.patch, ClusterSettings.patch))
+        case "/api/quotas": return reading(Quotas.get)
         case "/api/crdt/list": return reading(Inspector.list)
         case "/api/crdt/get": return reading(Inspector.get)
         case "/api/crdt/search": return reading(Inspector.search)

@@ -12,6 +12,7 @@ extension Problem {
             case .preconditionFailed, .preconditionFailedInReach:
                 (.preconditionFailed, "precondition_failed")
             case .noSpace: (.insufficientStorage, "no_space")
+            case .quotaExceeded: (.insufficientStorage, "quota_exceeded")
             case .invalid: (.badRequest, "invalid")
             case .checksumMismatch: (.unprocessable, "checksum_mismatch")
             case .unavailable: (.unavailable, "unavailable")

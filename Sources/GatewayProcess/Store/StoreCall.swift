@@ -21,6 +21,7 @@ enum StoreRequest {
     case readContent(ReadContentRequest)
     case partitionFiles(PartitionFilesRequest)
     case nodeUsage
+    case quotas
     case restartCluster
     case repair(RepairRequest)
     case integrity(IntegrityRequest)
@@ -37,9 +38,8 @@ enum StoreRequest {
             .transfer:
             true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
-            .partitionFiles, .nodeUsage, .repair, .integrity, .inspect, .openFetch, .openContent,
-            .history,
-            .trash, .readContent:
+            .partitionFiles, .nodeUsage, .quotas, .repair, .integrity, .inspect, .openFetch,
+            .openContent, .history, .trash, .readContent:
             false
         }
     }
@@ -81,6 +81,8 @@ enum StoreRequest {
             session.open(message, type: .partitionFiles, deadline: deadline)
         case .nodeUsage:
             session.open(Empty(), type: .nodeUsage, deadline: deadline)
+        case .quotas:
+            session.open(Empty(), type: .quotas, deadline: deadline)
         case .restartCluster:
             session.open(Empty(), type: .restartCluster, deadline: deadline)
         case .repair(let message):
@@ -136,6 +138,7 @@ enum StoreRequest {
             guard response.entries.count == asked.partitions.count else { throw .invalid("count") }
             return .files(response)
         case .nodeUsage: return .usage(try NodeUsageList(decoding: payload))
+        case .quotas: return .quotas(try QuotaList(decoding: payload))
         case .inspect: return .inspected(try InspectResponse(decoding: payload))
         case .integrity: return .integrity(try IntegrityResponse(decoding: payload))
         case .repair: return .repair(try RepairStatus(decoding: payload))
@@ -185,6 +188,7 @@ enum StoreReply {
     case health(PartitionHealthResponse)
     case files(PartitionFilesResponse)
     case usage(NodeUsageList)
+    case quotas(QuotaList)
     case restarting(RestartPlan)
     case repair(RepairStatus)
     case integrity(IntegrityResponse)

@@ -60,6 +60,7 @@ struct ClusterSide {
     var servedCount = 0
     var shelfTimer: LoopTimer?
     var usage = UsageBook()
+    var quotas = QuotaSide()
     /// Of the disk's size, as it was obeyed last: what stays free, and what may be of the past, in percent.
     var spaceSettings: (reserve: Int, trash: Int)?
     /// Lists of the trash that wait for others' pages.
@@ -89,6 +90,9 @@ struct ClusterSide {
         node = ClusterNode(
             configuration, disk: disk, now: now, using: &generator, into: &queue)
     }
+
+    /// What this node counts of each quota.
+    mutating func ownQuotaUses() -> QuotaSide.Uses { quotas.ownUses(&node) }
 
     /// Hands an event to the brain, whose directives join the queue.
     mutating func handle(

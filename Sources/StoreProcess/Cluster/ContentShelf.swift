@@ -4,7 +4,7 @@ internal import Transfer
 /// Contents that are here and that no record names yet: of clients' writes under way, of messages
 /// that brought them, and those that were pulled. A storage request that names one takes it along.
 ///
-/// Bounded in bytes and in time: what falls off is pulled again by who needs it.
+/// Bounded in number, bytes and time: what falls off is pulled again by who needs it.
 struct ContentShelf {
     struct Entry {
         var content: NewContent
@@ -21,9 +21,17 @@ struct ContentShelf {
     private var order: [(number: UInt64, object: ObjectID)] = []
     private var nextNumber: UInt64 = 0
     private(set) var byteCountInMemory = 0
+    private var countInMemory = 0
     private let byteCountMax: Int
+    private let countMax: Int
 
-    init(byteCountMax: Int = StoreLimits.shelfByteCountMax) { self.byteCountMax = byteCountMax }
+    init(
+        byteCountMax: Int = StoreLimits.shelfByteCountMax,
+        countMax: Int = StoreLimits.shelfCountMax
+    ) {
+        self.byteCountMax = byteCountMax
+        self.countMax = countMax
+    }
 
     var count: Int { entries.count }
 
@@ -45,6 +53,7 @@ struct ContentShelf {
             pinCount: isPinned ? 1 : 0, number: nextNumber)
         if case .bytes(let bytes) = content {
             byteCountInMemory += bytes.count
+            countInMemory += 1
             order.append((nextNumber, object))
             shrink()
         }
@@ -95,13 +104,15 @@ struct ContentShelf {
 
     private mutating func remove(_ object: ObjectID) {
         guard let entry = entries.removeValue(forKey: object) else { return }
-        if case .bytes(let bytes) = entry.content { byteCountInMemory -= bytes.count }
+        guard case .bytes(let bytes) = entry.content else { return }
+        byteCountInMemory -= bytes.count
+        countInMemory -= 1
     }
 
     private mutating func shrink() {
         var kept: [(number: UInt64, object: ObjectID)] = []
         var index = 0
-        while byteCountInMemory > byteCountMax, index < order.count {
+        while byteCountInMemory > byteCountMax || countInMemory > countMax, index < order.count {
             let (number, object) = order[index]
             index += 1
             guard let entry = entries[object], entry.number == number else { continue }

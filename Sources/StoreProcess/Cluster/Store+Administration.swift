@@ -65,6 +65,14 @@ extension Store {
         guard let request = request.clientRequest else {
             return reply(.failure(RemoteError(.invalid, "no such cluster")))
         }
+        if case .setSetting(Quota.settingKey, let value) = request {
+            do throws(Quota.Fault) {
+                _ = try Quota.parse(value)
+            } catch {
+                return reply(
+                    .failure(RemoteError(.invalid, error.text, hint: "nothing was changed")))
+            }
+        }
         askCluster(request) { answer in
             switch answer {
             case .done: reply(.success(Empty()))
@@ -138,6 +146,7 @@ extension ClusterSettingsList.Entry {
             case .number(let range): ("number", "\(range.lowerBound)..\(range.upperBound)")
             case .choice(let values): ("choice", values.joined(separator: "|"))
             case .boolean: ("boolean", "true|false")
+            case .quotas: ("text", "")
             case .unknown: ("text", "")
             }
         self.init(

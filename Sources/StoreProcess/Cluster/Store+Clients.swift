@@ -42,12 +42,28 @@ extension Store {
     func put(_ request: PutRequest, _ reply: @escaping Reply<WriteResponse>) {
         guard let reply = counted(request.write.operation, reply) else { return }
         let write = request.write
+        let counted = QuotaBook.Write(
+            to: write.path, byteCount: write.byteCount, write.operation)
+        admit(counted) { refusal in
+            if let refusal { return reply(.failure(refusal)) }
+            self.putAdmitted(request) { result in
+                self.quotaEnded(write.operation)
+                reply(result)
+            }
+        }
+    }
+
+    private func putAdmitted(
+        _ request: PutRequest, _ reply: @escaping Reply<WriteResponse>
+    ) {
+        let write = request.write
         let object = makeObjectID()
         cluster.shelf.put(
             object, .bytes(request.content), byteCount: write.byteCount, now: loop.now,
             isPinned: true)
         store(write, object) { result in
             self.cluster.shelf.unpin(object, now: self.loop.now)
+            self.setShelfTimer()
             reply(result)
         }
     }

@@ -38,6 +38,7 @@ extension Store {
         cluster.isPerforming = false
         armWake()
         obeySpaceSettings()
+        obeyQuotas()
         checkRepair()
         clearPassedWarnings()
         if !cluster.early.isEmpty, cluster.node.hasBegun { askEarly() }

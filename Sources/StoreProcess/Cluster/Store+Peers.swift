@@ -162,6 +162,7 @@ extension Store {
             cluster.shelf.put(
                 content.object, .bytes(content.bytes), byteCount: facts.byteCount, now: loop.now)
         }
+        setShelfTimer()
     }
 }
 

@@ -85,7 +85,9 @@ extension Store {
             guard cluster.rolling?.refused(by: peer) == true else { return }
             Log.warning("a node refuses to restart", ["node": peer.name])
             restartNext()
-        case .asksUsage, .usage, .asksTrash, .trash, .asksIntegrity, .integrity, .suspects: break
+        case .asksUsage, .usage, .asksTrash, .trash, .asksIntegrity, .integrity, .suspects,
+            .asksQuotas, .quotas:
+            break
         }
     }
 

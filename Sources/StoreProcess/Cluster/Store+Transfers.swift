@@ -20,15 +20,46 @@ extension Store {
             transfer.isMove
             ? .move(path, to: target, when: condition, request.operation)
             : .copy(path, to: target, when: condition, request.operation)
-        askCluster(file) { answer in
-            switch answer {
-            case .notFound: self.beginTree(transfer, answer, done)
+        place(file, QuotaSource(path, isMoved: transfer.isMove), at: target, request.operation) {
+            switch $0 {
+            case .failure(let refusal): done(.failure(refusal))
             // The source is a directory, or else the destination.
-            case .isDirectory: self.beginTree(transfer, answer, done)
-            default:
+            case .success(let answer) where answer == .notFound || answer == .isDirectory:
+                self.beginTree(transfer, answer, done)
+            case .success(let answer):
                 done(
                     self.writeResult(answer, at: target, isConditional: condition != .none))
             }
+        }
+    }
+
+    /// Asks the brain to give a content another path, where quotas have room for it there.
+    private func place(
+        _ request: ClientRequest, _ source: QuotaSource, at target: StorePath,
+        _ operation: OperationID, _ done: @escaping (Result<ClientAnswer, RemoteError>) -> Void
+    ) {
+        func ask() {
+            askCluster(request) { answer in
+                self.quotaEnded(operation)
+                done(.success(answer))
+            }
+        }
+        func write(_ byteCount: UInt64) -> QuotaBook.Write {
+            QuotaBook.Write(
+                to: target, byteCount: byteCount, operation,
+                from: source.isMoved ? source.path : nil)
+        }
+        func admit(_ byteCount: UInt64) {
+            self.admit(write(byteCount)) { refusal in
+                if let refusal { done(.failure(refusal)) } else { ask() }
+            }
+        }
+        guard cluster.quotas.book.concerns(write(source.byteCount ?? 1)) else { return ask() }
+        if let byteCount = source.byteCount { return admit(byteCount) }
+        askCluster(.get(source.path, .checked)) { answer in
+            // Anything else the request itself is answered.
+            guard case .file(let record) = answer else { return ask() }
+            admit(record.byteCount)
         }
     }
 
@@ -55,7 +86,15 @@ extension Store {
             }
             self.isWithinReach(content, for: Partition(of: path)) { isThere in
                 if !isThere { return done(.failure(.versionMadeWay)) }
-                self.restore(restore, at: path, done)
+                let write = QuotaBook.Write(
+                    to: path, byteCount: content.byteCount, request.operation)
+                self.admit(write) { refusal in
+                    if let refusal { return done(.failure(refusal)) }
+                    self.restore(restore, at: path) { result in
+                        self.quotaEnded(request.operation)
+                        done(result)
+                    }
+                }
             }
         }
     }
@@ -153,7 +192,7 @@ extension Store {
         _ entries: [ListedEntry], next: [UInt8]?, _ level: TreeTransfer.Level, _ id: UInt64
     ) {
         guard let transfer = transfers[id]?.transfer else { return }
-        var files: [(StorePath, StorePath, Dot?)] = []
+        var files: [(source: QuotaSource, target: StorePath, version: Dot?)] = []
         var directories: [StorePath] = []
         for entry in entries {
             guard let path = try? level.path.appending(entry.name) else {
@@ -168,7 +207,9 @@ extension Store {
             if entry.isDirectory {
                 directories.append(path)
             } else {
-                files.append((path, target, entry.record?.version.dot))
+                let source = QuotaSource(
+                    path, isMoved: transfer.isMove, byteCount: entry.record?.byteCount)
+                files.append((source, target, entry.record?.version.dot))
             }
         }
         setLevel(id) { level in
@@ -179,17 +220,20 @@ extension Store {
         guard !files.isEmpty else { return stepTransfer(id) }
         transfers[id]?.transfer.open = files.count
         let condition = transfer.overwrites ? WriteCondition.none : .absent
-        for (path, target, version) in files {
+        for (source, target, version) in files {
+            let path = source.path
             let operation = transfer.operation(for: path, version)
             let request: ClientRequest =
                 transfer.isMove
                 ? .move(path, to: target, when: condition, operation)
                 : .copy(path, to: target, when: condition, operation)
-            askCluster(request) { answer in
-                switch answer {
+            place(request, source, at: target, operation) { result in
+                switch result {
                 // Gone meanwhile: others were faster.
-                case .written, .notFound: break
-                default: self.failTransfer(id, self.failure(answer, at: target))
+                case .success(.written), .success(.notFound): break
+                case .success(let answer):
+                    self.failTransfer(id, self.failure(answer, at: target))
+                case .failure(let refusal): self.failTransfer(id, refusal)
                 }
                 self.transfers[id]?.transfer.open -= 1
                 if self.transfers[id]?.transfer.open == 0 { self.stepTransfer(id) }
@@ -251,6 +295,20 @@ extension Store {
                 WriteResponse(
                     outcome: transfer.isReplacing ? .replaced : .created, dot: zero, time: .zero,
                     copies: 1)))
+    }
+}
+
+/// What quotas have to know of a file that gets another path.
+private struct QuotaSource {
+    var path: StorePath
+    var isMoved: Bool
+    /// Nil: to be asked for.
+    var byteCount: UInt64?
+
+    init(_ path: StorePath, isMoved: Bool, byteCount: UInt64? = nil) {
+        self.path = path
+        self.isMoved = isMoved
+        self.byteCount = byteCount
     }
 }
 

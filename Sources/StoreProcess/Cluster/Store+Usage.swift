@@ -71,6 +71,7 @@ extension Store {
             if cluster.usage.answered(peer, disk) { answerUsage() }
         case .asksTrash, .trash: received(trash: word, from: peer)
         case .asksIntegrity, .integrity, .suspects: received(integrity: word, from: peer)
+        case .asksQuotas, .quotas: received(quotas: word, from: peer)
         case .asksRestart, .restarts, .refusesRestart: receivedRestart(word, from: peer)
         }
     }
