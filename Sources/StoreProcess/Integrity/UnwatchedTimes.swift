@@ -91,7 +91,8 @@ struct UnwatchedTimes: Equatable, Sendable {
             }
         }
         guard let lastWrite, lastWrite < now else { return times }
-        times.add(lastWrite + 1..<now)
+        // What changed within the same tick of the clock may have come after it.
+        times.add(lastWrite..<now)
         if !isReadOnly { try LedgerStatements(database).setState(key, times.bytes) }
         return times
     }
