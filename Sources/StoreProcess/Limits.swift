@@ -251,6 +251,7 @@ package enum StoreLimits {
 
     /// A content that was marked as damaged is marked again at the earliest so much later.
     static let markInterval = Duration.seconds(60)
+    static let recentMarksMax = 16_384
 
     /// Questions after a damage that wait for the scrub's thread: more are asked again by the next reader.
     static let suspectsMax = 256

@@ -222,6 +222,54 @@ import Testing
         await store.end()
     }
 
+    // MARK: Repairs and uploads that wait for their places
+
+    /// A store with an upload in its staging file, of a kind that copies it later.
+    private func waiting(_ kind: StorageKind) async throws -> (
+        TemporaryDirectory, TestStore, ObjectID
+    ) {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory, kind, isKept: false)
+        _ = try await store.upload("/large", Self.large)
+        _ = try await store.status(counting: 1)
+        return (directory, store, try object("/large", directory))
+    }
+
+    @Test(arguments: [StorageKind.extent, .sqlite, .bolt])
+    func whatRepairsIsReadBeforeWhatStandsInItsPlace(_ kind: StorageKind) async throws {
+        let (directory, store, object) = try await waiting(kind)
+        let keeper = try store.store.engine.contents.store.makeKeeper()
+        try keeper.write(
+            NewObject(
+                object: object, modified: Timestamp(nanoseconds: 0),
+                bytes: Array(Self.large.reversed())))
+        try keeper.sync()
+        #expect(try await store.content("/large") == Self.large)
+        #expect(try await store.window(object, 0, 100) == Array(Self.large.prefix(100)))
+        #expect(try await store.check().verifiedCount == 1)
+        await store.end()
+        withExtendedLifetime(directory) {}
+    }
+
+    /// It may be all that there is.
+    @Test(arguments: StorageKind.allCases)
+    func aDamagedUploadThatWaitsForItsPlaceIsKept(_ kind: StorageKind) async throws {
+        let (directory, store, object) = try await waiting(kind)
+        await withCheckedContinuation { continuation in
+            store.loop.post {
+                store.store.assumeIsolated { $0.mark(bad: [object]) { continuation.resume() } }
+            }
+        }
+        await store.end()
+        let next = try await TestStore(directory)
+        await next.end()
+        let opened = try DataDirectory(directory.bytePath)
+        defer { opened.unlock() }
+        let kept = try DiskContents(opened).store.open(object)
+        #expect(try kept.map { try $0.read($0.whole) } == Self.large)
+        #expect(directory.names("staging") == [])
+    }
+
     // MARK: Changes from outside
 
     /// Size and times are as they were; only the file system knows.

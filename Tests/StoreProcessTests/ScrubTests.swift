@@ -107,6 +107,21 @@ import Testing
         }
     }
 
+    /// A verdict that is older than a repair moves no good copy away.
+    @Test func whatWasMarkedAMomentAgoIsNotMarkedAgain() {
+        var marks = RecentMarks()
+        let interval = StoreLimits.markInterval
+        let marked = [
+            (ObjectID.test(1), Duration.zero), (.test(1), interval - .nanoseconds(1)),
+            (.test(2), .seconds(1)), (.test(1), interval),
+        ].map { marks.insert($0, now: $1) }
+        #expect(marked == [true, false, true, true])
+        for number in 0..<UInt64(StoreLimits.recentMarksMax * 2) {
+            _ = marks.insert(.test(number), now: StoreLimits.markInterval)
+        }
+        #expect(marks.count <= StoreLimits.recentMarksMax)
+    }
+
     // MARK: Times without a store
 
     @Test func onlyChangesWhileAStoreWasOpenAreTrusted() throws {

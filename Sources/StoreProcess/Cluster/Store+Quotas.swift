@@ -115,7 +115,7 @@ extension Store {
             return pauseQuotaRefresh(until: last + StoreLimits.quotaPause)
         }
         let asked = cluster.node.peerViews
-            .filter { !$0.isOwn && ($0.state == .alive || $0.state == .suspect) }.map(\.node)
+            .filter { !$0.isOwn && $0.isThere }.map(\.node)
         cluster.quotas.lastBegan = now
         cluster.quotas.lastNumber += 1
         let number = cluster.quotas.lastNumber

@@ -16,7 +16,7 @@ struct IntegritySide {
     var timer: LoopTimer?
     var saved = Duration.zero
     /// Objects that were marked as bad a moment ago.
-    var marked: [ObjectID: Duration] = [:]
+    var marked = RecentMarks()
     var rate: Int?
     /// Times without a store that no pass looked at.
     var unwatched = UnwatchedTimes()

@@ -204,11 +204,7 @@ extension Store {
     /// another node.
     private func damaged(_ found: FoundDamage, _ marked: @escaping () -> Void = {}) {
         let object = found.file.content.object
-        // A second verdict may be older than a repair.
-        let now = loop.now
-        integrity.marked = integrity.marked.filter { now - $0.value < StoreLimits.markInterval }
-        guard integrity.marked[object] == nil else { return marked() }
-        integrity.marked[object] = now
+        guard integrity.marked.insert(object, now: loop.now) else { return marked() }
         Log.error(
             "a content is not what was stored",
             ["path": "\(found.file.path)", "object": object.hex, "how": found.why])
