@@ -70,11 +70,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory)
         let count = 2500
-        await withTaskGroup { group in
-            for i in 0..<count {
-                group.addTask { _ = try? await store.put("/d/f\(i)", [UInt8(i & 0xFF)]) }
-            }
-        }
+        try await store.put((0..<count).map { ("/d/f\($0)", [UInt8($0 & 0xFF)]) })
         // Neighbours in the table that do not belong to the directory.
         _ = try await store.put("/d!", [0])
         _ = try await store.put("/d0", [0])
@@ -126,11 +122,7 @@ import Testing
     @Test func aRecursiveDeletionRemovesTheTreeAlone() async throws {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory)
-        await withTaskGroup { group in
-            for i in 0..<1200 {
-                group.addTask { _ = try? await store.put("/t/\(i % 7)/f\(i)", [1]) }
-            }
-        }
+        try await store.put((0..<1200).map { ("/t/\($0 % 7)/f\($0)", [1]) })
         for path in ["/t/m", "/t/m/n", "/t-", "/t!/x", "/t0/y"] {
             _ = try await store.makeDirectory(path)
         }

@@ -167,6 +167,18 @@ final class TestStore: Sendable {
         }
     }
 
+    /// Many small files: fewer at a time than a slow disk does within a request's time.
+    func put(_ files: [(path: String, content: [UInt8])]) async throws {
+        for start in stride(from: 0, to: files.count, by: 250) {
+            try await withThrowingTaskGroup { group in
+                for (path, content) in files[start..<min(start + 250, files.count)] {
+                    group.addTask { _ = try await self.put(path, content) }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     /// Lets everything go that was at the path before: it is kept a moment after the write was answered.
     func purge(_ path: String) async throws {
         let path = try StorePath.test(path)

@@ -346,6 +346,24 @@ import Testing
         await store.end()
     }
 
+    /// A file of several names is repaired for all of them.
+    @Test func aNameThatStillShowsWhatWasKeptApartShowsTheGoodCopyAgain() async throws {
+        let directory = try await directory(.rawfile)
+        let object = try object("/d/small", directory)
+        let shown = "\(directory.path)/files/d/small"
+        try directory.write("quarantine/\(object.hex)", [9])
+        try FileManager.default.removeItem(atPath: shown)
+        try FileManager.default.linkItem(
+            atPath: "\(directory.path)/quarantine/\(object.hex)", toPath: shown)
+        let store = try await TestStore(directory)
+        let summary = try await store.check()
+        #expect(summary.removedViewCount == 1)
+        #expect(summary.replacedViewCount == 0)
+        try await eventually { directory.contents("files/d/small") == Self.small }
+        await store.end()
+        #expect(directory.contents("quarantine/\(object.hex)") == [9])
+    }
+
     /// As an editor does it, that writes a new file and renames it.
     @Test func whatTookAFilesPlaceInTheViewIsSaidAndStays() async throws {
         let directory = try await directory(.rawfile)

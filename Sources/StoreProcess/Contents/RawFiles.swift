@@ -102,6 +102,14 @@ final class RawFiles: ContentStore {
         return search.names
     }
 
+    /// Whether a file is what was kept apart of the object.
+    func isQuarantined(
+        _ status: FileStatus, of object: ObjectID
+    ) throws(PosixError) -> Bool {
+        let name = BytePath(Hex.encodedBytes(object.bytes))
+        return try Directory.status(of: name, in: quarantine)?.inode == status.inode
+    }
+
     /// What the object's file is like; nil where there is none.
     func stamp(of object: ObjectID) throws(PosixError) -> FileTrust.Stamp? {
         try Directory.status(of: ObjectName.path(object), in: objects).map(FileTrust.Stamp.init)

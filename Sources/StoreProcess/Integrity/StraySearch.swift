@@ -118,7 +118,9 @@ struct StraySearch {
             guard let status = try Directory.status(of: BytePath(file.path.name), in: folder) else {
                 return .missing
             }
-            return status.inode == object.inode ? nil : .other
+            if status.inode == object.inode { return nil }
+            // Of a copy that was repaired since: several names may have shown it.
+            return try viewed.isQuarantined(status, of: file.content.object) ? .missing : .other
         } catch {
             if error.code == ENOENT { return .missing }
             if [ENOTDIR, ELOOP].contains(error.code) { return .other }
