@@ -50,6 +50,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let hidesShadowedFiles = Canaries(rawValue: 1 << 21)
     /// Nobody looks whether a directory is where a file comes, or a file above it.
     package static let skipsPathChecks = Canaries(rawValue: 1 << 22)
+    /// What a node says because of an answer that is not durable leaves it at once.
+    package static let leaksAhead = Canaries(rawValue: 1 << 18)
     /// A copy that failed its check counts as a good one.
     package static let missesDamage = Canaries(rawValue: 1 << 15)
     /// A page of a listing goes on behind a name that it did not show.

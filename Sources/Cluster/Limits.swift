@@ -4,6 +4,9 @@ package enum ClusterLimits {
     /// enough to cost nothing when idle.
     package static let tick = Duration.milliseconds(100)
 
+    /// Names of a list that the disk's writer tells in between: the first one says whether there is a directory.
+    package static let shortListMax = 4
+
     /// A node that waits for nothing looks around this often: the period of gossip.
     package static let idleTick = Duration.milliseconds(500)
 

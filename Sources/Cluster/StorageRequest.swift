@@ -20,6 +20,25 @@ package indirect enum StorageRequest: Sendable {
         }
     }
 
+    /// A question about few rows, which a store's writer may answer in between.
+    package var isShortQuestion: Bool {
+        guard case .replica(let request) = self else { return false }
+        switch request {
+        case .read, .readEntry: return true
+        case .list(_, _, let limit, _): return limit <= ClusterLimits.shortListMax
+        default: return false
+        }
+    }
+
+    /// Whether it is a step of a write, on whose answer the next step waits: worth an answer ahead.
+    package var isStep: Bool {
+        guard case .replica(let request) = self else { return false }
+        switch request.plain {
+        case .assign, .mint, .promise, .accept, .confirm, .putEntry, .withdraw: return true
+        default: return isShortQuestion
+        }
+    }
+
     var changesRecords: Bool {
         switch self {
         case .replica(let request): request.changes

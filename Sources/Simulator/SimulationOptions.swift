@@ -69,6 +69,8 @@ package struct SimulationOptions: Sendable {
     /// How long a dead node stays in the layout; nil for what goes with the cluster's size.
     package var graceBeforeOut: Nanoseconds?
     package var canaries: Canaries = []
+    /// Disks answer some changes before they are durable; what the nodes say because of it is held back until then.
+    package var answersAhead = false
     /// Clients; they do not grow with the cluster.
     package var clientCount = 8
     /// Between two operations of one client, on average.
@@ -138,7 +140,7 @@ extension Canaries {
         ("callsAllExact", .callsAllExact), ("hidesShadowedFiles", .hidesShadowedFiles),
         ("skipsPathChecks", .skipsPathChecks),
         ("callsAllExact", .callsAllExact),
-        ("missesDamage", .missesDamage),
+        ("missesDamage", .missesDamage), ("leaksAhead", .leaksAhead),
         ("skipsNames", .skipsNames), ("removesFullDirectories", .removesFullDirectories),
     ]
 

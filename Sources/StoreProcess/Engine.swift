@@ -66,12 +66,14 @@ final class Engine: Sendable {
     /// - Parameters:
     ///   - isKept: false leaves the outboxes as they are, for tests that look at what a death leaves.
     ///   - committed: takes each durable group, on the writer's thread.
+    ///   - answeredAhead: takes answers to the brain that are not durable yet; nil where it does not want them.
     ///   - found: takes the answers to questions, on a reading thread.
     ///   - scrubbed: takes the answers of the scrubber, on its thread.
     /// - Throws: `PermanentFailure` where no restart helps.
     init(
         _ path: BytePath, _ wanted: WantedStorage = WantedStorage(), isKept: Bool = true,
         committed: @escaping @Sendable (Committed) -> Void,
+        answeredAhead: (@Sendable (AnsweredAhead) -> Void)? = nil,
         found: @escaping @Sendable (Finding) -> Void,
         scrubbed: @escaping @Sendable (UInt64, Scrubber.Answer) -> Void = { _, _ in }
     ) throws {
@@ -115,7 +117,7 @@ final class Engine: Sendable {
         writer = Writer(
             queues.writer, directory, space, isReadOnly: isReadOnly, syncs: syncs,
             outlets: WriterOutlets(
-                committed: committed,
+                committed: committed, answeredAhead: answeredAhead,
                 // A read-only life leaves the outboxes to the next one.
                 published: { [isReadOnly] in
                     if isKept && !isReadOnly { housekeeper.post(.published($0)) }

@@ -71,7 +71,7 @@ final class Ledger {
             if let unwatched { try statements.setState(UnwatchedTimes.key, unwatched) }
             return .silent
         case .finishCheckpoint, .finishHousekeeping, .makeRoom: return .silent
-        case .storage, .renewDisk, .markBad, .setQuotas:
+        case .storage, .renewDisk, .markBad, .setQuotas, .followed:
             preconditionFailure("the brain's requests are not the ledger's")
         }
     }
@@ -134,7 +134,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas, .followed:
             nil
         }
     }
@@ -344,5 +344,13 @@ final class Ledger {
         let wall = UInt64(max(0, now.nanoseconds / 1_000_000))
         guard wall > StoreLimits.operationMillisecondsKept else { return false }
         return try statements.pruneOperations(before: wall - StoreLimits.operationMillisecondsKept)
+    }
+}
+
+extension Ledger {
+    /// Whether another row of content may come.
+    var hasRoomForContent: Bool {
+        counters.unwrittenByteCount < StoreLimits.unwrittenByteCountMax
+            && counters.unwrittenCount < StoreLimits.unwrittenCountMax
     }
 }

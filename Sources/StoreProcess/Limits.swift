@@ -6,6 +6,20 @@ package enum StoreLimits {
     /// what a member of the group waits for, the other members are.
     static let groupCountMax = 256
 
+    /// Rounds of answers to the brain within one transaction. A conditional write has up to six steps on the own
+    /// disk (two questions about its path, promise, mint, confirm, entry), a plain one four, and each directory
+    /// that it makes one; what came during the first rounds is to find its end too.
+    static let aheadRoundsMax = 10
+
+    /// How long the transaction waits for what follows from a round: the loop hears of it within some 20 µs,
+    /// and a loop that is busy costs no more than a sync does.
+    static let aheadWait = Duration.milliseconds(4)
+
+    /// The brain is answered ahead of the sync while so many bytes are free above the reserve: a transaction
+    /// that fails for want of room cannot be taken back once it was. More than everybody writes between two
+    /// looks at the space.
+    static let aheadByteCount: UInt64 = 512 << 20
+
     /// Bytes of content of one transaction, so that its pages stay within SQLite's cache.
     static let groupByteCountMax = 2 << 20
 

@@ -33,6 +33,9 @@ enum Mutation: Sendable {
     case makeRoom
     /// The directories that have quotas, from here on.
     case setQuotas([StorePath])
+    /// The brain has heard the answers that came ahead under this number; what follows from them was submitted
+    /// before.
+    case followed(UInt64)
 
     /// Bytes that it adds to the rows that wait for the write-out.
     var contentByteCount: Int {
@@ -56,7 +59,7 @@ enum Mutation: Sendable {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
         case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas, .followed:
             false
         }
     }
@@ -83,6 +86,11 @@ struct Housekept: Sendable {
 struct Job: Sendable {
     var ticket: UInt64
     var mutation: Mutation
+
+    /// See `StorageRequest.isStep`.
+    var isStep: Bool {
+        if case .storage(let job) = mutation { job.request.isStep } else { false }
+    }
 }
 
 /// What a committed group changed at one path.
@@ -112,6 +120,14 @@ struct Committed: Sendable {
     /// Objects whose content is not here any more, or did not come.
     var lacking: [ObjectID] = []
     var quotas: [QuotaNews] = []
+    /// Answers that came ahead up to this number are durable.
+    var ahead: UInt64 = 0
+}
+
+/// Answers to the cluster's brain that are not durable yet; `Committed` has them again when they are.
+struct AnsweredAhead: Sendable {
+    var number: UInt64
+    var storage: [(ticket: UInt64, answer: StorageAnswer)]
 }
 
 /// What applying one mutation came to.

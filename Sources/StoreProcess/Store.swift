@@ -44,6 +44,8 @@ actor Store {
             BeginUploadRequest, Uploads.LinkID, isWanted: () -> Bool, Reply<Staging>)
         /// The brain, with the contents that went along.
         case storage(StorageTicket, [ObjectID])
+        /// The brain knows the answer; it is not durable yet.
+        case storageAhead([ObjectID])
         case disk(DiskReply)
     }
 
@@ -61,6 +63,8 @@ actor Store {
     /// Who waits for a commit: the request, and the same one sent again.
     var committers: [OperationID: [Reply<WriteResponse>]] = [:]
     private var pending: [UInt64: Pending] = [:]
+    /// What follows from answers that came ahead is handed to the writer together.
+    private var followUps: [Job]?
     private var nextTicket: UInt64 = 0
     /// The commits that the cache knows.
     private var applied: UInt64 = 0
@@ -96,6 +100,7 @@ actor Store {
         engine = try Engine(
             path, wanted, isKept: isKept,
             committed: { committed in outlet.toStore { $0.committed(committed) } },
+            answeredAhead: { ahead in outlet.toStore { $0.answeredAhead(ahead) } },
             found: { finding in outlet.toStore { $0.found(finding) } },
             scrubbed: { ticket, answer in outlet.toStore { $0.scrubbed(ticket, answer) } })
         var entropy = Entropy()
@@ -138,7 +143,8 @@ actor Store {
     func submitStorage(_ job: StorageJob, _ ticket: StorageTicket, _ objects: [ObjectID]) {
         nextTicket += 1
         pending[nextTicket] = .storage(ticket, objects)
-        engine.writer.submit(.storage(job), ticket: nextTicket)
+        let job = Job(ticket: nextTicket, mutation: .storage(job))
+        if followUps?.append(job) == nil { engine.writer.submit([job]) }
     }
 
     func askStorage(_ request: StorageRequest, at now: Duration, _ ticket: StorageTicket) {
@@ -195,11 +201,14 @@ actor Store {
         for object in committed.lacking { cluster.known.remove(object) }
         tellChanges(committed.changes)
         if !committed.quotas.isEmpty { quotasChanged(committed.quotas) }
+        // What the brain has said because of answers that came ahead comes before what it says now.
+        storageDurable(committed.ahead)
         for (ticket, answer) in committed.storage {
-            guard case .storage(let asked, let objects) = pending.removeValue(forKey: ticket) else {
-                preconditionFailure("an answer of the writer for another request")
+            switch pending.removeValue(forKey: ticket) {
+            case .storage(let asked, let objects): storageDone(asked, answer, objects)
+            case .storageAhead(let objects): contentsDone(objects)
+            default: preconditionFailure("an answer of the writer for another request")
             }
-            storageDone(asked, answer, objects)
         }
         for ticket in committed.marked {
             guard case .marking(let done) = pending.removeValue(forKey: ticket) else {
@@ -212,6 +221,22 @@ actor Store {
             early = []
             for finding in findings { found(finding) }
         }
+    }
+
+    /// The brain goes on with what will be durable together.
+    func answeredAhead(_ ahead: AnsweredAhead) {
+        cluster.durability.isAhead(ahead.number)
+        followUps = []
+        for (ticket, answer) in ahead.storage {
+            guard case .storage(let asked, let objects) = pending[ticket] else {
+                preconditionFailure("an answer of the writer for another request")
+            }
+            pending[ticket] = .storageAhead(objects)
+            storageAnswered(asked, answer)
+        }
+        let jobs = followUps ?? []
+        followUps = nil
+        engine.writer.submit(jobs + [Job(ticket: 0, mutation: .followed(ahead.number))])
     }
 
     func found(_ finding: Finding) {

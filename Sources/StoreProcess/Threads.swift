@@ -89,8 +89,17 @@ final class Mailbox<Element: Sendable>: @unchecked Sendable {
     func post(_ element: Element) {
         unsafe pthread_mutex_lock(mutex)
         elements.append(element)
-        unsafe pthread_cond_signal(condition)
         unsafe pthread_mutex_unlock(mutex)
+        // Whoever wakes up wants the mutex.
+        unsafe pthread_cond_signal(condition)
+    }
+
+    /// All of them at one time: whoever waits wakes up once.
+    func post(_ more: [Element]) {
+        unsafe pthread_mutex_lock(mutex)
+        elements += more
+        unsafe pthread_mutex_unlock(mutex)
+        unsafe pthread_cond_signal(condition)
     }
 
     /// Nothing more will be posted; what waits is still taken.

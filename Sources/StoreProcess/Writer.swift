@@ -2,20 +2,6 @@ internal import GRDB
 internal import IPC
 internal import Model
 
-/// What the writer's thread tells others.
-struct WriterOutlets: Sendable {
-    /// A group is durable; on the writer's thread.
-    var committed: @Sendable (Committed) -> Void
-    /// Outbox rows up to this sequence are there.
-    var published: @Sendable (UInt64) -> Void
-    /// The write-ahead log is long: copy it into the database beside the writes.
-    var checkpointDue: @Sendable () -> Void
-    /// These were marked as bad.
-    var markedBad: @Sendable ([ObjectID]) -> Void = { _ in }
-    /// After `finishHousekeeping`.
-    var housekeepingFinished: @Sendable () -> Void
-}
-
 /// The one thread that changes the database. All mutations that wait go into one transaction and
 /// share its one fsync; answers come after it.
 ///
@@ -52,6 +38,8 @@ final class Writer: Sendable {
     func submit(_ mutation: Mutation, ticket: UInt64 = 0) {
         mailbox.post(Job(ticket: ticket, mutation: mutation))
     }
+
+    func submit(_ jobs: [Job]) { mailbox.post(jobs) }
 
     /// Takes nothing more, finishes what waits, and waits for the thread's end.
     func end() {
@@ -103,6 +91,9 @@ private final class WriterThread {
     private var pruned = ContinuousClock.Instant.now
     private var isCheckpointing = false
     private var ballast: Ballast
+    /// The last number of answers that came ahead, and that of those which were heard.
+    private var aheadNumber: UInt64 = 0
+    private var followedNumber: UInt64 = 0
 
     init(
         _ database: Database, _ mailbox: Mailbox<Job>, _ directory: DataDirectory,
@@ -158,11 +149,21 @@ private final class WriterThread {
             timeout = max(.zero, StoreLimits.writeOutDelay - (.now - unpublishedSince))
         }
         switch mailbox.takeAll(timeout: timeout) {
-        case .elements(let jobs): backlog += jobs
+        case .elements(let jobs): take(jobs)
         case .nothing: break
         case .closed: isClosed = true
         }
         if .now - pruned > StoreLimits.pruneInterval { isPruningDue = true }
+    }
+
+    private func take(_ jobs: [Job]) {
+        for job in jobs {
+            if case .followed(let number) = job.mutation {
+                followedNumber = number
+            } else {
+                backlog.append(job)
+            }
+        }
     }
 
     /// How much of the past may stay, where less of it has to go. Trash goes before a write is refused for
@@ -234,10 +235,16 @@ private final class WriterThread {
         if backlog.isEmpty { return [] }
         checkSpace()
         refuseWhatCannotWait()
-        var isOrderHeld = false
         var group: [Job] = []
+        takeRunnable(into: &group)
+        return group
+    }
+
+    /// Fills a group up from what waits.
+    private func takeRunnable(into group: inout [Job]) {
+        var isOrderHeld = false
         var rest: [Job] = []
-        var byteCount = 0
+        var byteCount = group.reduce(0) { $0 + $1.mutation.contentByteCount }
         for job in backlog {
             let keepsOrder = job.mutation.keepsOrder
             if group.count < StoreLimits.groupCountMax,
@@ -252,7 +259,6 @@ private final class WriterThread {
             }
         }
         backlog = rest
-        return group
     }
 
     /// While the brain's requests are held back, those that may be refused are: it changes nothing
@@ -290,15 +296,24 @@ private final class WriterThread {
 
     // MARK: A group
 
-    private func commit(_ group: [Job]) throws {
+    private func commit(_ group: [Job], mayAnswerAhead: Bool = true) throws {
         let before = ledger.counters
         let deletionsBefore = deletions
+        let aheadBefore = aheadNumber
+        var group = group
         let committed: Committed
         do {
-            committed = try transaction(group, before)
+            committed = try transaction(&group, before, mayAnswerAhead: mayAnswerAhead)
         } catch {
             // Only a failed disk leaves the database unknown; everything else is undone.
             if let failure = error as? SQLFailure, failure.isDiskFailure { throw error }
+            if aheadNumber != aheadBefore {
+                // The brain counts on it; with the process goes what it knows.
+                Log.error(
+                    "a group whose answers went ahead was rolled back: the store starts anew",
+                    ["error": "\(error)"])
+                ProcessEnd.now(ProcessEnd.crashed)
+            }
             if !rollback.isIdle { try rollback.run() }
             ledger.rolledBack(to: before)
             storage.rolledBack()
@@ -312,21 +327,13 @@ private final class WriterThread {
         for job in group { try afterCommit(job.mutation) }
     }
 
-    private func transaction(_ group: [Job], _ before: Ledger.Counters) throws -> Committed {
+    private func transaction(
+        _ group: inout [Job], _ before: Ledger.Counters, mayAnswerAhead: Bool
+    ) throws -> Committed {
         var committed = Committed(sequence: 0)
         try begin.run()
-        for job in group {
-            switch try verdict(job.mutation) {
-            case .done(let response): committed.results.append((job.ticket, .success(response)))
-            case .refused(let error): committed.results.append((job.ticket, .failure(error)))
-            case .began(var deletion):
-                deletion.ticket = job.ticket
-                deletions.append(deletion)
-            case .stored(let answer): committed.storage.append((job.ticket, answer))
-            case .marked: committed.marked.append(job.ticket)
-            case .silent: break
-            }
-        }
+        try apply(group, &committed)
+        if mayAnswerAhead { try followUp(&group, &committed) }
         try advanceDeletion(&committed)
         if isPruningDue {
             isPruningDue = try !isReadOnly && ledger.pruneOperations(WallClock.now)
@@ -342,7 +349,60 @@ private final class WriterThread {
         committed.unusedStaging = storage.takeUnusedStaging()
         committed.lacking = storage.takeLacking()
         committed.quotas = storage.takeQuotaNews()
+        committed.ahead = aheadNumber
         return committed
+    }
+
+    private func apply(_ group: some Collection<Job>, _ committed: inout Committed) throws {
+        for job in group {
+            switch try verdict(job.mutation) {
+            case .done(let response): committed.results.append((job.ticket, .success(response)))
+            case .refused(let error): committed.results.append((job.ticket, .failure(error)))
+            case .began(var deletion):
+                deletion.ticket = job.ticket
+                deletions.append(deletion)
+            case .stored(let answer): committed.storage.append((job.ticket, answer))
+            case .marked: committed.marked.append(job.ticket)
+            case .silent: break
+            }
+        }
+    }
+
+    /// Lets the brain go on with what was done for it, within the same transaction: the steps of a write share
+    /// its sync (see `DurabilityGate`).
+    private func followUp(_ group: inout [Job], _ committed: inout Committed) throws {
+        guard let answeredAhead = outlets.answeredAhead, !isReadOnly, !isSpaceLow,
+            let freeByteCount,
+            freeByteCount >= space.current.reserve + StoreLimits.aheadByteCount
+        else { return }
+        var (applied, told) = (0, 0)
+        for _ in 0..<StoreLimits.aheadRoundsMax {
+            guard group[applied...].contains(where: \.isStep),
+                group.count < StoreLimits.groupCountMax
+            else { return }
+            aheadNumber += 1
+            answeredAhead(
+                AnsweredAhead(number: aheadNumber, storage: Array(committed.storage[told...])))
+            (applied, told) = (group.count, committed.storage.count)
+            awaitFollowed()
+            takeRunnable(into: &group)
+            try apply(group[applied...], &committed)
+        }
+    }
+
+    /// Until what follows from the last answers is in the backlog.
+    private func awaitFollowed() {
+        let deadline = ContinuousClock.now + StoreLimits.aheadWait
+        while followedNumber != aheadNumber {
+            switch mailbox.takeAll(timeout: max(.zero, deadline - .now)) {
+            case .elements(let jobs): take(jobs)
+            // What follows joins another transaction.
+            case .nothing: return
+            case .closed:
+                isClosed = true
+                return
+            }
+        }
     }
 
     private func verdict(_ mutation: Mutation) throws -> Verdict {
@@ -413,7 +473,8 @@ private final class WriterThread {
                 if isStorageHeld && job.mutation.keepsOrder {
                     heldStorage.append(job)
                 } else {
-                    try commit([job])
+                    // What follows would come before the rest of the group.
+                    try commit([job], mayAnswerAhead: false)
                 }
             }
         } else if let job = group.first {
@@ -506,20 +567,4 @@ private final class WriterThread {
         unpublishedByteCount = 0
         outlets.published(ledger.published)
     }
-}
-
-extension Ledger {
-    /// Whether another row of content may come.
-    var hasRoomForContent: Bool {
-        counters.unwrittenByteCount < StoreLimits.unwrittenByteCountMax
-            && counters.unwrittenCount < StoreLimits.unwrittenCountMax
-    }
-}
-
-extension RemoteError {
-    static let noSpace = RemoteError(
-        .noSpace, "the disk is full", hint: "delete files or add space; then try again")
-
-    static let broken = RemoteError(
-        .internalError, "the store could not do this; its log says why")
 }

@@ -41,6 +41,8 @@ AT_ONCE = 20
 # A write-out begins after 0.2 s; what the store does each second by itself comes in between.
 QUIET_SECONDS, QUIET_MAX = 0.35, 3
 CANARY_SETTLE_SECONDS = 4
+# A thread that gets no processor for some milliseconds is not waited for.
+ONE_SYNC_ATTEMPTS = 8
 
 SMALL, OTHER, LARGE = pattern(300, 1), pattern(4000, 2), pattern(70_000, 3)
 
@@ -250,6 +252,21 @@ def count_syncs(template, kind, names):
         shutil.rmtree(place, ignore_errors=True)
 
 
+def log_syncs_of_last(template, names):
+    """Of the database's log, between the last request of a workload and its answer."""
+    place = memory_place("clusterf-count-")
+    try:
+        disk = os.path.join(place, "recorded")
+        fresh("rawfile", template, disk)
+        recording = Recording(disk, "rawfile", names, True)
+        log = os.stat(os.path.join(disk, "meta", "store.db-wal")).st_ino
+        asked, answered = recording.times[-1]
+        return sum(operation.kind == "sync" and operation.file == log and asked < operation.number <= answered
+                   for operation in materialise.read_log(recording.log))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def judge_failed_sync(template, kind, names, number):
     """The sync of this number fails, the process ends for it; the next life acknowledges something, and then the mains
     are cut. (whether there was such a sync, what is wrong)"""
@@ -368,6 +385,16 @@ class Boundaries(unittest.TestCase):
 
     def test_every_cut_of_bolt(self):
         self.check_kind("bolt")
+
+    def test_the_steps_of_a_request_share_one_sync_of_the_log(self):
+        """What follows from one change of the own disk joins its transaction, where the machine is not too busy."""
+        if WORKLOAD is not None:
+            self.skipTest("a workload was asked for")
+        for names in (("put",), ("put", "replace"), ("upload",), ("put", "delete"), ("make",)):
+            counts = []
+            while len(counts) < ONE_SYNC_ATTEMPTS and 1 not in counts:
+                counts.append(log_syncs_of_last(self.template, names))
+            self.assertEqual(min(counts), 1, f"{','.join(names)}: {counts}")
 
     def test_canary_a_missing_sync_is_found_out(self):
         """Without these syncs the same judge must find something."""

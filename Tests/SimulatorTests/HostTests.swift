@@ -18,7 +18,7 @@ import Testing
         host.pending.append(
             PendingWrite(
                 ticket: StorageTicket(number: UInt64(byte)), request: request, answer: answer,
-                at: .zero, isFull: false))
+                at: .zero, isFull: false, number: UInt64(byte)))
     }
 
     @Test func aCrashKeepsAPrefixOfWhatWasNotSynced() {

@@ -27,6 +27,7 @@ struct Arguments: Sendable {
             case "--help", "-h": wantsHelp = true
             case "--no-shrink": shrinks = false
             case "--canaries": runsCanaries = true
+            case "--ahead": options.answersAhead = true
             default:
                 // `--flag=value` and `--flag value` are the same.
                 let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
@@ -116,6 +117,7 @@ struct Arguments: Sendable {
                              one is not among all)
           --policy P         available or majority (available)
           --rf R             the replication factor at the start (3)
+          --ahead            disks answer changes before they are durable, as a store's does
           --seeds COUNT      runs the seeds S to S+COUNT-1
           --jobs J           as many of them at a time (all cores)
           --time-limit SECS  starts no further seed after so many seconds of real time

@@ -33,6 +33,7 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "acknowledgesEarly", AcknowledgedWritesAreDurable.name, [], .available, seconds: 20,
             isQuick: true),
+        CanaryCase("leaksAhead", AcknowledgedWritesAreDurable.name, [], .available, seconds: 60),
         CanaryCase("skipsReadCheck", NoStaleReads.name, .partitions, .majority, seconds: 180),
         CanaryCase("restartsUnsaid", DeadIsKnown.name, .kills, .available, seconds: 120),
         CanaryCase(
@@ -92,6 +93,7 @@ struct CanaryCase: Sendable {
         for word in name.split(separator: ",") {
             options.canaries.formUnion(Canaries(name: String(word)) ?? [])
         }
+        options.answersAhead = options.canaries.contains(.leaksAhead)
         options.faults = faults
         options.policy = policy
         options.length = .seconds(seconds)

@@ -2,7 +2,7 @@ import Model
 import Replication
 
 /// Seeds that once found something, one a line:
-/// `seed nodes minutes faults policy rf # what it found`.
+/// `seed nodes minutes faults policy rf [ahead] # what it found`.
 struct KeptSeed {
     let options: SimulationOptions
     let sentence: String
@@ -18,7 +18,9 @@ struct KeptSeed {
             if words.isEmpty { continue }
             guard let options = options(words) else {
                 throw Arguments.Fault(
-                    text: "line \(number + 1) is not: seed nodes minutes faults policy rf # words")
+                    text:
+                        "line \(number + 1) is not: seed nodes minutes faults policy rf [ahead] # words"
+                )
             }
             let sentence = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : ""
             seeds.append(KeptSeed(options: options, sentence: sentence))
@@ -27,7 +29,8 @@ struct KeptSeed {
     }
 
     private static func options(_ words: [String]) -> SimulationOptions? {
-        guard words.count == 6, let seed = UInt64(words[0]), let nodes = Int(words[1]),
+        guard words.count == 6 || words.count == 7 && words[6] == "ahead",
+            let seed = UInt64(words[0]), let nodes = Int(words[1]),
             (1...HostName.hostCountMax / 2).contains(nodes), let minutes = Int64(words[2]),
             (1...100_000).contains(minutes), let faults = FaultKinds(words[3]),
             let policy = WritePolicy(rawValue: words[4]), let factor = Int(words[5]),
@@ -40,6 +43,7 @@ struct KeptSeed {
         options.faults = faults
         options.policy = policy
         options.replicationFactor = factor
+        options.answersAhead = words.count == 7
         return options
     }
 }

@@ -48,6 +48,7 @@ enum Report {
         return "seed \(options.seed): \(options.nodeCount) nodes,"
             + " \(options.length / .seconds(1)) s, faults \(options.faults.text), policy"
             + " \(options.policy.rawValue), replication factor \(options.replicationFactor)"
+            + (options.answersAhead ? ", disks that answer ahead" : "")
             + (names.isEmpty ? "" : ", canary \(names)")
     }
 
@@ -120,6 +121,7 @@ enum Report {
         ]
         words += ["--seconds", "\(options.length / .seconds(1))", "--faults", options.faults.text]
         words += ["--policy", options.policy.rawValue, "--rf", "\(options.replicationFactor)"]
+        if options.answersAhead { words.append("--ahead") }
         for (name, canary) in Canaries.names where options.canaries.contains(canary) {
             words += ["--canary", name]
         }

@@ -9,6 +9,8 @@ struct Event {
         case synced(host: Int32, life: UInt32)
         /// A storage request that only reads is answered: its slot.
         case answered(Int32)
+        /// A node hears what its disk did, before that is durable: a write of a life.
+        case answeredAhead(host: Int32, life: UInt32, number: UInt32)
         /// The contents that a storage request names have come to the disk: its slot.
         case contentsCame(Int32)
         case start(host: Int32)

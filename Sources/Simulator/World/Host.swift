@@ -11,6 +11,10 @@ struct PendingWrite {
     /// The node's monotonic time when it was executed: it is executed again at the same.
     let at: Duration
     let isFull: Bool
+    /// Counts the writes of a life.
+    let number: UInt64
+    /// The node knows the answer already.
+    var isTold = false
 }
 
 /// One machine: its disk (twice: what was written, and what is durable), its clocks and what is
@@ -54,6 +58,9 @@ struct Host {
     var pending: [PendingWrite] = []
     /// How many of `pending` the sync under way makes durable.
     var syncingCount = 0
+    var writeCount: UInt64 = 0
+    /// Holds back what the node says because of answers that are not durable.
+    var durability = DurabilityGate()
     var syncLatencyMax: Nanoseconds = Host.usualSyncLatency
     var failsNextSync = false
 
@@ -124,6 +131,8 @@ struct Host {
         for write in pending.prefix(count) { _ = executeSynced(write) }
         pending = []
         syncingCount = 0
+        writeCount = 0
+        durability = DurabilityGate()
         written = synced
         failsNextSync = false
         life += 1

@@ -71,6 +71,8 @@ extension World {
         guard hosts[host].state == .up else { return }
         let standIn = brains[host]?.restart(hosts[host].time(now), into: &directives)
         perform(host)
+        // It stops when all that it wrote is durable.
+        release(host, upTo: hosts[host].writeCount)
         trace.add(now, "\(HostName.text(host)) restarts its store")
         hosts[host].restart = .init(
             standIn: standIn, end: now + Nanoseconds(MembershipLimits.restartMax),
@@ -151,25 +153,37 @@ extension World {
         return ticket
     }
 
+    private mutating func perform(_ directive: NodeDirective, _ host: Int) {
+        switch directive {
+        case .send(let message, let peer): send(message, from: host, to: peer)
+        case .storage(let ticket, let request): store(request, ticket, host)
+        case .answer(let ticket, let answer): answered(ticket.number, answer, host)
+        case .notice(let notice): noticed(notice, by: host)
+        case .located, .changed: break
+        case .renewDisk(let id): renewals.append((host, id))
+        }
+    }
+
+    /// What was held back until the write of this number is durable leaves the node.
+    mutating func release(_ host: Int, upTo number: UInt64) {
+        for directive in hosts[host].durability.isDurable(number) { perform(directive, host) }
+        perform(host)
+    }
+
+    private mutating func admits(_ directive: NodeDirective, _ host: Int) -> Bool {
+        options.canaries.contains(.leaksAhead) || hosts[host].durability.admit(directive)
+    }
+
     /// Does what the node wants done, in its order, and notes when it wants to be called.
     mutating func perform(_ host: Int) {
         if !directives.isEmpty {
             var batch: [NodeDirective] = []
             swap(&batch, &directives)
-            for directive in batch {
-                switch directive {
-                case .send(let message, let peer): send(message, from: host, to: peer)
-                case .storage(let ticket, let request): store(request, ticket, host)
-                case .answer(let ticket, let answer): answered(ticket.number, answer, host)
-                case .notice(let notice): noticed(notice, by: host)
-                case .located, .changed: break
-                case .renewDisk(let id): renewals.append((host, id))
-                }
-            }
+            for directive in batch where admits(directive, host) { perform(directive, host) }
             batch.removeAll(keepingCapacity: true)
             if directives.isEmpty { swap(&batch, &directives) }
-            while let (host, id) = renewals.popLast() { renewDisk(host, id) }
         }
+        while let (host, id) = renewals.popLast() { renewDisk(host, id) }
         scheduleWake(host)
     }
 

@@ -39,9 +39,10 @@ extension World {
     ) {
         let at = Duration.nanoseconds(now + hosts[host].monotonicOffset)
         noteCopies(request, host)
-        // What only reads is answered with what is durable.
+        // What only reads is answered with what is durable; in between, by what was written.
+        let isAhead = hosts[host].durability.isClosed && request.isShortQuestion
         let answer =
-            request.changes
+            request.changes || isAhead
             ? hosts[host].written.execute(request, at: at)
             : hosts[host].synced.execute(request, at: at)
         statistics.storageCount += 1
@@ -51,16 +52,48 @@ extension World {
         }
         guard request.changes else {
             let slot = reads.add(
-                ReadAnswer(host: host, life: hosts[host].life, ticket: ticket, answer: answer))
+                ReadAnswer(
+                    host: host, life: hosts[host].life, ticket: ticket, answer: answer,
+                    number: isAhead ? hosts[host].writeCount : 0))
             let delay = generator.draw(.microseconds(50) ... .microseconds(500))
             queue.schedule(.answered(slot), at: now + delay)
             return
         }
+        hosts[host].writeCount += 1
+        let number = hosts[host].writeCount
         hosts[host].pending.append(
             PendingWrite(
                 ticket: ticket, request: request, answer: answer, at: at,
-                isFull: hosts[host].isFull))
+                isFull: hosts[host].isFull, number: number))
         if hosts[host].syncingCount == 0 { beginSync(host) }
+        if options.answersAhead, request.isStep, generator.chance(perMille: 700) {
+            let delay = generator.draw(.microseconds(5) ... .microseconds(500))
+            queue.schedule(
+                .answeredAhead(
+                    host: Int32(host), life: hosts[host].life,
+                    number: UInt32(truncatingIfNeeded: number)),
+                at: now + delay)
+        }
+    }
+
+    /// The node goes on with what is not durable yet.
+    mutating func answeredAhead(_ host: Int, _ life: UInt32, _ number: UInt64) {
+        guard hosts[host].life == life, hosts[host].state == .up,
+            let first = hosts[host].pending.first?.number, number >= first
+        else { return }
+        // All up to there, in their order.
+        for index in 0...Int(number - first) {
+            // What it does may end its life.
+            guard hosts[host].life == life else { return }
+            if hosts[host].pending[index].isTold { continue }
+            hosts[host].pending[index].isTold = true
+            let write = hosts[host].pending[index]
+            hosts[host].durability.isAhead(write.number)
+            let time = time(of: host)
+            brains[host]?.stored(
+                write.ticket, write.answer, time, using: &generators[host], into: &directives)
+            perform(host)
+        }
     }
 
     private mutating func beginSync(_ host: Int) {
@@ -87,7 +120,8 @@ extension World {
             checkAgreement(write, again, host)
         }
         if !hosts[host].pending.isEmpty { beginSync(host) }
-        for write in batch {
+        if let last = batch.last { release(host, upTo: last.number) }
+        for write in batch where !write.isTold {
             let time = time(of: host)
             brains[host]?.stored(
                 write.ticket, write.answer, time, using: &generators[host], into: &directives)
@@ -97,6 +131,7 @@ extension World {
 
     mutating func readAnswered(_ read: ReadAnswer) {
         guard hosts[read.host].life == read.life, hosts[read.host].state == .up else { return }
+        hosts[read.host].durability.isAhead(read.number)
         let time = time(of: read.host)
         brains[read.host]?.stored(
             read.ticket, read.answer, time, using: &generators[read.host], into: &directives)

@@ -116,6 +116,8 @@ struct World {
         let life: UInt32
         let ticket: StorageTicket
         let answer: StorageAnswer
+        /// The write of which it may tell before that is durable; 0 where it tells what is durable.
+        let number: UInt64
     }
 
     struct LostDisk {
@@ -270,7 +272,7 @@ struct World {
     private func hostConcerned(by action: Event.Action) -> Int? {
         switch action {
         case .message(let slot): envelopes.peek(slot).map { Int($0.to) }
-        case .wake(let host), .synced(let host, _): Int(host)
+        case .wake(let host), .synced(let host, _), .answeredAhead(let host, _, _): Int(host)
         case .answered(let slot): reads.peek(slot)?.host
         case .contentsCame(let slot): lateRequests.peek(slot)?.host
         case .start, .faultBegins, .faultEnds, .clientActs, .look: nil
@@ -290,6 +292,9 @@ struct World {
         case .answered(let slot):
             trace.add(now, event.sequence << 8 | 4)
             readAnswered(reads.take(slot))
+        case .answeredAhead(let host, let life, let number):
+            trace.add(now, event.sequence << 8 | 10)
+            answeredAhead(Int(host), life, UInt64(number))
         case .contentsCame(let slot):
             trace.add(now, event.sequence << 8 | 9)
             contentsCame(lateRequests.take(slot))

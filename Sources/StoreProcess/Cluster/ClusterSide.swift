@@ -26,6 +26,8 @@ struct ClusterSide {
     /// Directives that are to be done, in order; and whether they are being done.
     var queue: [NodeDirective] = []
     var isPerforming = false
+    /// Keeps what the brain says to itself while it knows of something that is not durable.
+    var durability = DurabilityGate()
     var wake: LoopTimer?
     var wakeAt: Duration?
 

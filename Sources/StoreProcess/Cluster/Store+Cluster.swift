@@ -33,7 +33,9 @@ extension Store {
         while !cluster.queue.isEmpty {
             let batch = cluster.queue
             cluster.queue = []
-            for directive in batch { perform(directive) }
+            for directive in batch where cluster.durability.admit(directive) {
+                perform(directive)
+            }
         }
         cluster.isPerforming = false
         armWake()
@@ -137,6 +139,10 @@ extension Store {
 
     private func execute(_ request: StorageRequest, _ ticket: StorageTicket) {
         guard request.changes else {
+            // Readers do not see what the brain has heard of.
+            if cluster.durability.isClosed, request.isShortQuestion {
+                return submit(request, [], ticket)
+            }
             return askStorage(request, at: loop.now, ticket)
         }
         guard case .replica(let replica) = request else {
@@ -170,10 +176,31 @@ extension Store {
 
     /// The disk has done it, durably where it changes something.
     func storageDone(_ ticket: StorageTicket, _ answer: StorageAnswer, _ objects: [ObjectID]) {
+        contentsDone(objects)
+        storageAnswered(ticket, answer)
+    }
+
+    /// What came along with a request is durable.
+    func contentsDone(_ objects: [ObjectID]) {
         for object in objects {
             if case .staged = cluster.shelf[object] { noteAdoption(object) }
             cluster.shelf.unpin(object, now: loop.now)
         }
+    }
+
+    /// Answers that came ahead up to `number` are durable: what the brain has said since may leave.
+    func storageDurable(_ number: UInt64) {
+        let released = cluster.durability.isDurable(number)
+        guard !released.isEmpty else { return }
+        precondition(!cluster.isPerforming, "commits are told by the loop alone")
+        // What they lead to waits for its turn.
+        cluster.isPerforming = true
+        for directive in released { perform(directive) }
+        cluster.isPerforming = false
+        performQueue()
+    }
+
+    func storageAnswered(_ ticket: StorageTicket, _ answer: StorageAnswer) {
         clusterEvent { node, now, generator, directives in
             node.stored(ticket, answer, now, using: &generator, into: &directives)
         }
