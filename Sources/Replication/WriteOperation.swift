@@ -110,6 +110,8 @@ package struct WriteOperation: Sendable {
             return listed(outcome, time, entryTargets, isReachable, &directives)
         }
         guard round == self.round else { return }
+        // Where this node stood still: what had been prepared may have been settled by others since.
+        if endedLate(time) { return }
         switch (phase, reply) {
         case (.assigning, .assigned(let version, let replacing)):
             isReplacing = replacing
@@ -256,6 +258,17 @@ package struct WriteOperation: Sendable {
             open > 1
             ? .withdrawing(open: open - 1, isLost: isLost)
             : .finished(.failed(.mayBeDirectory(mayTakeEffect: isLost)))
+    }
+
+    /// Nothing that comes after the deadline counts, whenever the clock is looked at.
+    private mutating func endedLate(_ time: CoordinatorTime) -> Bool {
+        guard time.now >= deadline else { return false }
+        switch phase {
+        case .assigning, .preparing, .adopting:
+            phase = .finished(.failed(.noQuorum))
+            return true
+        case .pausing, .listing, .withdrawing, .finished: return false
+        }
     }
 
     private func withdraw(

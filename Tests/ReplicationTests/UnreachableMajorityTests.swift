@@ -74,6 +74,38 @@ import Testing
         #expect(enough.outcome == .waiting)
     }
 
+    /// A node that stood still looks at its clock late: what it had prepared may have been settled by others.
+    @Test(arguments: [9, 11])
+    func whatIsPreparedAfterTheDeadlineIsNotAcknowledged(seconds: Int) {
+        var directives: [CoordinatorDirective] = []
+        var generator = SplitMix64(seed: 1)
+        var write = WriteOperation(
+            key, file(1), operation(1), own: targets.layouts[0][0], targets: targets,
+            policy: .majority, time: time, isReachable: { _ in true }, into: &directives)
+        var tables = (0..<2).map { MemoryTables(disk: disk($0)) }
+        let late = CoordinatorTime(
+            now: time.now + .seconds(seconds), stamp: HybridTime(value: 200))
+        for (number, now) in [(0, time), (1, late)] {
+            let asked = directives.compactMap { directive in
+                if case .ask(node("n\(number)"), let request, let round) = directive {
+                    (request, round)
+                } else {
+                    nil
+                }
+            }
+            guard let (request, round) = asked.last else {
+                Issue.record("n\(number) was not asked")
+                return
+            }
+            let reply = tables[number].execute(request, at: .zero).reply
+            write.answered(
+                reply, by: targets.layouts[0][number], round: round, now, using: &generator,
+                entryTargets: { [targets] _ in targets }, isReachable: { _ in true },
+                into: &directives)
+        }
+        #expect(write.outcome == (seconds < 10 ? .waiting : .failed(.noQuorum)))
+    }
+
     /// One that does not answer, of two that were needed: the rest is not waited for.
     @Test func theLastOneNeededThatFailsEndsIt() {
         var directives: [CoordinatorDirective] = []

@@ -128,15 +128,21 @@ struct Host {
 
     /// The process is gone; of what was not durable a prefix survives.
     mutating func crash(keeping count: Int) {
-        for write in pending.prefix(count) { _ = executeSynced(write) }
-        pending = []
-        syncingCount = 0
+        pending.removeLast(pending.count - count)
+        syncAll()
         writeCount = 0
         durability = DurabilityGate()
         written = synced
         failsNextSync = false
         life += 1
         wakeAt = .max
+    }
+
+    /// All that was written is durable.
+    mutating func syncAll() {
+        for write in pending { _ = executeSynced(write) }
+        pending = []
+        syncingCount = 0
     }
 
     mutating func replaceDisk(_ disk: NodeDisk, number: Int) {

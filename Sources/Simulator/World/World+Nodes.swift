@@ -71,7 +71,8 @@ extension World {
         guard hosts[host].state == .up else { return }
         let standIn = brains[host]?.restart(hosts[host].time(now), into: &directives)
         perform(host)
-        // It stops when all that it wrote is durable.
+        // It stops when all that it wrote is durable, and was said.
+        hosts[host].syncAll()
         release(host, upTo: hosts[host].writeCount)
         trace.add(now, "\(HostName.text(host)) restarts its store")
         hosts[host].restart = .init(

@@ -219,19 +219,28 @@ extension World {
         enter(.reading)
     }
 
-    /// Whether no directory lists a file that is nowhere: an old entry that came back is found by
-    /// the next audit, in its turn.
+    /// Whether no directory lists a file or a directory that is nowhere: an old entry that came back is
+    /// found by the next audit, in its turn.
     private func listsNothingGone() -> Bool {
         let members = hosts.indices.filter { hosts[$0].isMember }
         func isLive(_ path: StorePath) -> Bool {
             members.contains { hosts[$0].synced.tables.register(.file(path))?.isLive == true }
+        }
+        func exists(_ path: StorePath) -> Bool {
+            members.contains { host in
+                let tables = hosts[host].synced.tables
+                return tables.register(.mark(path))?.isLive == true
+                    || !tables.entries(in: path, after: nil, limit: 1, withGone: false).isEmpty
+            }
         }
         return members.allSatisfy { host in
             KeySpace.allDirectories.allSatisfy { directory in
                 hosts[host].synced.tables.entries(
                     in: directory, after: nil, limit: .max, withGone: false
                 ).allSatisfy { item in
-                    item.entry.file?.record == nil || item.key.child.map(isLive) ?? true
+                    guard let child = item.key.child else { return true }
+                    return (item.entry.file?.record == nil || isLive(child))
+                        && (item.entry.directory?.exists != true || exists(child))
                 }
             }
         }
