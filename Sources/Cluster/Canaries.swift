@@ -28,6 +28,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let dropsUnconfirmed = Canaries(rawValue: 1 << 7)
     /// Entries do not follow their files.
     package static let forgetsEntries = Canaries(rawValue: 1 << 8)
+    /// A move that was interrupted is finished by nobody but its client.
+    package static let forgetsMoves = Canaries(rawValue: 1 << 18)
     /// All partitions are moved at every change of the layout.
     package static let movesEverything = Canaries(rawValue: 1 << 9)
     /// A losing version of a conflict is thrown away.
