@@ -28,6 +28,8 @@ package struct Canaries: OptionSet, Sendable {
     package static let dropsUnconfirmed = Canaries(rawValue: 1 << 7)
     /// Entries do not follow their files.
     package static let forgetsEntries = Canaries(rawValue: 1 << 8)
+    /// A move that was interrupted is finished by nobody but its client.
+    package static let forgetsMoves = Canaries(rawValue: 1 << 18)
     /// All partitions are moved at every change of the layout.
     package static let movesEverything = Canaries(rawValue: 1 << 9)
     /// A losing version of a conflict is thrown away.
@@ -51,7 +53,7 @@ package struct Canaries: OptionSet, Sendable {
     /// Nobody looks whether a directory is where a file comes, or a file above it.
     package static let skipsPathChecks = Canaries(rawValue: 1 << 22)
     /// What a node says because of an answer that is not durable leaves it at once.
-    package static let leaksAhead = Canaries(rawValue: 1 << 18)
+    package static let leaksAhead = Canaries(rawValue: 1 << 19)
     /// A copy that failed its check counts as a good one.
     package static let missesDamage = Canaries(rawValue: 1 << 15)
     /// A page of a listing goes on behind a name that it did not show.

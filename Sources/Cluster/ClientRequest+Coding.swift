@@ -23,12 +23,13 @@ extension ClientRequest {
             writer.write(path)
             writer.write(condition)
             writer.write(operation)
-        case .place(let path, let facts, let condition, let operation):
-            writer.write(UInt8(condition == .none ? 4 : 8))
+        case .place(let path, let facts, let condition, let operation, let move):
+            writer.write(UInt8(move != nil ? 9 : condition == .none ? 4 : 8))
             writer.write(path)
             writer.write(facts)
-            if condition != .none { writer.write(condition) }
+            if move != nil || condition != .none { writer.write(condition) }
             writer.write(operation)
+            move?.encode(into: &writer)
         case .makeDirectory(let path, let operation):
             writer.write(UInt8(5))
             writer.write(path)
@@ -81,6 +82,11 @@ extension ClientRequest {
             return .place(
                 try reader.read(), try reader.read(), when: try reader.read(),
                 try reader.readIdentifier())
+        case 9:
+            let path: StorePath = try reader.read()
+            return .place(
+                path, try reader.read(), when: try reader.read(), try reader.readIdentifier(),
+                move: try MoveIntent(to: path, from: &reader))
         default: throw .unknown("client request")
         }
     }

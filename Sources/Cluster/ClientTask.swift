@@ -10,6 +10,8 @@ enum TaskOrigin: Hashable, Sendable {
     case task(UInt64)
     /// Nobody: the node's own work on a register whose ballot is unsettled.
     case own(RegisterKey)
+    /// Nobody: a move that another one began.
+    case move(MoveIntent)
 }
 
 /// One request under way at this node: coordinated here or by another node, over as many attempts
@@ -35,9 +37,9 @@ struct ClientTask: Sendable {
     enum MoveStep: Sendable {
         case source
         /// The version that is moved; its destination is being written.
-        case destination(RegisterVersion)
+        case destination(Dot)
         /// The source is being removed; the answer is that of the destination.
-        case removal(ClientAnswer, of: RegisterVersion)
+        case removal(ClientAnswer, of: Dot)
     }
 
     let origin: TaskOrigin
@@ -86,7 +88,7 @@ struct ClientTask: Sendable {
     var mayForward: Bool {
         switch origin {
         case .client, .task: true
-        case .peer, .own: false
+        case .peer, .own, .move: false
         }
     }
 }
@@ -123,7 +125,7 @@ extension ClientRequest {
     /// The register whose holders coordinate the request; nil where any node does.
     var coordinatedKey: RegisterKey? {
         switch self {
-        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _):
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _, _):
             .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .changeLocks(let path, _, _): .locks(path)
@@ -142,7 +144,7 @@ extension ClientRequest {
         switch self {
         case .put(_, _, _, let id), .delete(_, _, let id), .makeDirectory(_, let id),
             .removeDirectory(_, let id), .move(_, _, _, let id), .copy(_, _, _, let id),
-            .place(_, _, _, let id),
+            .place(_, _, _, let id, _),
             .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
             .changeLocks(_, _, let id), .restore(_, _, let id):
             id
@@ -158,7 +160,7 @@ extension ClientRequest {
     var isUnconditionalWrite: Bool {
         switch self {
         case .put(_, _, let condition, _): condition == .none
-        case .place(_, _, let condition, _): condition == .none
+        case .place(_, _, let condition, _, _): condition == .none
         case .makeDirectory: true
         case .showing(let request, _): request.isUnconditionalWrite
         default: false

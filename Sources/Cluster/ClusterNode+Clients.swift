@@ -51,7 +51,7 @@ extension ClusterNode {
             default: break
             }
             resumeLocks(id, answer, &turn)
-        case .own: break
+        case .own, .move: break
         }
     }
 
@@ -79,7 +79,10 @@ extension ClusterNode {
     ) {
         guard var task = tasks[id] else { return }
         // The node's own work is found again by the next round of upkeep.
-        if case .own = task.origin { return end(id, .unavailable(reason), &turn) }
+        switch task.origin {
+        case .own, .move: return end(id, .unavailable(reason), &turn)
+        case .client, .peer, .task: break
+        }
         switch task.stage {
         case .forwarded, .running: task.mayBeDone = true
         case .due, .waiting, .looking, .askingForCluster, .purging: break
@@ -297,7 +300,7 @@ extension ClusterNode {
         case .put(let path, let content, let condition, let operation):
             let value = fileValue(path, content, turn)
             write(key, value, operation, condition, targets, for: id, &turn)
-        case .place(_, let facts, let condition, let operation):
+        case .place(_, let facts, let condition, let operation, _):
             write(key, .file(facts), operation, condition, targets, for: id, &turn)
         case .delete(_, let condition, let operation):
             guard condition == .none else {

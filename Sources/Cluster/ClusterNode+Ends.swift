@@ -9,6 +9,9 @@ extension ClusterNode {
             resolve(task.prepared, of: key, knowing: register, &turn)
             return end(id, .done, &turn)
         }
+        if case .move(let intent) = task.origin {
+            return destinationFound(register, of: intent, id, &turn)
+        }
         if foundOnPath(register, id, &turn) { return }
         switch task.request.plain {
         case .get(let path, _):

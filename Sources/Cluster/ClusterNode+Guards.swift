@@ -102,7 +102,7 @@ extension ClientRequest {
     /// What a write changes; empty where it is none that locks guard.
     fileprivate var changedPaths: [StorePath] {
         switch self {
-        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _),
+        case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _, _),
             .makeDirectory(let path, _), .removeDirectory(let path, _):
             [path]
         case .restore(let path, _, _): [path]

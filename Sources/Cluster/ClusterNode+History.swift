@@ -76,10 +76,9 @@ extension ClusterNode {
 
     /// What was moved is in no trash: it is where it went. A holder that hears of it before it hears of
     /// the deletion learns it from the others.
-    mutating func leaveNoTrash(of path: StorePath, _ turn: inout Turn, moved task: ClientTask?) {
-        guard case .removal(_, let source)? = task?.moveStep else { return }
+    mutating func leaveNoTrash(of path: StorePath, moved dot: Dot, _ turn: inout Turn) {
         for holder in layouts.targets(for: Partition(of: path)).holders {
-            tell(holder.node, .purge(.file(path), [source.dot]), &turn)
+            tell(holder.node, .purge(.file(path), [dot]), &turn)
         }
     }
 }

@@ -102,7 +102,7 @@ extension ClusterNode {
         else { return false }
         // What the disk was asked to keep comes when its contents do, and after what was asked since.
         return upkeep.areSumsKnown && sums.all.isEmpty && !upkeep.hasOutbox
-            && requests.changeCount == 0
+            && !upkeep.hasMoves && requests.changeCount == 0
     }
 
     private mutating func stay(_ turn: inout Turn) {

@@ -33,12 +33,14 @@ extension ClusterNode {
         guard let source = register.head, case .file(let facts) = source.value else {
             return repeatMove(register, id, &turn)
         }
-        tasks[id]?.moveStep = .destination(source)
+        tasks[id]?.moveStep = .destination(source.dot)
         tasks[id]?.stage = .waiting
+        let intent = MoveIntent(
+            source: path, dot: source.dot, destination: destination, operation: operation)
         beginStep(
             .place(
-                destination, facts.held(at: path), when: condition,
-                operation.moving(source.dot)), of: id, &turn)
+                destination, facts.held(at: path), when: condition, intent.placing, move: intent),
+            of: id, &turn)
     }
 
     /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
@@ -49,7 +51,7 @@ extension ClusterNode {
             let source = register.kept.last(where: { removal.covers($0.version) })?.version,
             let facts = source.value.facts
         else { return end(id, .notFound, &turn) }
-        tasks[id]?.moveStep = .destination(source)
+        tasks[id]?.moveStep = .destination(source.dot)
         tasks[id]?.stage = .waiting
         beginStep(
             .place(destination, facts.held(at: path), operation.moving(source.dot)), of: id, &turn)
@@ -67,24 +69,32 @@ extension ClusterNode {
 
     /// A step of a move ended.
     mutating func resumeMove(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
-        guard let task = tasks[id], case .move(let path, _, _, let operation) = task.request.plain
-        else {
-            return
-        }
+        guard let task = tasks[id],
+            case .move(let path, let destination, _, let operation) = task.request.plain
+        else { return }
         switch task.moveStep {
         case .source: break
-        case .destination(let source):
+        case .destination(let dot):
             guard case .written = answer else { return end(id, answer, &turn) }
-            tasks[id]?.moveStep = .removal(answer, of: source)
-            beginStep(
-                .delete(path, .version(source.dot), operation.second), of: id, &turn)
-        case .removal(let result, _):
+            if case .move(let intent) = task.origin { return removeSource(of: intent, id, &turn) }
+            tasks[id]?.moveStep = .removal(answer, of: dot)
+            beginStep(.delete(path, .version(dot), operation.second), of: id, &turn)
+        case .removal(let result, let dot):
+            let intent = MoveIntent(
+                source: path, dot: dot, destination: destination, operation: operation)
             switch answer {
-            // A source that changed meanwhile stays as it is now: what was moved is moved.
-            case .conditionFailed, .notFound: end(id, result, &turn)
             case .written:
-                leaveNoTrash(of: path, &turn, moved: tasks[id])
+                leaveNoTrash(of: path, moved: dot, &turn)
+                moveEnded(intent, &turn)
                 end(id, result, &turn)
+            // A source that changed meanwhile stays as it is now: what was moved is moved.
+            case .conditionFailed, .notFound:
+                moveEnded(intent, &turn)
+                end(id, result, &turn)
+            // Somebody locked it meanwhile, and the client is told so: it stays.
+            case .locked:
+                if case .move = task.origin {} else { moveEnded(intent, &turn) }
+                end(id, answer, &turn)
             default: end(id, answer, &turn)
             }
         }
@@ -97,21 +107,5 @@ extension FileFacts {
         var facts = self
         facts.home = Partition(of: path)
         return facts
-    }
-}
-
-extension OperationID {
-    /// The operation's second half: the same each time that it is repeated.
-    var second: OperationID {
-        OperationID(bits: Bits128(high: bits.high, low: bits.low ^ 1))
-    }
-
-    /// The part of a move that places this version of the source. Sent again when the source is another
-    /// one by now, it must not pass for the placing of what was there before.
-    func moving(_ dot: Dot) -> OperationID {
-        var mixer = Fingerprint.Mixer(seed: bits.low)
-        mixer.add(dot.disk)
-        mixer.add(dot.sequence)
-        return OperationID(bits: Bits128(high: bits.high, low: mixer.finish().low))
     }
 }

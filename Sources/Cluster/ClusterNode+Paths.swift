@@ -60,6 +60,7 @@ extension ClusterNode {
         guarding.passesDirectories =
             key.kind != .file || task.passesDirectories || asksOwnPath(task.request)
             || configuration.canaries.contains(.skipsPathChecks)
+        if case .place(_, _, _, _, let move) = task.request.plain { guarding.move = move }
         // What deletes the very version means the file; and else its coordinator has looked.
         if case .delete(_, let condition, _) = task.request.plain {
             switch condition {

@@ -25,6 +25,7 @@ extension ClusterNode {
                     .upkeep(.outbox), &turn)
             }
         }
+        lookForMoves(&turn)
         if now >= upkeep.nextAudit {
             auditNext(&turn)
             upkeep.nextAudit =
@@ -61,6 +62,7 @@ extension ClusterNode {
             settleBallots(keys, prepared, &turn)
             settlePrepared(prepared.filter { !keys.contains($0.key) }, &turn)
         case (.outbox, .replica(.outbox(let items))): publish(items, &turn)
+        case (.moves, .replica(.moves(let rows))): finishMoves(rows, &turn)
         case (.audit, .replica(.audit(let files, let directories, let entries))):
             audit(files, directories, entries, &turn)
         case (.scrub, .replica(.scrubbed(let next, let damaged))):

@@ -188,6 +188,7 @@ package struct ClusterNode: Sendable {
             sums.apply(outcome.changes)
             if outcome.hasOutbox { upkeep.hasOutbox = true }
             if outcome.isUnsettled { upkeep.isUnsettled = true }
+            if outcome.hasMoves { upkeep.hasMoves = true }
             noteDamage(outcome, &turn)
             if outcome.isAuditDue {
                 for change in outcome.changes { upkeep.auditDue.insert(change.partition) }
@@ -240,6 +241,7 @@ package struct ClusterNode: Sendable {
         askForSums(&turn)
         upkeep.isUnsettled = true
         upkeep.hasOutbox = true
+        upkeep.hasMoves = true
         startMembership(&turn)
         meetFound(&turn)
         announce(&turn)
@@ -291,7 +293,7 @@ package struct ClusterNode: Sendable {
     package var isSettled: Bool {
         isRunning && layouts.count <= 1 && !gossip.state.layouts.hasUnpublished
             && !upkeep.isForeignDue && takeOver.isDone && exchanges.isEmpty
-            && !sums.hasForeign && !upkeep.hasOutbox && operations.isEmpty
+            && !sums.hasForeign && !upkeep.hasOutbox && !upkeep.hasMoves && operations.isEmpty
             && upkeep.auditDue.isEmpty && upkeep.wrongEntries.isEmpty
             && upkeep.verifications.isEmpty
     }
@@ -305,7 +307,8 @@ package struct ClusterNode: Sendable {
             ("incomplete", gossip.state.layouts.active.count { !$0.isComplete }),
             ("unpublished", gossip.state.layouts.hasUnpublished ? 1 : 0),
             ("unpulled", takeOver.unpulledCount),
-            ("outbox", upkeep.hasOutbox ? 1 : 0), ("moving", takeOver.isDone ? 0 : 1),
+            ("outbox", upkeep.hasOutbox ? 1 : 0), ("moves", upkeep.hasMoves ? 1 : 0),
+            ("moving", takeOver.isDone ? 0 : 1),
             ("damaged", upkeep.damageChecks.count), ("sessions", sessions.count),
             ("verifications", upkeep.verifications.count),
             ("tombstones", upkeep.tombstones.count), ("drop words", upkeep.drops.count),

@@ -106,6 +106,14 @@ package enum ClusterLimits {
     /// Rows of the outbox worked on at a time.
     package static let outboxCountMax = 32
 
+    /// After this a move that is not over is finished by whoever knows of it: its mover, whose client is
+    /// answered by `clientTimeout`, is gone.
+    package static let moveGrace = Duration.seconds(30)
+
+    /// Between two looks for such moves, where there are any; and how many are finished at a time.
+    package static let moveInterval = Duration.seconds(5)
+    package static let movesMax = 32
+
     /// Exchanges of partitions at a time: each may hold some registers in memory.
     package static let exchangesMax = 8
 

@@ -33,7 +33,9 @@ package enum ClientRequest: Equatable, Sendable {
     /// Copies a file: on each disk both name one content.
     case copy(StorePath, to: StorePath, when: WriteCondition = .none, OperationID)
     /// The destination of these: content that is stored already.
-    case place(StorePath, FileFacts, when: WriteCondition = .none, OperationID)
+    /// - `move`: of which it is the first half.
+    case place(
+        StorePath, FileFacts, when: WriteCondition = .none, OperationID, move: MoveIntent? = nil)
     /// What was at a path and is kept.
     case history(StorePath)
     /// Makes a kept version, or the newest of them, the file again.

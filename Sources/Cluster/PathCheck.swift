@@ -50,7 +50,7 @@ struct PathCheck: Sendable {
     init(before request: ClientRequest, isRepeat: Bool, asksOwnPath: Bool = false) {
         self.isRepeat = isRepeat
         switch request.plain {
-        case .put(let path, _, _, _), .place(let path, _, _, _):
+        case .put(let path, _, _, _), .place(let path, _, _, _, _):
             self.path = path
             purpose = .file
             step = .ask(.directory(path))

@@ -46,7 +46,7 @@ extension ClientRequest {
     func name(_ contents: inout NamedContents) {
         switch self {
         case .put(_, let content, _, _): contents.require(content.named)
-        case .place(_, let facts, _, _): contents.require(facts.content)
+        case .place(_, let facts, _, _, _): contents.require(facts.content)
         case .guarded(let request, _), .showing(let request, _): request.name(&contents)
         case .delete, .get, .copy, .history, .restore, .purge, .makeDirectory, .removeDirectory,
             .list,

@@ -78,8 +78,8 @@ extension ClientRequest {
         case .list(let path, let after, _): path.bytes.count + (after?.count ?? 0) + 8
         case .move(let path, let destination, _, _), .copy(let path, let destination, _, _):
             path.bytes.count + destination.bytes.count + 24
-        case .place(let path, let facts, _, _):
-            path.bytes.count + 128 + facts.contentType.utf8.count
+        case .place(let path, let facts, _, _, let move):
+            path.bytes.count + 128 + facts.contentType.utf8.count + (move?.byteCount ?? 0)
         case .guarded(let request, let tokens): 16 * tokens.count + request.byteCount
         case .showing(let request, let guarding): guarding.byteCount + request.byteCount
         case .lock(let path, let lock, _): path.bytes.count + lock.byteCount
@@ -122,7 +122,11 @@ extension LockGuard {
 }
 
 extension WriteGuard {
-    fileprivate var byteCount: Int { 2 + (locks?.byteCount ?? 0) }
+    fileprivate var byteCount: Int { 2 + (locks?.byteCount ?? 0) + (move?.byteCount ?? 0) }
+}
+
+extension MoveIntent {
+    fileprivate var byteCount: Int { 44 + source.bytes.count }
 }
 
 extension LockRequest {
@@ -172,9 +176,10 @@ extension ReplicaRequest {
             key.byteCount + 24 * dots.count
         case .readEntry(let key): key.directory.bytes.count + key.name.count
         case .items: 8
+        case .moveOver: 16
         // For the own disk alone (`isForPeers`).
-        case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,
-            .aged, .audit, .scrub, .quarantine:
+        case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .moves, .movePlaced,
+            .forget, .partitions, .aged, .audit, .scrub, .quarantine:
             0
         }
     }
@@ -197,7 +202,7 @@ extension ReplicaReply {
             .done, .stale:
             4
         // What the own disk alone is asked for.
-        case .unsettled, .outbox, .partitions, .aged, .audit, .scrubbed: 0
+        case .unsettled, .outbox, .moves, .partitions, .aged, .audit, .scrubbed: 0
         }
     }
 }

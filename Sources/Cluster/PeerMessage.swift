@@ -149,6 +149,9 @@ extension ReplicaRequest {
         case .settle: "settle"
         case .outbox: "outbox"
         case .outboxDone: "outbox-done"
+        case .moves: "moves"
+        case .movePlaced: "move-placed"
+        case .moveOver: "move-over"
         case .expire: "expire"
         case .purge: "purge"
         case .dropTombstone: "drop-tombstone"
@@ -166,11 +169,12 @@ extension ReplicaRequest {
         switch self {
         case .prepare, .commit, .writeBack, .withdraw, .read, .merge, .joinContext, .promise,
             .accept, .confirm, .putEntry,
-            .readEntry, .list, .fetch, .items, .expire, .purge, .dropTombstone, .dropEntry:
+            .readEntry, .list, .fetch, .items, .moveOver, .expire, .purge, .dropTombstone,
+            .dropEntry:
             true
         case .guarded(let request, _): request.isForPeers
-        case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .forget, .partitions,
-            .aged, .audit, .scrub, .quarantine:
+        case .assign, .mint, .settle, .outbox, .outboxDone, .addOutbox, .moves, .movePlaced,
+            .forget, .partitions, .aged, .audit, .scrub, .quarantine:
             false
         }
     }
@@ -199,6 +203,7 @@ extension ReplicaReply {
         case .fetched: "fetched"
         case .unsettled: "unsettled"
         case .outbox: "outbox-is"
+        case .moves: "moves-are"
         case .partitions: "partitions-are"
         case .aged: "aged-are"
         case .audit: "audit-is"

@@ -7,9 +7,10 @@ extension ReplicaRequest {
         let detail: String
         switch self {
         case .guarded(let request, let guarding):
-            guard let locks = guarding.locks else { return request.traceText }
+            let move = guarding.move.map { ", moved from \($0.source) \($0.dot.text)" } ?? ""
+            guard let locks = guarding.locks else { return request.traceText + move }
             let tokens = locks.tokens.map { String($0.hex.suffix(6)) }
-            return "guarded (\(tokens.joined(separator: " "))) \(request.traceText)"
+            return "guarded (\(tokens.joined(separator: " "))) \(request.traceText)\(move)"
         case .assign(let assignment):
             detail = "\(assignment.key.text) \(assignment.value.text)"
         case .mint(let assignment, let ballot):
@@ -43,7 +44,8 @@ extension ReplicaRequest {
         case .addOutbox(let row): detail = "\(row.path)"
         case .quarantine(let key, let dots):
             detail = "\(key.text) \(dots.map(\.text).joined(separator: " "))"
-        case .settle, .outbox, .partitions, .aged, .scrub: return kind
+        case .movePlaced(let placing), .moveOver(let placing): detail = placing.hex
+        case .settle, .outbox, .moves, .partitions, .aged, .scrub: return kind
         }
         return "\(kind) \(detail)"
     }

@@ -11,6 +11,7 @@ enum UpkeepStep: Sendable {
     case declared(LayoutID)
     case settled
     case outbox
+    case moves
     case aged
     case audit
     /// A node that leaves asks whether its disk is empty.
@@ -43,6 +44,12 @@ struct Upkeep: Sendable {
     var settledAfter: RegisterKey?
     /// The same, of the outbox.
     var publishedAfter: OutboxRow?
+
+    /// Whether moves may be on the disk that are not over.
+    var hasMoves = false
+    /// Where the next look for them goes on, and when.
+    var movesAfter: OperationID?
+    var nextMoves = Duration.zero
 
     /// Whether the next life knows that this one has left.
     var isPartingSaved = false

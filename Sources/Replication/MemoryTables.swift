@@ -8,6 +8,8 @@ package struct MemoryTables: ReplicaTables, Sendable {
 
     private var tables: [Partition: Table] = [:]
     private var outboxRows: [OutboxRow] = []
+    /// Sorted by the operation that makes the destination.
+    private var moveRows: [MoveRow] = []
     private var unsettledKeys: [RegisterKey: Duration] = [:]
     /// Contents that are not what was stored, whether anybody found out or not.
     private var bad: [RegisterKey: [Dot]] = [:]
@@ -180,6 +182,27 @@ package struct MemoryTables: ReplicaTables, Sendable {
         guard let after else { return Array(outboxRows.prefix(limit)) }
         let first = outboxRows.position { !(after < $0) }
         return Array(outboxRows[first...].prefix(limit))
+    }
+
+    package mutating func addMove(_ intent: MoveIntent) {
+        let index = moveRows.position { $0.intent.placing < intent.placing }
+        if index < moveRows.count, moveRows[index].intent.placing == intent.placing { return }
+        moveRows.insert(MoveRow(intent: intent), at: index)
+    }
+
+    package mutating func setMovePlaced(_ placing: OperationID) {
+        for index in moveRows.indices where moveRows[index].intent.placing == placing {
+            moveRows[index].isPlaced = true
+        }
+    }
+
+    package mutating func removeMove(_ placing: OperationID) {
+        moveRows.removeAll { $0.intent.placing == placing }
+    }
+
+    package func moves(after: OperationID?, limit: Int) -> [MoveRow] {
+        let rows = moveRows.drop { row in after.map { row.intent.placing <= $0 } ?? false }
+        return Array(rows.prefix(limit))
     }
 
     package mutating func setUnsettled(_ since: Duration?, for key: RegisterKey) {

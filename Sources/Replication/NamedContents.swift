@@ -88,7 +88,8 @@ extension ReplicaRequest {
             for item in registers { contents.want(item.register) }
         case .withdraw, .read, .joinContext, .promise, .putEntry, .readEntry, .list, .fetch,
             .items, .scrub, .quarantine, .audit, .addOutbox, .settle, .outbox, .outboxDone,
-            .expire, .purge, .dropTombstone, .dropEntry, .forget, .partitions, .aged:
+            .moves, .movePlaced, .moveOver, .expire, .purge, .dropTombstone, .dropEntry, .forget,
+            .partitions, .aged:
             break
         }
     }

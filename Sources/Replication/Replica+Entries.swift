@@ -2,6 +2,19 @@ import Model
 
 // Directories: entries that follow their children, and whether a directory exists.
 extension Replica {
+    static func putEntry(
+        _ key: EntryKey, _ entry: DirectoryEntry, _ tables: inout some ReplicaTables,
+        _ outcome: inout ReplicaOutcome
+    ) -> ReplicaReply {
+        let existed = existence(of: key.directory, tables).exists
+        put(entry, for: key, &tables, &outcome)
+        let exists = existence(of: key.directory, tables).exists
+        // A directory that is merely prepared is there, and no news above.
+        var shown = shownExistence(of: key.directory, tables)
+        shown.hasChanged = exists != existed && shown.exists == exists
+        return .entry(tables.entry(key), existence: shown)
+    }
+
     static func existence(
         of directory: StorePath, _ tables: some ReplicaTables
     ) -> Existence {

@@ -29,9 +29,11 @@ package enum Replica {
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         switch request {
-        case .guarded(let inner, _):
-            if let barrier = request.barrier(tables) { return barrier }
-            return perform(inner, on: &tables, at: now, &outcome)
+        case .guarded(let inner, let guarding):
+            return request.barrier(tables)
+                ?? keep(
+                    guarding.move, after: perform(inner, on: &tables, at: now, &outcome), &tables,
+                    &outcome)
         case .assign(let assignment): return assign(assignment, &tables, now, &outcome)
         case .mint(let assignment, let ballot):
             return mint(assignment, ballot, &tables, now, &outcome)
@@ -54,14 +56,7 @@ package enum Replica {
             return accept(key, ballot, version, &tables, now, &outcome)
         case .confirm(let key, let ballot, let version):
             return confirm(key, ballot, version, &tables, &outcome)
-        case .putEntry(let key, let entry):
-            let existed = existence(of: key.directory, tables).exists
-            put(entry, for: key, &tables, &outcome)
-            let exists = existence(of: key.directory, tables).exists
-            // A directory that is merely prepared is there, and no news above.
-            var shown = shownExistence(of: key.directory, tables)
-            shown.hasChanged = exists != existed && shown.exists == exists
-            return .entry(tables.entry(key), existence: shown)
+        case .putEntry(let key, let entry): return putEntry(key, entry, &tables, &outcome)
         case .readEntry(let key):
             return .entry(tables.entry(key), existence: existence(of: key.directory, tables))
         case .list(let directory, let after, let limit, let withGone):
@@ -82,11 +77,11 @@ package enum Replica {
             return settle(preparedBefore: before, after: after, &tables, now, &outcome)
         case .outbox(let after, let limit): return outbox(after: after, limit: limit, tables)
         case .outboxDone(let items): return outboxDone(items, &tables, &outcome)
+        case .moves, .movePlaced, .moveOver: return moves(request, &tables)
         case .expire(let key, let dots): return expire(key, dots, &tables)
         case .purge(let key, let dots): return purge(key, dots, &tables)
         case .dropTombstone(let key, let dot):
-            return dropTombstone(
-                key, dot, &tables, now, &outcome)
+            return dropTombstone(key, dot, &tables, now, &outcome)
         case .dropEntry(let key, let entry): return dropEntry(key, entry, &tables)
         case .forget(let partition, let sum): return forget(partition, ifSum: sum, &tables, now)
         case .partitions: return partitions(tables)
@@ -132,7 +127,9 @@ extension ReplicaRequest {
             partition
         case .putEntry(let key, _), .readEntry(let key), .dropEntry(let key, _): key.partition
         case .list(let directory, _, _, _): Partition(of: directory)
-        case .settle, .outbox, .outboxDone, .addOutbox, .partitions, .aged, .scrub: nil
+        case .settle, .outbox, .outboxDone, .addOutbox, .moves, .movePlaced, .moveOver,
+            .partitions, .aged, .scrub:
+            nil
         }
     }
 }

@@ -35,6 +35,7 @@ package indirect enum ReplicaReply: Equatable, Sendable {
     /// were prepared long ago. `more`: something of that kind is left, perhaps too young yet.
     case unsettled([RegisterKey], [PreparedVersions], more: Bool)
     case outbox([OutboxItem])
+    case moves([MoveRow])
     case partitions([PartitionSum])
     /// `next`: the partition to go on after; nil where all were looked at.
     case aged([AgedRegister], next: Partition?)
@@ -175,6 +176,8 @@ package struct ReplicaOutcome: Sendable {
     package var hasOutbox: Bool
     /// Whether something is prepared or in a ballot that has to be settled later.
     package var isUnsettled: Bool
+    /// Whether a move is to be watched until it is over.
+    package var hasMoves = false
     /// Whether something came in from another disk that may not be listed as it should.
     package var isAuditDue: Bool
     /// Contents that failed their check: to be put into quarantine.

@@ -60,6 +60,12 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
     case outbox(after: OutboxRow?, limit: Int)
     /// What was said: rows that have something else to say by now stay.
     case outboxDone([OutboxItem])
+    /// The moves that are not over, behind `after`.
+    case moves(after: OperationID?, limit: Int)
+    /// The destination that this operation made is durable.
+    case movePlaced(OperationID)
+    /// The source of the move whose destination this operation makes is gone, or stays for good.
+    case moveOver(OperationID)
     /// Removes kept versions: the decision of one holder, which follows the others by their contexts.
     case expire(RegisterKey, [Dot])
     /// The contents of these kept versions are not wanted any more. Their names go when they are of age.
@@ -80,13 +86,15 @@ package indirect enum ReplicaRequest: Equatable, Sendable {
     package var changes: Bool {
         switch self {
         case .guarded(let request, _): request.changes
-        case .read, .readEntry, .list, .fetch, .items, .outbox, .partitions, .aged, .audit, .scrub:
+        case .read, .readEntry, .list, .fetch, .items, .outbox, .moves, .partitions, .aged, .audit,
+            .scrub:
             false
         case .assign, .prepare, .commit, .writeBack, .withdraw, .merge, .joinContext, .promise,
             .accept,
             .confirm, .mint,
             .putEntry,
-            .settle, .outboxDone, .addOutbox, .expire, .purge, .dropTombstone, .dropEntry,
+            .settle, .outboxDone, .addOutbox, .movePlaced, .moveOver, .expire, .purge,
+            .dropTombstone, .dropEntry,
             .forget, .quarantine:
             true
         }

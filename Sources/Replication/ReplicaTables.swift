@@ -74,6 +74,14 @@ package protocol ReplicaTables {
     /// The first rows behind `after`, sorted.
     func outbox(after: OutboxRow?, limit: Int) -> [OutboxRow]
 
+    /// One that is there stays as it is.
+    mutating func addMove(_ intent: MoveIntent)
+    /// By the operation that makes the destination, as below.
+    mutating func setMovePlaced(_ placing: OperationID)
+    mutating func removeMove(_ placing: OperationID)
+    /// The first rows behind `after`, sorted.
+    func moves(after: OperationID?, limit: Int) -> [MoveRow]
+
     /// Since when a register has had something prepared or accepted; nil when it has not.
     mutating func setUnsettled(_ since: Duration?, for key: RegisterKey)
     /// Sorted by key.

@@ -2,16 +2,21 @@ import Model
 
 /// What each holder that takes part in the decision of a write looks at first, in the same
 /// transaction: what it knows may be in the way. A directory, like a lock, that was acknowledged is
-/// known to a holder at least of those that the write needs.
+/// known to a holder at least of those that the write needs. And what it keeps with the write.
 package struct WriteGuard: Hashable, Sendable {
     package var locks: LockGuard?
     /// Whether a directory at the path of a file lets the write through: it was made certain that
     /// the directory is gone, which one holder alone does not know.
     package var passesDirectories: Bool
+    /// The move of which the write makes the destination.
+    package var move: MoveIntent?
 
-    package init(locks: LockGuard? = nil, passesDirectories: Bool = false) {
+    package init(
+        locks: LockGuard? = nil, passesDirectories: Bool = false, move: MoveIntent? = nil
+    ) {
         self.locks = locks
         self.passesDirectories = passesDirectories
+        self.move = move
     }
 }
 
@@ -23,11 +28,11 @@ extension ReplicaRequest {
     }
 
     func guarded(_ guarding: WriteGuard) -> ReplicaRequest {
-        if guarding.locks == nil, guarding.passesDirectories { return self }
+        if guarding.locks == nil, guarding.passesDirectories, guarding.move == nil { return self }
         return .guarded(self, guarding)
     }
 
-    private var writtenKey: RegisterKey? {
+    var writtenKey: RegisterKey? {
         switch self {
         case .assign(let assignment), .mint(let assignment, _): assignment.key
         case .prepare(let key, _, _), .accept(let key, _, _): key

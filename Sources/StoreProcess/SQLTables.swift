@@ -37,6 +37,7 @@ final class SQLTables: ContentTables {
     let queries: TableQueries
     let inspection: InspectionQueries
     let trashQueries: TrashQueries
+    private let moves: MoveTable
     let writing: Writing?
     private let reader: MetadataReader
     private let knownDisk: DiskID
@@ -60,6 +61,7 @@ final class SQLTables: ContentTables {
         queries = try TableQueries(database)
         inspection = try InspectionQueries(database)
         trashQueries = try TrashQueries(database)
+        moves = try MoveTable(database)
         knownDisk = try reader.disk()
         if let ledger {
             let writes = try TableWrites(database)
@@ -403,6 +405,16 @@ final class SQLTables: ContentTables {
 
     func outbox(after: OutboxRow?, limit: Int) -> [OutboxRow] {
         attempt([]) { try queries.outbox(after: after, limit: limit) }
+    }
+
+    func addMove(_ intent: MoveIntent) { change { _ in try moves.add(intent) } }
+
+    func setMovePlaced(_ placing: OperationID) { change { _ in try moves.setPlaced(placing) } }
+
+    func removeMove(_ placing: OperationID) { change { _ in try moves.remove(placing) } }
+
+    func moves(after: OperationID?, limit: Int) -> [MoveRow] {
+        attempt([]) { try moves.rows(after: after, limit: limit) }
     }
 
     // MARK: Groups

@@ -33,6 +33,7 @@ enum Schema {
             try KeptAdoption.run(database)
         }
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
+        migrator.registerMigration("5") { try $0.execute(sql: version5) }
         return migrator
     }
 
@@ -116,6 +117,14 @@ enum Schema {
         CREATE TABLE quota_sums(
             quota INTEGER NOT NULL, partition INTEGER NOT NULL, bytes INTEGER NOT NULL,
             PRIMARY KEY(quota, partition)) WITHOUT ROWID;
+        """
+
+    /// Moves that are not over.
+    private static let version5 = """
+        CREATE TABLE moves(
+            id BLOB PRIMARY KEY, operation BLOB NOT NULL, source BLOB NOT NULL,
+            disk BLOB NOT NULL, sequence INTEGER NOT NULL, destination BLOB NOT NULL,
+            placed INTEGER NOT NULL) WITHOUT ROWID;
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

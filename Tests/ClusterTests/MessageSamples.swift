@@ -34,6 +34,12 @@ struct MessageSamples {
         return conditions.map { .put(path, content, $0, operation) } + [
             .delete(path, .present, operation), .place(path, facts, operation),
             .place(path, facts, when: .absent, operation),
+            .place(
+                path, facts, operation,
+                move: MoveIntent(
+                    source: try self.path("/c"),
+                    dot: Dot(disk: DiskID(bits: Bits128(high: 1, low: 1)), sequence: 3),
+                    destination: path, operation: operation)),
             .makeDirectory(path, operation), .removeDirectory(path, operation),
             .changeLocks(path, .take(lock), operation),
             .changeLocks(path, .refresh(token, seconds: 9), operation),

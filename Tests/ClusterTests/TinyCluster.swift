@@ -78,6 +78,11 @@ final class TinyCluster {
         disks[id(name)]?.tables.corrupt(key, versions.map(\.dot))
     }
 
+    /// As if the disk had taken part in the move.
+    func keep(_ intent: MoveIntent, at name: String) {
+        disks[id(name)]?.tables.addMove(intent)
+    }
+
     func kill(_ name: String) { nodes[id(name)] = nil }
 
     /// An operator asks the node for a pass of comparisons.
@@ -131,6 +136,14 @@ final class TinyCluster {
 
     /// Asks a node, and runs until it answers.
     func ask(_ name: String, _ request: ClientRequest) -> ClientAnswer? {
+        let ticket = begin(name, request)
+        run(until: { self.answers[ticket] != nil }, atMost: .seconds(30))
+        return answers[ticket]
+    }
+
+    /// Asks a node, and leaves the rest to `run`.
+    @discardableResult
+    func begin(_ name: String, _ request: ClientRequest) -> ClientTicket {
         tickets += 1
         let ticket = ClientTicket(number: tickets)
         let node = id(name)
@@ -138,8 +151,7 @@ final class TinyCluster {
         nodes[node]?.asked(request, ticket, time(node), using: &generator, into: &directives)
         perform(directives, of: node)
         schedule(.zero, .wake(node))
-        run(until: { self.answers[ticket] != nil }, atMost: .seconds(30))
-        return answers[ticket]
+        return ticket
     }
 
     func run(for duration: Duration) {

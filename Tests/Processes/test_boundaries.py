@@ -153,11 +153,12 @@ class Recording:
 
 
 class CutJudge(Judge):
-    """A store on a rebuilt disk."""
+    """A store on a rebuilt disk. `request`: what led from the first of the trees to the last, where there are two."""
 
-    def __init__(self, place, kind, trees, patience=None):
+    def __init__(self, place, kind, trees, request=None, patience=None):
         super().__init__(place, kind, None, trees[-1])
         self.trees = trees
+        self.request = request
         if patience:
             self.patience = patience
 
@@ -177,6 +178,8 @@ class CutJudge(Judge):
         before, after = self.trees[0], self.trees[-1]
         tree = after.copy()
         tree.files = {}
+        if self.request is not None:
+            self.finish_moves(self.request, before, after)
         for path in sorted(before.files.keys() | after.files.keys()):
             content = self.check(path, [before.files.get(path), after.files.get(path)])
             if content is not None:
@@ -223,7 +226,8 @@ def judge_workload(template, kind, names, rests, variants, canary=None):
             made = os.path.join(place, str(judged))
             tree.write(made, variant, number)
             judge = CutJudge(
-                made, kind, recording.trees[first:last + 1], CANARY_SETTLE_SECONDS if canary else None)
+                made, kind, recording.trees[first:last + 1], recording.requests[first] if first < last else None,
+                CANARY_SETTLE_SECONDS if canary else None)
             judge.is_disordered = variant == "random"
             try:
                 judge.run()
@@ -297,7 +301,7 @@ def judge_failed_sync(template, kind, names, number):
         if not failed:
             return False, []
         # The next life knows of no fault; what was not written then it must write again.
-        judge = CutJudge(disk, kind, trees[done:done + 2])
+        judge = CutJudge(disk, kind, trees[done:done + 2], requests[done] if done < len(requests) else None)
         judge.store = BareStore(disk, kind, recorder=RECORDER, faults=faults)
         judge.store.start()
         seen = judge.found()

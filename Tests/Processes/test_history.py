@@ -1,5 +1,6 @@
 """What was overwritten and deleted: listed, read, restored, let go; and files that get other names."""
 
+import contextlib
 import threading
 import unittest
 
@@ -313,6 +314,60 @@ class InACluster(ClusterCase, HistoryCase):
         nodes[0].start()
         for node in nodes:
             eventually(20, lambda: self.trashed(node) == [], "an empty trash")
+
+    def half_moved(self, nodes):
+        """(files of a directory that are at both of their places, since the node that moves it was killed; all files
+        by their new names). Round by round, until the kill came in between for some of them."""
+        mover, other = nodes[2], nodes[0]
+        for number in range(10):
+            files = {f"{n:03}": pattern(80 + n, 1000 * number + n) for n in range(100)}
+            for name, data in files.items():
+                self.put(other, f"/from{number}/{name}", data)
+            asking = threading.Thread(
+                target=lambda: self.interrupted(mover, f"/from{number}", to=f"/to{number}"))
+            asking.start()
+            eventually(20, lambda: any(
+                self.body(other, f"/to{number}/{name}") is not None for name in ("000", "010", "020", "050")),
+                "one of them", interval=0)
+            mover.kill()
+            asking.join(60)
+            both = [name for name in files if all(
+                self.body(other, f"/{place}{number}/{name}") is not None for place in ("from", "to"))]
+            if len(both) >= 3:
+                return number, both, files
+            mover.start()
+            self.wait_whole(nodes)
+        self.fail("no file was ever between its places")
+
+    def interrupted(self, node, path, to):
+        with contextlib.suppress(OSError):
+            self.op(node, path, "move", to=to)
+
+    def test_a_move_whose_node_dies_is_finished_by_the_others(self):
+        nodes = self.founded(3)
+        number, both, files = self.half_moved(nodes)
+        overwritten, rewritten = both[:2]
+        self.put(nodes[1], f"/to{number}/{overwritten}", b"newer")
+        self.put(nodes[0], f"/from{number}/{rewritten}", b"rewritten")
+        for node in nodes[:2]:
+            for name in both:
+                if name != rewritten:
+                    eventually(60, lambda: self.body(node, f"/from{number}/{name}") is None, f"{name} went on")
+        # A file is at one of its places, whole, whether its move was begun or not.
+        for name, data in files.items():
+            found = [self.body(nodes[1], f"/{place}{number}/{name}") for place in ("from", "to")]
+            expected = [None, data]
+            if name == overwritten:
+                expected = [None, b"newer"]
+            elif name == rewritten:
+                expected = [b"rewritten", data]
+            elif found[0] is not None:
+                expected = [data, None]
+            self.assertEqual(found, expected, name)
+        # None of them is in the trash, and the same request goes on with what is left.
+        self.assertEqual(self.trashed(nodes[0]), [])
+        self.op(nodes[1], f"/from{number}", "move", to=f"/to{number}")
+        eventually(20, lambda: self.ask(nodes[0], "GET", f"/api/files/from{number}/").status == 404, "all of it moved")
 
     def test_a_file_is_moved_between_nodes_that_hold_nothing_together(self):
         nodes = self.founded(3)

@@ -189,6 +189,7 @@ class Run(Judge):
             request.apply(done)
             marks |= done.marks ^ before.marks
             changed = self.affected(before, done)
+            self.finish_moves(request, before, done)
             for path in sorted(changed):
                 found = self.check(path, [before.files.get(path), done.files.get(path)])
                 if found is None:

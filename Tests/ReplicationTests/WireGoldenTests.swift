@@ -86,7 +86,14 @@ import Testing
         .expire(.file(path("/d")), [dot(0, 4), dot(1, 5)]),
         .dropTombstone(.file(path("/d")), dot(1, 5)), .dropEntry(entryKey, DirectoryEntry()),
         .writeBack(.file(path("/d/f")), version(file(3))),
-        .purge(.file(path("/d")), [dot(0, 4), dot(1, 5)]),
+        .purge(.file(path("/d")), [dot(0, 4), dot(1, 5)]), .moveOver(operation(9)),
+        .guarded(
+            .prepare(.file(path("/d")), version(file(3))),
+            WriteGuard(
+                passesDirectories: true,
+                move: MoveIntent(
+                    source: path("/s"), dot: dot(0, 4), destination: path("/d"),
+                    operation: operation(9)))),
     ]
 
     private static let replies: [ReplicaReply] = [

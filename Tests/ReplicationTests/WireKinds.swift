@@ -5,8 +5,8 @@ import Replication
 enum RequestKind: String, CaseIterable {
     case assign, prepare, commit, writeBack, withdraw, read, merge, joinContext, promise, accept,
         confirm, mint, guarded, putEntry, readEntry, list, fetch, items, scrub, quarantine, audit,
-        addOutbox, settle, outbox, outboxDone, expire, purge, dropTombstone, dropEntry, forget,
-        partitions, aged
+        addOutbox, settle, outbox, outboxDone, moves, movePlaced, moveOver, expire, purge,
+        dropTombstone, dropEntry, forget, partitions, aged
 
     init(_ value: ReplicaRequest) {
         self =
@@ -36,6 +36,9 @@ enum RequestKind: String, CaseIterable {
             case .settle: .settle
             case .outbox: .outbox
             case .outboxDone: .outboxDone
+            case .moves: .moves
+            case .movePlaced: .movePlaced
+            case .moveOver: .moveOver
             case .expire: .expire
             case .purge: .purge
             case .dropTombstone: .dropTombstone
@@ -50,7 +53,7 @@ enum RequestKind: String, CaseIterable {
     var travels: Bool {
         switch self {
         case .assign, .mint, .scrub, .quarantine, .audit, .addOutbox, .settle, .outbox,
-            .outboxDone, .forget, .partitions, .aged:
+            .outboxDone, .moves, .movePlaced, .forget, .partitions, .aged:
             false
         default: true
         }
@@ -61,7 +64,7 @@ enum RequestKind: String, CaseIterable {
 enum ReplyKind: String, CaseIterable {
     case assigned, alreadyApplied, prepared, refused, full, locked, isDirectory, committed,
         register, damaged, promised, ballotTooLow, accepted, merged, entry, listing, items,
-        fetched, unsettled, outbox, partitions, aged, audit, scrubbed, done, stale
+        fetched, unsettled, outbox, moves, partitions, aged, audit, scrubbed, done, stale
 
     init(_ value: ReplicaReply) {
         self =
@@ -86,6 +89,7 @@ enum ReplyKind: String, CaseIterable {
             case .fetched: .fetched
             case .unsettled: .unsettled
             case .outbox: .outbox
+            case .moves: .moves
             case .partitions: .partitions
             case .aged: .aged
             case .audit: .audit
@@ -98,7 +102,7 @@ enum ReplyKind: String, CaseIterable {
     /// Whether peers say it to each other.
     var travels: Bool {
         switch self {
-        case .assigned, .unsettled, .outbox, .partitions, .aged, .audit, .scrubbed:
+        case .assigned, .unsettled, .outbox, .moves, .partitions, .aged, .audit, .scrubbed:
             false
         default: true
         }
@@ -124,9 +128,7 @@ extension WireSamples {
         case .confirm: .confirm(key(), ballot(), version())
         case .mint: .mint(assignment(), ballot())
         case .guarded:
-            chance()
-                ? .guarded(.prepare(key(), version()), guarding())
-                : .guarded(.accept(key(), ballot(), version()), guarding())
+            guardedWrite()
         case .putEntry: .putEntry(entryKey(), entry())
         case .readEntry: .readEntry(entryKey())
         case .list:
@@ -144,6 +146,9 @@ extension WireSamples {
         case .settle: .settle(preparedBefore: nil)
         case .outbox: .outbox(after: nil, limit: 1)
         case .outboxDone: .outboxDone([OutboxItem(row: .directory(path()), entry: nil)])
+        case .moves: .moves(after: nil, limit: 1)
+        case .movePlaced: .movePlaced(OperationID(using: &generator))
+        case .moveOver: .moveOver(OperationID(using: &generator))
         case .expire: .expire(key(), some(0...3) { $0.dot() })
         case .purge: .purge(key(), some(0...3) { $0.dot() })
         case .dropTombstone: .dropTombstone(key(), dot())
@@ -156,6 +161,20 @@ extension WireSamples {
                     keptBefore: time(), surplusBefore: time(), keptCountMax: 1, losersMax: 1,
                     tombstonesBefore: time()), after: nil, limit: 1)
         }
+    }
+
+    /// With the move of which it makes the destination, or without one.
+    private mutating func guardedWrite() -> ReplicaRequest {
+        let key = key()
+        var guarding = guarding()
+        guarding.move = maybe {
+            MoveIntent(
+                source: $0.path(), dot: $0.dot(), destination: key.path,
+                operation: OperationID(using: &$0.generator))
+        }
+        return chance()
+            ? .guarded(.prepare(key, version()), guarding)
+            : .guarded(.accept(key, ballot(), version()), guarding)
     }
 
     mutating func reply(_ kind: ReplyKind) -> ReplicaReply {
@@ -186,6 +205,7 @@ extension WireSamples {
                 keyedRegisters(), keyedEntries(), partitionContext(), contents: fingerprint())
         case .unsettled: .unsettled([key()], [], more: chance())
         case .outbox: .outbox([])
+        case .moves: .moves([])
         case .partitions: .partitions([])
         case .aged: .aged([], next: nil)
         case .audit: .audit([], [], [])

@@ -195,7 +195,7 @@ import Testing
     /// A kind that is not known is told from one that is broken: the peer may be newer.
     @Test func unknownKindsAreTheirOwnError() throws {
         #expect(throws: DecodeError.unknown("request kind")) { try decodedRequest([0]) }
-        #expect(throws: DecodeError.unknown("request kind")) { try decodedRequest([21]) }
+        #expect(throws: DecodeError.unknown("request kind")) { try decodedRequest([23]) }
         #expect(throws: DecodeError.unknown("reply kind")) { try decodedReply([20]) }
         #expect(throws: DecodeError.unknown("register kind")) { try decodedRequest([5, 4]) }
         #expect(throws: DecodeError.unknown("value")) {

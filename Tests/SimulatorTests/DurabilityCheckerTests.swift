@@ -8,6 +8,39 @@ import Testing
 @Suite struct DurabilityCheckerTests {
     private let first = Support.version(1)
 
+    /// A move that was begun by somebody who died is finished: the version that it moved is gone.
+    @Test func aFileAtBothPlacesOfAMoveIsFound() {
+        let target = KeySpace.plain[1]
+        let moved = Support.version(1)
+        var history = History()
+        let move = Support.record(0, .move(to: target), from: 0, to: 10, .unknown)
+        _ = history.append(move)
+        var placed = Support.stored(Support.version(5), by: 9)
+        placed.operation = move.operation.moving(moved.dot)
+        func final(_ source: RegisterVersion, _ destination: RegisterVersion) -> FinalState {
+            var final = Support.final([Register(head: source)])
+            final.files += Support.final([Register(head: destination)], path: target).files
+            return final
+        }
+        let source = Support.stored(moved, by: 1)
+        #expect(MovesAreWhole.check(history, final(source, placed)).count == 1)
+        // Another version of the source, none, or a destination that was never made: nothing is wrong.
+        let rewritten = Support.stored(Support.version(7), by: 2)
+        #expect(MovesAreWhole.check(history, final(rewritten, placed)).isEmpty)
+        let gone = Support.stored(Support.version(8), by: 3, deleted: true)
+        #expect(MovesAreWhole.check(history, final(gone, placed)).isEmpty)
+        let other = Support.stored(Support.version(6), by: 4)
+        #expect(MovesAreWhole.check(history, final(source, other)).isEmpty)
+        // Overwritten since by somebody who knew it, it was moved all the same.
+        var later = Register(head: Support.stored(Support.version(9, knows: [placed.dot]), by: 5))
+        later.kept = [
+            KeptVersion(version: placed, since: HybridTime(value: 9), isConflict: false)
+        ]
+        var overwritten = final(source, placed)
+        overwritten.files[1] = Support.final([later], path: target).files[0]
+        #expect(MovesAreWhole.check(history, overwritten).count == 1)
+    }
+
     @Test func anAcknowledgementCountsNoMoreCopiesThanThereAre() {
         let checker = AcknowledgedWritesAreDurable(policy: .available)
         let record = Support.record(0, .put, from: 0, to: 5, Support.written(first))

@@ -8,7 +8,7 @@ import Testing
 @testable import StoreProcess
 
 /// Directories that a store of the present formats wrote are opened as they were: the database with all
-/// migrations, and the log of an encrypted one that a life left behind which did not end.
+/// migrations and an earlier one, and the log of an encrypted one that a life left behind which did not end.
 @Suite struct StoreFixtureTests {
     private static let large = noise(70_000, seed: 5)
 
@@ -77,8 +77,9 @@ import Testing
         #expect(try directory.objectFault(phrase: phrase) == nil)
     }
 
-    @Test func theDatabaseOfThisSchemaIsRead() async throws {
-        let directory = try await opened("database-3") {
+    @Test(arguments: ["database-3", "database-5"])
+    func theDatabaseOfThisSchemaAndAnEarlierOneIsRead(_ name: String) async throws {
+        let directory = try await opened(name) {
             let directory = try TemporaryDirectory()
             var store = try await TestStore(directory, .extent)
             try await writeMuch(store)

@@ -100,6 +100,7 @@ import Testing
         try #require(found.reply == expected.reply, "seed \(seed): \(request)")
         try #require(found.changes == expected.changes, "seed \(seed): \(request)")
         try #require(found.hasOutbox == expected.hasOutbox, "seed \(seed): \(request)")
+        try #require(found.hasMoves == expected.hasMoves, "seed \(seed): \(request)")
         try #require(found.isUnsettled == expected.isUnsettled, "seed \(seed): \(request)")
         try #require(found.isAuditDue == expected.isAuditDue, "seed \(seed): \(request)")
         try #require(found.damaged == expected.damaged, "seed \(seed): \(request)")
@@ -128,6 +129,9 @@ import Testing
         }
         try #require(
             tables.outbox(after: nil, limit: 1000) == memory.outbox(after: nil, limit: 1000),
+            "seed \(seed)")
+        try #require(
+            tables.moves(after: nil, limit: 1000) == memory.moves(after: nil, limit: 1000),
             "seed \(seed)")
         let always = Duration.seconds(Int64.max)
         try #require(

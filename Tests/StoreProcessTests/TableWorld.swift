@@ -81,7 +81,10 @@ struct TableWorld {
         case 0..<3:
             let assign = ReplicaRequest.assign(assignment())
             return roll(3) == 0
-                ? .guarded(assign, WriteGuard(locks: lockGuard(), passesDirectories: roll(2) == 0))
+                ? .guarded(
+                    assign,
+                    WriteGuard(
+                        locks: lockGuard(), passesDirectories: roll(2) == 0, move: intent()))
                 : assign
         case 3:
             guard let (key, version) = someVersion() else { return .partitions }
@@ -161,7 +164,11 @@ struct TableWorld {
     private mutating func upkeep(_ disk: Int) -> ReplicaRequest {
         let key = someKey()
         let register = memory[disk].register(key) ?? Register()
-        switch roll(6) {
+        switch roll(8) {
+        case 6:
+            let placing = someMove(disk)?.placing ?? Sample.operation(operations)
+            return roll(3) == 0 ? .movePlaced(placing) : .moveOver(placing)
+        case 7: return .moves(after: someMove(disk)?.placing, limit: 1 + roll(3))
         case 0: return .settle(preparedBefore: roll(4) == 0 ? nil : now, after: nil)
         case 1:
             let dots = register.kept.map(\.dot).filter { _ in roll(2) == 0 }
@@ -242,6 +249,18 @@ struct TableWorld {
 
     private mutating func someVersion() -> (RegisterKey, RegisterVersion)? {
         made.suffix(12).randomElement(using: &generator).map { ($0.key, $0.version) }
+    }
+
+    /// Of a move whose destination is written; nil for other writes.
+    private mutating func intent() -> MoveIntent? {
+        guard roll(2) == 0 else { return nil }
+        return MoveIntent(
+            source: somePath(), dot: someDot(0), destination: somePath(),
+            operation: Sample.operation(UInt64(roll(Int(operations) + 1))))
+    }
+
+    private mutating func someMove(_ disk: Int) -> MoveIntent? {
+        memory[disk].moves(after: nil, limit: .max).randomElement(using: &generator)?.intent
     }
 
     private mutating func someBallot() -> Ballot {

@@ -62,7 +62,8 @@ extension ReplicaReply {
         case .stale: writer.write(UInt8(17))
         case .isDirectory: writer.write(UInt8(18))
         case .damaged: writer.write(UInt8(19))
-        case .assigned, .unsettled, .outbox, .partitions, .aged, .audit, .scrubbed: return false
+        case .assigned, .unsettled, .outbox, .moves, .partitions, .aged, .audit, .scrubbed:
+            return false
         }
         return true
     }

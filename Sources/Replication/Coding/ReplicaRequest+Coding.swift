@@ -14,17 +14,21 @@ extension ReplicaRequest {
         switch self {
         case .guarded(let request, let guarding):
             guard request.mayBeGuarded else { return false }
-            writer.write(UInt8(1))
+            writer.write(UInt8(guarding.move == nil ? 1 : 22))
             writer.write(guarding)
-            return request.encode(into: &writer)
+            guard request.encode(into: &writer) else { return false }
+            guarding.move?.encode(into: &writer)
+        case .moveOver(let placing):
+            writer.write(UInt8(21))
+            writer.write(placing)
         case .prepare, .commit, .writeBack, .withdraw, .read, .expire, .purge,
             .dropTombstone:
             encodeVersions(&writer)
         case .promise, .accept, .confirm: encodeBallots(&writer)
         case .merge, .joinContext, .fetch, .items: encodePartitions(&writer)
         case .putEntry, .readEntry, .list, .dropEntry: encodeEntries(&writer)
-        case .assign, .mint, .audit, .addOutbox, .settle, .outbox, .outboxDone, .forget,
-            .partitions, .aged, .scrub, .quarantine:
+        case .assign, .mint, .audit, .addOutbox, .settle, .outbox, .outboxDone, .moves,
+            .movePlaced, .forget, .partitions, .aged, .scrub, .quarantine:
             return false
         }
         return true
@@ -151,13 +155,16 @@ extension ReplicaRequest {
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         let kind = try reader.readUInt8()
-        guard kind == 1 else {
+        guard kind == 1 || kind == 22 else {
             self = try Self.decode(kind, &reader)
             return
         }
-        let guarding: WriteGuard = try reader.read()
+        var guarding: WriteGuard = try reader.read()
         let request = try Self.decode(try reader.readUInt8(), &reader)
-        guard request.mayBeGuarded else { throw .invalid("guarded request") }
+        guard request.mayBeGuarded, let key = request.writtenKey else {
+            throw .invalid("guarded request")
+        }
+        if kind == 22 { guarding.move = try MoveIntent(to: key.path, from: &reader) }
         self = .guarded(request, guarding)
     }
 
@@ -209,6 +216,7 @@ extension ReplicaRequest {
         case 18: return .dropEntry(try reader.read(), try reader.read())
         case 19: return .writeBack(try reader.read(), try reader.read())
         case 20: return .purge(try reader.read(), try reader.readList())
+        case 21: return .moveOver(try reader.readIdentifier())
         default: throw .unknown("request kind")
         }
     }
@@ -230,5 +238,20 @@ extension MergeOrigin {
         case 3: self = .handBack
         default: throw .unknown("origin")
         }
+    }
+}
+
+// The destination is that of the request that it comes with.
+extension MoveIntent {
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(source)
+        writer.write(dot)
+        writer.write(operation)
+    }
+
+    package init(to destination: StorePath, from reader: inout ByteReader) throws(DecodeError) {
+        self.init(
+            source: try reader.read(), dot: try reader.read(), destination: destination,
+            operation: try reader.readIdentifier())
     }
 }

@@ -17,7 +17,7 @@ struct Checkers {
     static let names = [
         AcknowledgedWritesAreDurable.name, NoStaleReads.name, ConditionalWritesAreExact.name,
         LocksAreExclusive.name, NothingResurrects.name, NothingNewIsThrownAway.name,
-        ReplicasConverge.name,
+        MovesAreWhole.name, ReplicasConverge.name,
         ReplicationFactorMet.name, NeverBelowMinimum.name, ListingsEqualRecords.name,
         DirectoriesKeepTheirNames.name,
         ListingPages.name, RemovedDirectoriesWereEmpty.name,

@@ -66,6 +66,7 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "forgetsEntries", ListingsEqualRecords.name, [], .available, seconds: 20,
             isQuick: true),
+        CanaryCase("forgetsMoves", MovesAreWhole.name, .kills, .majority, seconds: 300),
         CanaryCase(
             "movesEverything", MovedBytesNearOptimal.name, .membership, .available, seconds: 300),
         CanaryCase("dropsLosers", NothingNewIsThrownAway.name, [], .available, seconds: 120),
