@@ -212,11 +212,12 @@ import Testing
         try flip(Self.large[150_000..<150_100], in: directory)
         let store = try await TestStore(directory)
         let path = try StorePath.test("/d/large")
-        await store.onStore { $0.suspected(at: path) }
+        let digest = Model.Digest.test(Self.large)
+        await store.onStore { $0.suspected(digest, at: path) }
         try await eventually { await failure { try await store.lookUp("/d/large") } != nil }
         // A good one stays.
         let other = try StorePath.test("/d/other")
-        await store.onStore { $0.suspected(at: other) }
+        await store.onStore { $0.suspected(.test([1, 2, 3]), at: other) }
         #expect(try await store.check().verifiedCount == 2)
         #expect(try await store.content("/d/other") == [1, 2, 3])
         await store.end()
@@ -227,6 +228,57 @@ import Testing
     /// A store with an upload in its staging file, of a kind that copies it later.
     private func waiting(_ kind: StorageKind) async throws -> (
         TemporaryDirectory, TestStore, ObjectID
+    /// A store with a file that was written twice; what it was before is damaged.
+    private func damagedHistory(
+        _ kind: StorageKind, _ old: [UInt8], upload: Bool
+    ) async throws -> (TemporaryDirectory, Dot) {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory, kind)
+        let first =
+            upload ? try await store.upload("/f", old) : try await store.put("/f", old)
+        _ = try await store.put("/f", [1])
+        _ = try await store.status(counting: 1)
+        await store.end()
+        // Once more, which brings all that is in logs to its place.
+        let second = try await TestStore(directory)
+        await second.end()
+        try flip(old[1000..<1100], in: directory)
+        return (directory, first.dot)
+    }
+
+    private func badCount(_ directory: TemporaryDirectory) throws -> Int {
+        let queue = try Schema.connect(directory.bytePath.appending("meta"), cachePages: 16)
+        defer { try? queue.close() }
+        return try queue.inDatabase {
+            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM objects WHERE state = 2") ?? 0
+        }
+    }
+
+    @Test(arguments: StorageKind.allCases)
+    func aReaderFindsDamageOfAnOldVersion(_ kind: StorageKind) async throws {
+        let (directory, dot) = try await damagedHistory(kind, Self.small, upload: false)
+        let store = try await TestStore(directory)
+        #expect(try badCount(directory) == 0)
+        await #expect(throws: RemoteError.self) { try await store.lookUp("/f", version: dot) }
+        try await eventually { try badCount(directory) == 1 }
+        #expect(try await store.content("/f") == [1])
+        await store.end()
+    }
+
+    @Test(arguments: [StorageKind.extent, .sqlite, .bolt])
+    func anOldVersionThatAClientWasGivenIsLookedAt(_ kind: StorageKind) async throws {
+        let (directory, _) = try await damagedHistory(kind, Self.large, upload: true)
+        let store = try await TestStore(directory)
+        let path = try StorePath.test("/f")
+        // Others than the one that is meant are not read for it.
+        let other = Model.Digest.test([7])
+        await store.onStore { $0.suspectedHere(other, at: path) }
+        await store.onStore { $0.suspected(.test(Self.large), at: path) }
+        try await eventually { try badCount(directory) == 1 }
+        #expect(await store.onStore { $0.integrity.nextTicket } == 1)
+        await store.end()
+    }
+
     ) {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory, kind, isKept: false)

@@ -48,6 +48,8 @@ struct ClusterSide {
     var offers = Offers()
     /// Files that are being written by pulls.
     var pulled: [ObjectID: FileLane] = [:]
+    /// Of what is pulled: a path that shows it, where it is known.
+    var pulledPaths: [ObjectID: StorePath] = [:]
     /// Who offered what is being pulled, and waits for a word.
     var offerers: [ObjectID: Set<NodeID>] = [:]
     /// When they were told last that it still is.

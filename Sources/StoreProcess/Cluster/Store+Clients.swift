@@ -309,7 +309,7 @@ extension Store {
                         .unavailable, "no node that has the content of \(path) answers",
                         hint: "start the nodes that hold it, or try again")))
         }
-        pull(content, from: nodes)
+        pull(content, from: nodes, path: path)
     }
 
     func list(_ request: ListRequest, _ reply: @escaping Reply<ListResponse>) {

@@ -235,14 +235,15 @@ extension Store {
     }
 
     /// The same of what a client was given, which came from here or from another node.
-    func suspected(at path: StorePath) {
+    func suspected(_ digest: Digest, at path: StorePath) {
         for node in cluster.node.mayHold(Partition(of: path)) {
-            send(.word(.suspects(path)), to: node)
+            send(.word(.suspects(path, digest)), to: node)
         }
-        suspectedHere(path)
+        suspectedHere(digest, at: path)
     }
 
-    func suspectedHere(_ path: StorePath) {
+    /// Looks at those versions of the path, old ones among them, that have to have this digest.
+    func suspectedHere(_ digest: Digest, at path: StorePath) {
         guard integrity.checks.count + integrity.askedCount < StoreLimits.suspectsMax else {
             return
         }
@@ -250,8 +251,8 @@ extension Store {
         askDisk(.register(path)) { answer in
             self.integrity.askedCount -= 1
             guard case .success(.register(let register?)) = answer else { return }
-            for version in register.versionsWithContent {
-                guard let facts = version.value.facts else { continue }
+            for version in register.versionsWithContent + register.spareVersions.map(\.version) {
+                guard let facts = version.value.facts, facts.digest == digest else { continue }
                 self.suspected(ExpectedFile(path, ExpectedContent(facts)))
             }
         }
