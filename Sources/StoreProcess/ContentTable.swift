@@ -280,6 +280,7 @@ final class ContentTable {
         lacking.append(object)
         fresh[object] = nil
         try writes.set(row, of: object)
+        try ledger.integrityRows().keepApart(ledger.nextSequence(), object)
         // Contents of the past that are not here count for nothing.
         try kept.set(object, isHere: false)
     }

@@ -33,6 +33,7 @@ enum Schema {
             try KeptAdoption.run(database)
         }
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
+        migrator.registerMigration("5") { try $0.execute(sql: version5) }
         return migrator
     }
 
@@ -116,6 +117,15 @@ enum Schema {
         CREATE TABLE quota_sums(
             quota INTEGER NOT NULL, partition INTEGER NOT NULL, bytes INTEGER NOT NULL,
             PRIMARY KEY(quota, partition)) WITHOUT ROWID;
+        """
+
+    /// What files of objects are like, and which are to be kept apart.
+    private static let version5 = """
+        ALTER TABLE objects ADD COLUMN stamp BLOB;
+        CREATE TABLE apart(sequence INTEGER PRIMARY KEY, object BLOB NOT NULL);
+        CREATE INDEX apart_objects ON apart(object);
+        INSERT INTO apart(object) SELECT object FROM objects WHERE state = 2;
+        DELETE FROM state WHERE key = 'unwatched';
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

@@ -10,8 +10,8 @@ struct WriterOutlets: Sendable {
     var published: @Sendable (UInt64) -> Void
     /// The write-ahead log is long: copy it into the database beside the writes.
     var checkpointDue: @Sendable () -> Void
-    /// These were marked as bad.
-    var markedBad: @Sendable ([ObjectID]) -> Void = { _ in }
+    /// Contents were marked as bad, with rows up to this sequence.
+    var markedBad: @Sendable (UInt64) -> Void = { _ in }
     /// After `finishHousekeeping`.
     var housekeepingFinished: @Sendable () -> Void
 }
@@ -368,7 +368,7 @@ private final class WriterThread {
         if isReadOnly {
             switch mutation {
             case .findUpload, .finishCheckpoint, .finishHousekeeping: break
-            case .housekept, .showAgain, .scrubbed: return .silent
+            case .housekept, .showAgain, .scrubbed, .stamped: return .silent
             default:
                 return .refused(
                     RemoteError(
@@ -425,8 +425,8 @@ private final class WriterThread {
                 hold(job)
             // Whoever reads it next finds it again.
             case .markBad: committed.marked.append(job.ticket)
-            // The next pass of the scrub does it.
-            case .showAgain, .scrubbed: break
+            // The next pass of the scrub does it, or the next check.
+            case .showAgain, .scrubbed, .stamped: break
             case .housekept, .setQuotas:
                 isHousekeepingHeld = true
                 backlog.append(job)
@@ -483,7 +483,7 @@ private final class WriterThread {
         case .finishHousekeeping:
             publish()
             outlets.housekeepingFinished()
-        case .markBad(let objects): outlets.markedBad(objects)
+        case .markBad: outlets.markedBad(ledger.counters.sequence)
         default:
             // Beside writes that never pause, the other checkpoint never reaches the log's end.
             if log.pageCount >= StoreLimits.checkpointPageCountMax { try log.checkpoint(syncs) }

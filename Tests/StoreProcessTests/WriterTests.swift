@@ -200,6 +200,7 @@ import Testing
         }
         #expect(
             columns == [
+                "apart: sequence object",
                 "content: sequence object path modified bytes",
                 "directories: partition path live rank",
                 "entries: directory name kind disk sequence time size digest type created modified",
@@ -210,7 +211,7 @@ import Testing
                 "listings: partition directory name live entry",
                 "marks: path disk sequence time created",
                 "meta: key value",
-                "objects: object refs state content",
+                "objects: object refs state content stamp",
                 "operations: id at result",
                 "partitions: id files bytes counter items contents context",
                 "quota_sums: quota partition bytes",
@@ -223,7 +224,7 @@ import Testing
                 "trash: path since",
                 "view_dirty: sequence path failed",
             ])
-        #expect(Schema.migrator.migrations == ["1", "2", "3", "4"])
+        #expect(Schema.migrator.migrations == ["1", "2", "3", "4", "5"])
         #expect(temporary.contents("FORMAT") == [UInt8]("clusterf 1 rawfile 1\n".utf8))
         let object = try #require(ObjectID(hex: "00112233445566778899aabbccddeeff"))
         #expect(ObjectName.path(object).description == "00/00112233445566778899aabbccddeeff")

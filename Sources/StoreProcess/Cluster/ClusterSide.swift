@@ -32,7 +32,7 @@ struct ClusterSide {
     var clients: [ClientTicket: Answer] = [:]
     var nextTicket: UInt64 = 0
     /// Requests that came before this life was durable.
-    var early: [(request: ClientRequest, answer: Answer)] = []
+    var early: [() -> Void] = []
 
     var answered = AnsweredOperations()
 
