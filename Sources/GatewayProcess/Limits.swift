@@ -47,6 +47,11 @@ enum GatewayLimits {
     /// network while a thread of the pool hashes.
     static let unverifiedByteCountMax = 16 << 20
 
+    /// The same of all answers together, of what lies in memory: threads hash one piece each at a time, and
+    /// sixteen answers as far ahead as they may be keep any number of threads busy. Beyond it each has one
+    /// piece, and the next one when that is in its digest.
+    static let unverifiedByteCountSumMax = 256 << 20
+
     /// How long a file counts as verified that did not change, and how many such: some 200 bytes each.
     static let verifiedSeconds: Int64 = 600
     static let verifiedFilesMax = 16_384

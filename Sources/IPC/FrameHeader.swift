@@ -120,5 +120,6 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
 
     // Whether contents are what was stored.
     case integrity = 120
-    case suspect = 121
+    // 121 was `suspect`, which did not say which content.
+    case suspectContent = 122
 }

@@ -72,13 +72,25 @@ package struct IntegrityResponse: Message {
     }
 }
 
-/// `suspect`: what a client was about to be given of the file is not what was stored.
+/// `suspectContent`: what a client was about to be given of the file, or of an old version of it, is not what was
+/// stored.
 package struct SuspectNotice: Message {
     package var path: StorePath
+    /// What the content had to be.
+    package var digest: Digest
 
-    package init(path: StorePath) { self.path = path }
+    package init(path: StorePath, digest: Digest) {
+        self.path = path
+        self.digest = digest
+    }
 
-    package func encode(into writer: inout ByteWriter) { writer.write(path) }
+    package func encode(into writer: inout ByteWriter) {
+        writer.write(path)
+        writer.write(digest)
+    }
 
-    package init(from reader: inout ByteReader) throws(DecodeError) { path = try reader.readPath() }
+    package init(from reader: inout ByteReader) throws(DecodeError) {
+        path = try reader.readPath()
+        digest = try reader.readDigest()
+    }
 }

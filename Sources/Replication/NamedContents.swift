@@ -24,16 +24,20 @@ package struct NamedContents: Hashable, Sendable {
         if let content, !wanted.contains(content) { wanted.append(content) }
     }
 
+    fileprivate mutating func want(_ version: RegisterVersion, of key: RegisterKey) {
+        want(version.value.facts?.content(of: key))
+    }
+
     /// The versions of a register of which a disk keeps the content; not those of which the sender
     /// has no copy either.
-    mutating func want(_ register: Register) {
+    mutating func want(_ register: Register, of key: RegisterKey) {
         var versions = register.prepared
         if let head = register.head { versions.append(head) }
         if let accepted = register.ballot?.accepted { versions.append(accepted.version) }
         versions += register.kept.filter { $0.isConflict && !$0.isPurged }.map(\.version)
         versions += register.spareVersions.map(\.version)
         for version in versions where !register.damaged.contains(version.dot) {
-            want(version.content)
+            want(version, of: key)
         }
     }
 }
@@ -45,20 +49,30 @@ package struct NamedContent: Hashable, Sendable {
     package var digest: Digest
     /// Whose holders have it as well: those of the path that it was moved, copied or restored from.
     package var home: Partition?
+    /// A path that shows it, or did, where it is known.
+    package var path: StorePath?
 
     package init(
-        object: ObjectID, byteCount: UInt64, digest: Digest, home: Partition? = nil
+        object: ObjectID, byteCount: UInt64, digest: Digest, home: Partition? = nil,
+        path: StorePath? = nil
     ) {
         self.object = object
         self.byteCount = byteCount
         self.digest = digest
         self.home = home
+        self.path = path
     }
 }
 
 extension FileFacts {
     package var content: NamedContent {
         NamedContent(object: object, byteCount: byteCount, digest: digest, home: home)
+    }
+
+    fileprivate func content(of key: RegisterKey) -> NamedContent {
+        var content = content
+        if key.kind == .file { content.path = key.path }
+        return content
     }
 }
 
@@ -78,14 +92,14 @@ extension ReplicaRequest {
         switch self {
         case .guarded(let request, _): request.name(&contents)
         case .assign(let assignment), .mint(let assignment, _):
-            contents.require(assignment.value.facts?.content)
-        case .prepare(_, let version, _), .accept(_, _, let version):
-            contents.require(version.content)
-        case .commit(_, let version, _, _), .confirm(_, _, let version),
-            .writeBack(_, let version):
-            contents.want(version.content)
+            contents.require(assignment.value.facts?.content(of: assignment.key))
+        case .prepare(let key, let version, _), .accept(let key, _, let version):
+            contents.require(version.value.facts?.content(of: key))
+        case .commit(let key, let version, _, _), .confirm(let key, _, let version),
+            .writeBack(let key, let version):
+            contents.want(version, of: key)
         case .merge(_, let registers, _, _, _):
-            for item in registers { contents.want(item.register) }
+            for item in registers { contents.want(item.register, of: item.key) }
         case .withdraw, .read, .joinContext, .promise, .putEntry, .readEntry, .list, .fetch,
             .items, .scrub, .quarantine, .audit, .addOutbox, .settle, .outbox, .outboxDone,
             .moves, .movePlaced, .moveOver, .expire, .purge, .dropTombstone, .dropEntry, .forget,
@@ -107,7 +121,7 @@ extension ReplicaReply {
     /// is not.
     package func name(_ contents: inout NamedContents) {
         if case .fetched(let registers, _, _, _) = self {
-            for item in registers { contents.want(item.register) }
+            for item in registers { contents.want(item.register, of: item.key) }
         }
     }
 }

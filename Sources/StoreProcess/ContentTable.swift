@@ -205,7 +205,7 @@ final class ContentTable {
         if old.contentKey != 0 { try removeRow(old.contentKey) }
         try writes.set(row, of: object)
         try store(object, key: row.contentKey, isNew: false)
-        try kept.set(object, at: name.path, isHere: true)
+        try kept.set(object, isHere: true)
     }
 
     /// - Parameter isNew: false where an object of an earlier time may lie in its file.
@@ -231,7 +231,7 @@ final class ContentTable {
             if row.referenceCount > 1 {
                 row.referenceCount -= 1
                 try writes.set(row, of: object)
-                return row.state == .here ? try kept.sharesNoMore(object) : ()
+                return row.state == .here ? try kept.set(object, isHere: true) : ()
             }
             try writes.dropObject(object)
             return try throwAway(object, row, path)
@@ -280,10 +280,9 @@ final class ContentTable {
         lacking.append(object)
         fresh[object] = nil
         try writes.set(row, of: object)
+        try ledger.integrityRows().keepApart(ledger.nextSequence(), object)
         // Contents of the past that are not here count for nothing.
-        for path in try kept.paths(of: object, limit: StoreLimits.sharedPathsMax) {
-            try kept.set(object, at: path, isHere: false)
-        }
+        try kept.set(object, isHere: false)
     }
 }
 

@@ -17,8 +17,6 @@ final class Engine: Sendable {
     let scrubber: Scrubber
     /// As the last life wrote it down.
     let savedScrub: [UInt8]?
-    /// Times without a store that no pass of the scrub has looked at.
-    let unwatched: UnwatchedTimes
     let isReadOnly: Bool
     /// For calls on files that wait for the disk.
     let files: ThreadPool
@@ -87,28 +85,27 @@ final class Engine: Sendable {
             var ballast = try Ballast(directory)
             _ = try ballast.release()
         }
-        let began = WallClock.now
-        let lastWrite = try UnwatchedTimes.lastWrite(in: directory)
         queues = try Queues(directory, readerCount: StoreLimits.readerCount) {
             [directory, isReadOnly] in
             try Recovery.database($0, directory, isReadOnly: isReadOnly)
         }
-        (unwatched, savedScrub) = try queues.writer.inDatabase { [isReadOnly] database in
-            (
-                try UnwatchedTimes.load(
-                    database, lastWrite: lastWrite, now: began.nanoseconds, isReadOnly: isReadOnly),
-                try MetadataReader(database).stateBytes(ScrubPass.key)
+        let inherited: UInt64
+        (inherited, savedScrub) = try queues.writer.inDatabase { database in
+            let reader = try MetadataReader(database)
+            return (
+                UInt64(bitPattern: try reader.stateNumber("sequence") ?? 0),
+                try reader.stateBytes(ScrubPass.key)
             )
         }
-        contents = try DiskContents(
-            directory, isReadOnly: isReadOnly, unwatched: unwatched, began: began)
-        foundUploads = try Recovery.staging(queues.writer, directory, contents.store)
+        contents = try DiskContents(directory, isReadOnly: isReadOnly)
+        foundUploads = try Recovery.staging(queues.writer, directory, contents)
         nodeDisk = try queues.writer.inDatabase { try NodeRows.load($0) }
         files = try ThreadPool(threadCount: StoreLimits.fileThreadCount)
         // The threads know each other through this, since each is made before the next.
         let wires = Wires()
         housekeeper = Housekeeper(
             queues.housekeeper, directory, contents, warnings, syncs: syncs,
+            inherited: inherited,
             done: { wires.submit(.housekept($0)) })
         checkpointer = Checkpointer(
             queues.checkpointer, directory, syncs: syncs,
@@ -123,7 +120,7 @@ final class Engine: Sendable {
                     if isKept && !isReadOnly { housekeeper.post(.published($0)) }
                 },
                 checkpointDue: { checkpointer.start() },
-                markedBad: { housekeeper.post(.quarantine($0)) },
+                markedBad: { [isReadOnly] in if !isReadOnly { housekeeper.post(.marked($0)) } },
                 housekeepingFinished: { housekeeper.post(.end) }))
         wires.connect(writer)
         space.connect { wires.submit(.makeRoom) }
@@ -216,7 +213,7 @@ enum Recovery {
     /// Moves committed uploads to their objects, where that takes no copying.
     /// - Returns: the other staging files: uploads that were under way.
     static func staging(
-        _ queue: DatabaseQueue, _ directory: DataDirectory, _ contents: any ContentStore
+        _ queue: DatabaseQueue, _ directory: DataDirectory, _ contents: DiskContents
     ) throws -> [OperationID] {
         var committed: Set<OperationID> = []
         try queue.inDatabase { database in
@@ -227,8 +224,14 @@ enum Recovery {
                 let rows = try outboxes.staged(above: last, to: UInt64(Int64.max))
                 for row in rows {
                     let staged = ObjectName.staging(row.operation)
-                    if try !contents.recover(staged, as: row.object) {
+                    let isThere = try Directory.status(of: staged, in: directory.staging) != nil
+                    // What is bad goes first, which is the housekeeper's.
+                    if try outboxes.isApart(row.object)
+                        || !contents.store.recover(staged, as: row.object)
+                    {
                         committed.insert(row.operation)
+                    } else if isThere {
+                        try contents.noteNew(row.object)
                     }
                 }
                 guard let next = rows.last?.sequence else { break }

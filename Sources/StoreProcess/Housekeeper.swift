@@ -10,8 +10,8 @@ final class Housekeeper: Sendable {
     enum Mail: Sendable {
         /// Rows up to this sequence are there.
         case published(UInt64)
-        /// These are marked as bad: what is there of them is kept apart.
-        case quarantine([ObjectID])
+        /// Contents were marked as bad, with rows up to this sequence: what is there of them is kept apart.
+        case marked(UInt64)
         /// A pass of the scrub ended: what was kept apart long ago may go.
         case tidyQuarantine
         /// Finish them and end.
@@ -23,17 +23,19 @@ final class Housekeeper: Sendable {
 
     /// - Parameters:
     ///   - queue: a connection that nobody else uses from here on.
+    ///   - inherited: rows up to here are of earlier lives.
     ///   - done: hands rows whose work is durable to the writer.
     init(
         _ queue: DatabaseQueue, _ directory: DataDirectory, _ contents: DiskContents,
-        _ warnings: Warnings, syncs: SyncClock, done: @escaping @Sendable (Housekept) -> Void
+        _ warnings: Warnings, syncs: SyncClock, inherited: UInt64,
+        done: @escaping @Sendable (Housekept) -> Void
     ) {
         let mailbox = mailbox
         thread = Worker.start("store-keeper") {
             do {
                 try queue.inDatabase { database in
                     let rounds = try HousekeepingRounds(
-                        database, directory, contents, warnings, syncs)
+                        database, directory, contents, warnings, syncs, inherited: inherited)
                     try Housekeeper.run(mailbox, rounds, directory, warnings, done)
                 }
             } catch {
@@ -60,7 +62,7 @@ final class Housekeeper: Sendable {
                 for item in mail {
                     switch item {
                     case .published(let sequence): limit = max(limit, sequence)
-                    case .quarantine(let objects): rounds.quarantine(objects)
+                    case .marked(let sequence): rounds.marked(to: sequence)
                     case .tidyQuarantine: rounds.tidyQuarantine()
                     case .end: isEnding = true
                     }
@@ -100,7 +102,7 @@ final class Housekeeper: Sendable {
     }
 }
 
-/// The housekeeper's rounds, each: garbage, staged uploads, views, contents, one sync.
+/// The housekeeper's rounds, each: what is bad, garbage, staged uploads, views, contents, one sync.
 ///
 /// The order keeps the view's rule: garbage of a change is removed only in a round after the one
 /// whose sync made the view of that change durable, so an object in the view has two names.
@@ -116,6 +118,7 @@ final class HousekeepingRounds {
     }
 
     private struct Cursor {
+        var apart: UInt64 = 0
         var garbage: UInt64 = 0
         var staged: UInt64 = 0
         var viewed: UInt64 = 0
@@ -127,6 +130,10 @@ final class HousekeepingRounds {
     private let syncs: SyncClock
     private let reader: MetadataReader
     private let contents: DiskContents
+    private let quarantine: Quarantine
+    private let stamps: FileStamps
+    /// Rows up to here are of earlier lives: nobody knows what was done to files since.
+    private let inherited: UInt64
     /// Made by the first round: a life that only reads has none, which changes nothing.
     private var made: (any ContentKeeper)?
     /// Where the kind of storage has one.
@@ -134,6 +141,7 @@ final class HousekeepingRounds {
     private let outboxes: OutboxReader
     /// Rows up to here are done, though they may not be removed yet.
     private var done = Cursor()
+    private var markedLimit: UInt64 = 0
     /// Views and objects up to here are durable.
     private var synced: UInt64 = 0
     /// Garbage from this row on is still being read; and when it is looked at again.
@@ -154,7 +162,7 @@ final class HousekeepingRounds {
 
     init(
         _ database: Database, _ directory: DataDirectory, _ contents: DiskContents,
-        _ warnings: Warnings, _ syncs: SyncClock,
+        _ warnings: Warnings, _ syncs: SyncClock, inherited: UInt64 = 0,
         reached: @escaping (Step) throws -> Void = { _ in }
     ) throws {
         self.directory = directory
@@ -163,6 +171,9 @@ final class HousekeepingRounds {
         self.reached = reached
         reader = try MetadataReader(database)
         outboxes = try OutboxReader(database)
+        quarantine = try Quarantine(database, directory, inherited: inherited)
+        stamps = try FileStamps(database)
+        self.inherited = inherited
         self.contents = contents
         view = contents.viewed.map { View(directory, $0) }
     }
@@ -170,6 +181,7 @@ final class HousekeepingRounds {
     /// Whether rows up to `limit` are left, and something can be done about them now.
     func hasWork(_ limit: UInt64) -> Bool {
         if let awaited, awaited.until <= .now { return true }
+        if done.apart < max(limit, markedLimit) { return true }
         if done.staged < limit, blockedUntil.map({ $0 <= .now }) ?? true { return true }
         return done.garbage < min(garbageLimit(limit), limit) || synced < limit
     }
@@ -186,40 +198,12 @@ final class HousekeepingRounds {
         }
     }
 
-    // MARK: Quarantine
+    // MARK: Parts beside
 
-    /// Failures are said, and change nothing else: what is bad is served by nobody.
-    func quarantine(_ objects: [ObjectID]) {
-        for object in objects {
-            do {
-                // A good copy that came meanwhile stands in its place, or will.
-                if try outboxes.isBad(object) { try keeper().quarantine(object) }
-            } catch {
-                Log.error(
-                    "a bad copy cannot be kept apart, and stays where it is",
-                    ["object": object.hex, "error": "\(error)"])
-            }
-        }
-    }
+    /// Rows up to here may be there of what was marked as bad.
+    func marked(to sequence: UInt64) { markedLimit = max(markedLimit, sequence) }
 
-    /// Removes what is there of contents that are good again, or that nothing names any more, after a long
-    /// time.
-    func tidyQuarantine() {
-        do {
-            let then = WallClock.now.nanoseconds - StoreLimits.quarantineTime.nanoseconds
-            let folder = try DataDirectory.part("quarantine", of: directory.root)
-            for entry in try Directory.entries(of: folder) {
-                let name = String(decoding: entry.name, as: UTF8.self)
-                guard let object = ObjectID(hex: name), try !outboxes.isBad(object),
-                    let status = try Directory.status(of: BytePath(entry.name), in: folder),
-                    status.changed < then
-                else { continue }
-                _ = try Directory.removeIfPresent(BytePath(entry.name), in: folder)
-            }
-        } catch {
-            Log.error("the quarantine cannot be tidied", ["error": "\(error)"])
-        }
-    }
+    func tidyQuarantine() { quarantine.tidy() }
 
     /// A bounded step of what keeps the disk in order.
     func maintain() throws {
@@ -258,12 +242,15 @@ final class HousekeepingRounds {
             next.garbage = min(next.garbage, awaited.sequence - 1)
             self.awaited = nil
         }
+        // First: what repairs them comes behind.
+        try quarantine.keepApart(with: keeper, after: &next.apart, &housekept)
+        next.apart = max(next.apart, limit, markedLimit)
         let hidView = try collectGarbage(keeper, to: garbageLimit(limit), &housekept, &next)
         try reached(.collected)
         if hasFailed, !housekept.isEmpty {
             // For want of space, mostly: what gives some back does not wait for what needs it.
             try sync(keeper)
-            done.garbage = next.garbage
+            (done.apart, done.garbage) = (next.apart, next.garbage)
             return housekept
         }
         var movedAll = true
@@ -291,6 +278,7 @@ final class HousekeepingRounds {
         } else {
             try reached(.copied)
         }
+        if !housekept.isEmpty { housekept.stamps = contents.trust?.takeUnsaved() ?? [:] }
         return housekept
     }
 
@@ -308,12 +296,23 @@ final class HousekeepingRounds {
         }
     }
 
-    /// What a link changed in a file that was trusted before is no reason to check it.
+    /// What a name more or less changed in a file that was trusted before is no reason to check it.
     private func noteLink(_ object: ObjectID, _ before: FileTrust.Stamp?) {
-        guard let trust = contents.trust, let before, trust.trusts(object, before),
+        guard let trust = contents.trust, let before, isTrusted(object, before, trust),
             let after = stamp(of: object), after.isSameContent(as: before)
         else { return }
         trust.note(object, after)
+    }
+
+    private func isTrusted(
+        _ object: ObjectID, _ stamp: FileTrust.Stamp, _ trust: FileTrust
+    ) -> Bool {
+        do {
+            return try trust.trusts(object, stamp, saved: stamps.stamp(of:))
+        } catch {
+            Log.error("what a file was like cannot be read", ["error": "\(error)"])
+            return false
+        }
     }
 
     private func sync(_ keeper: any ContentKeeper) throws {
@@ -377,8 +376,8 @@ final class HousekeepingRounds {
             var budget = StoreLimits.copiedByteCountMax
             let staged = ObjectName.staging(row.operation)
             guard try keeper.adopt(staged, as: row.object, budget: &budget) else { return false }
-            // Nobody could write to it until here.
-            if let stamp = stamp(of: row.object) { contents.trust?.note(row.object, stamp) }
+            // What an earlier life has moved may have been changed since; the start moved the others.
+            if row.sequence > inherited { try contents.noteNew(row.object) }
             housekept.staged.append(row.sequence)
             next.staged = row.sequence
         }
@@ -438,6 +437,10 @@ final class HousekeepingRounds {
             if case .file(let object) = truth { before = stamp(of: object) }
             let isThere = try view.show(truth, at: path) { try reader.isDirectory($0) }
             if case .file(let object) = truth { noteLink(object, before) }
+            for file in view.takeUnnamed() {
+                guard let object = contents.trust?.object(of: file.inode) else { continue }
+                noteLink(object, FileTrust.Stamp(file))
+            }
             warnings.clear("files\(path)")
             obstructed.remove(path)
             return isThere ? .right : .unwritten

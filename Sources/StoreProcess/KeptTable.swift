@@ -28,8 +28,8 @@ final class KeptTable {
     private let ofObject: SQLStatement
     private let oldest: SQLStatement
     private let pathsOf: SQLStatement
-    private let awayOf: SQLStatement
-    private let setAllHere: SQLStatement
+    private let othersOf: SQLStatement
+    private let setAll: SQLStatement
     private let insertTrash: SQLStatement
     private let removeTrash: SQLStatement
 
@@ -65,14 +65,14 @@ final class KeptTable {
             """)
         pathsOf = try SQLStatement(
             database, "SELECT DISTINCT path FROM kept WHERE object = ? AND NOT conflict LIMIT ?")
-        awayOf = try SQLStatement(
+        othersOf = try SQLStatement(
             database,
             """
             SELECT TOTAL(size), TOTAL(size) FILTER (WHERE NOT conflict) FROM kept
-            WHERE object = ? AND NOT here
+            WHERE object = ? AND here != ?
             """)
-        setAllHere = try SQLStatement(
-            database, "UPDATE kept SET here = 1 WHERE object = ? AND NOT here")
+        setAll = try SQLStatement(
+            database, "UPDATE kept SET here = ?2 WHERE object = ?1 AND here != ?2")
         insertTrash = try SQLStatement(
             database, "INSERT OR REPLACE INTO trash(path, since) VALUES(?, ?)")
         removeTrash = try SQLStatement(database, "DELETE FROM trash WHERE path = ?")
@@ -178,16 +178,21 @@ final class KeptTable {
         return found
     }
 
-    /// Something that named it as well has gone: where it is of the past elsewhere, it makes room again.
-    func sharesNoMore(_ object: ObjectID) throws {
-        awayOf.bind(1, object)
-        guard try awayOf.step() else { return }
-        let (all, spare) = (awayOf.int(0), awayOf.int(1))
-        awayOf.reset()
-        setAllHere.bind(1, object)
-        try setAllHere.run()
-        ledger.counters.kept.byteCount += all
-        ledger.counters.kept.spareByteCount += spare
+    /// The same for all paths that it is of the past of: it is damaged, or good again. So it is, too, where
+    /// something that named it as well has gone: it makes room again.
+    func set(_ object: ObjectID, isHere: Bool) throws {
+        let here = Int64(isHere ? 1 : 0)
+        othersOf.bind(1, object)
+        othersOf.bind(2, here)
+        guard try othersOf.step() else { return }
+        let (all, spare) = (othersOf.int(0), othersOf.int(1))
+        othersOf.reset()
+        guard all > 0 else { return }
+        setAll.bind(1, object)
+        setAll.bind(2, here)
+        try setAll.run()
+        ledger.counters.kept.byteCount += isHere ? all : -all
+        ledger.counters.kept.spareByteCount += isHere ? spare : -spare
     }
 
     /// The contents that go first.

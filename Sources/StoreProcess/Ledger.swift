@@ -28,6 +28,9 @@ final class Ledger {
 
     let reader: MetadataReader
     let statements: LedgerStatements
+    private let database: Database
+    /// See `integrityRows`.
+    private var madeIntegrityRows: IntegrityRows?
     private var entropy = Entropy()
     /// As the database has them.
     private var savedKept = KeptSums()
@@ -37,6 +40,7 @@ final class Ledger {
     init(_ database: Database) throws {
         reader = try MetadataReader(database)
         statements = try LedgerStatements(database)
+        self.database = database
         counters = Counters(disk: try reader.disk())
         counters.sequence = UInt64(bitPattern: try reader.stateNumber("sequence") ?? 0)
         counters.time = HybridTime(
@@ -66,9 +70,11 @@ final class Ledger {
         case .showAgain(let paths):
             for path in paths { try statements.insertDirty(nextSequence(), path) }
             return .silent
-        case .scrubbed(let bytes, let unwatched):
+        case .scrubbed(let bytes):
             try statements.setState(ScrubPass.key, bytes)
-            if let unwatched { try statements.setState(UnwatchedTimes.key, unwatched) }
+            return .silent
+        case .stamped(let found):
+            try integrityRows().put(found)
             return .silent
         case .finishCheckpoint, .finishHousekeeping, .makeRoom: return .silent
         case .storage, .renewDisk, .markBad, .setQuotas, .followed:
@@ -77,6 +83,14 @@ final class Ledger {
     }
 
     var disk: DiskID { counters.disk }
+
+    /// Made when they are needed first: an older migration has a ledger, and not these tables yet.
+    func integrityRows() throws -> IntegrityRows {
+        if let madeIntegrityRows { return madeIntegrityRows }
+        let made = try IntegrityRows(database)
+        madeIntegrityRows = made
+        return made
+    }
 
     /// The next number of a row in the outboxes.
     func nextSequence() -> UInt64 {
@@ -134,7 +148,7 @@ final class Ledger {
         case .delete(let request): try statements.result(of: request.operation)
         case .makeDirectory(let request): try statements.result(of: request.operation)
         case .findUpload, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas, .followed:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .stamped, .makeRoom, .setQuotas, .followed:
             nil
         }
     }
@@ -332,6 +346,7 @@ final class Ledger {
         try statements.remove(done.staged, from: .staged)
         try statements.remove(done.viewed, from: .viewDirty)
         try statements.remove(done.garbage, from: .garbage)
+        try integrityRows().housekept(done)
         for sequence in done.failedViews { try statements.failView(sequence) }
         for failed in done.failedContentViews {
             try statements.insertDirty(failed.sequence, failed.path, failed: true)

@@ -220,10 +220,7 @@ package enum StoreLimits {
 
     // MARK: Integrity
 
-    /// Times between lives of the store that are told apart; more become one.
-    static let unwatchedTimesMax = 16
-
-    /// Files of which it is remembered what they were like: some 5 MiB.
+    /// Files of which it is remembered what they were like, beside their rows: some 8 MiB.
     static let trustedFilesMax = 65_536
 
     /// Bytes that a look at a content counts at least, for the pace: what a seek of a spinning disk costs

@@ -189,9 +189,9 @@ final class LinkHandler {
             store.assumeIsolated { $0.claimUploads(list.operations, link: id) }
         case .attachPeers, .peerFound, .peerReceived, .fetchProgress:
             try noticedPeers(type, payload)
-        case .suspect:
+        case .suspectContent:
             let message = try SuspectNotice(decoding: payload)
-            store.assumeIsolated { $0.suspected(at: message.path) }
+            store.assumeIsolated { $0.suspected(message.digest, at: message.path) }
         case .watch:
             let message = try WatchNotice(decoding: payload)
             // As above.

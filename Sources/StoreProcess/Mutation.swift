@@ -27,8 +27,10 @@ enum Mutation: Sendable {
     case markBad([ObjectID])
     /// Somebody took these out of the view.
     case showAgain([StorePath])
-    /// How far the scrub is, and, where a pass ended, the times without a store that are left.
-    case scrubbed([UInt8], unwatched: [UInt8]?)
+    /// How far the scrub is.
+    case scrubbed([UInt8])
+    /// Files that were checked and are good, and what they are like.
+    case stamped([ObjectID: FileTrust.Stamp])
     /// Somebody waits for room on the disk (`SpaceRules.want`).
     case makeRoom
     /// The directories that have quotas, from here on.
@@ -59,7 +61,7 @@ enum Mutation: Sendable {
         switch self {
         case .put, .commitUpload, .makeDirectory: true
         case .findUpload, .delete, .housekept, .finishCheckpoint, .finishHousekeeping, .storage,
-            .renewDisk, .markBad, .showAgain, .scrubbed, .makeRoom, .setQuotas, .followed:
+            .renewDisk, .markBad, .showAgain, .scrubbed, .stamped, .makeRoom, .setQuotas, .followed:
             false
         }
     }
@@ -71,13 +73,16 @@ struct Housekept: Sendable {
     var staged: [UInt64] = []
     var viewed: [UInt64] = []
     var garbage: [UInt64] = []
+    var apart: [UInt64] = []
+    /// What files are like by now.
+    var stamps: [ObjectID: FileTrust.Stamp] = [:]
     /// Views that could not be made; tried again at the next start.
     var failedViews: [UInt64] = []
     /// The same for the views of content rows.
     var failedContentViews: [(sequence: UInt64, path: StorePath)] = []
 
     var isEmpty: Bool {
-        content.isEmpty && staged.isEmpty && viewed.isEmpty && garbage.isEmpty
+        content.isEmpty && staged.isEmpty && viewed.isEmpty && garbage.isEmpty && apart.isEmpty
             && failedViews.isEmpty
     }
 }

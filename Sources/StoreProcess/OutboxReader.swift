@@ -39,7 +39,7 @@ final class OutboxReader {
     private let staged: SQLStatement
     private let dirty: SQLStatement
     private let contents: SQLStatement
-    private let bad: SQLStatement
+    private let apart: SQLStatement
 
     init(_ database: Database) throws {
         // What is known to be damaged is kept as long as something names it.
@@ -64,9 +64,7 @@ final class OutboxReader {
             SELECT sequence, path FROM view_dirty WHERE sequence > ? AND sequence <= ?
             ORDER BY sequence LIMIT ?
             """)
-        bad = try SQLStatement(
-            database,
-            "SELECT 1 FROM objects WHERE object = ? AND state = \(ObjectRow.State.bad.rawValue)")
+        apart = try SQLStatement(database, "SELECT 1 FROM apart WHERE object = ? LIMIT 1")
         contents = try SQLStatement(
             database,
             """
@@ -76,11 +74,11 @@ final class OutboxReader {
             """)
     }
 
-    /// Whether what is stored as this object is known not to be what it has to be, and nothing better came.
-    func isBad(_ object: ObjectID) throws -> Bool {
-        bad.bind(1, object)
-        defer { bad.reset() }
-        return try bad.step()
+    /// Whether what stands in the object's place is still to be kept apart.
+    func isApart(_ object: ObjectID) throws -> Bool {
+        apart.bind(1, object)
+        defer { apart.reset() }
+        return try apart.step()
     }
 
     private func bind(_ statement: SQLStatement, _ low: UInt64, _ high: UInt64) {

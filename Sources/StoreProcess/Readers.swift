@@ -183,7 +183,8 @@ final class Answering {
         self.directory = directory
         self.contents = contents
         finder = ContentFinder(
-            reader: reader, tables: tables, directory: directory, contents: contents)
+            reader: reader, tables: tables, stamps: try FileStamps(database), directory: directory,
+            contents: contents)
     }
 
     func answer(_ question: Question, ticket: UInt64) -> Finding {
@@ -391,7 +392,7 @@ final class Answering {
         }
         guard case .file(let lent) = content else { return .windows }
         if let trust = contents.trust, let stamp = lent.stamp,
-            !trust.trusts(expected.object, stamp)
+            try !trust.trusts(expected.object, stamp, saved: finder.stamps.stamp(of:))
         {
             return .unchecked
         }

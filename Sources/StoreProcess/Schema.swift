@@ -34,6 +34,7 @@ enum Schema {
         }
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
         migrator.registerMigration("5") { try $0.execute(sql: version5) }
+        migrator.registerMigration("6") { try $0.execute(sql: version6) }
         return migrator
     }
 
@@ -125,6 +126,15 @@ enum Schema {
             id BLOB PRIMARY KEY, operation BLOB NOT NULL, source BLOB NOT NULL,
             disk BLOB NOT NULL, sequence INTEGER NOT NULL, destination BLOB NOT NULL,
             placed INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    /// What files of objects are like, and which are to be kept apart.
+    private static let version6 = """
+        ALTER TABLE objects ADD COLUMN stamp BLOB;
+        CREATE TABLE apart(sequence INTEGER PRIMARY KEY, object BLOB NOT NULL);
+        CREATE INDEX apart_objects ON apart(object);
+        INSERT INTO apart(object) SELECT object FROM objects WHERE state = 2;
+        DELETE FROM state WHERE key = 'unwatched';
         """
 
     /// Opens a connection. It belongs to one thread, which stays within `inDatabase`.

@@ -24,6 +24,8 @@ final class View {
     private let raw: RawFiles
     /// The directory of the last path: neighbours come one after the other.
     private var lastParent: (path: StorePath, descriptor: DescriptorBox)?
+    /// Files that lost a name here, or are about to, as they were before.
+    private var unnamed: [FileStatus] = []
 
     init(_ directory: DataDirectory, _ raw: RawFiles) {
         self.directory = directory
@@ -32,6 +34,12 @@ final class View {
 
     /// Forgets what may have changed on the disk meanwhile.
     func beginRound() { lastParent = nil }
+
+    /// Files that lost a name since it was asked last, as they were before that: their objects may have others.
+    func takeUnnamed() -> [FileStatus] {
+        defer { unnamed = [] }
+        return unnamed
+    }
 
     /// Makes the view of `path` show `truth`.
     /// - Parameter exists: whether a directory is in the store.
@@ -83,7 +91,7 @@ final class View {
     private func makeWay(_ name: BytePath, in parent: borrowing Descriptor) throws {
         guard let status = try Directory.status(of: name, in: parent) else { return }
         switch status.kind {
-        case .regular where status.linkCount > 1: return
+        case .regular where status.linkCount > 1: unnamed.append(status)
         case .directory: try Directory.remove(name, in: parent, isDirectory: true)
         default: throw Obstacle(text: "something that is not the store's has this name")
         }
@@ -134,7 +142,9 @@ final class View {
         guard let status = try Directory.status(of: name, in: parent) else { return }
         switch status.kind {
         case .directory: try Directory.remove(name, in: parent, isDirectory: true)
-        case .regular where status.linkCount > 1: try Directory.remove(name, in: parent)
+        case .regular where status.linkCount > 1:
+            unnamed.append(status)
+            try Directory.remove(name, in: parent)
         default: throw PosixError(ENOTEMPTY, "view")
         }
     }

@@ -428,7 +428,7 @@ private final class WriterThread {
         if isReadOnly {
             switch mutation {
             case .findUpload, .finishCheckpoint, .finishHousekeeping: break
-            case .housekept, .showAgain, .scrubbed: return .silent
+            case .housekept, .showAgain, .scrubbed, .stamped: return .silent
             default:
                 return .refused(
                     RemoteError(
@@ -486,8 +486,8 @@ private final class WriterThread {
                 hold(job)
             // Whoever reads it next finds it again.
             case .markBad: committed.marked.append(job.ticket)
-            // The next pass of the scrub does it.
-            case .showAgain, .scrubbed: break
+            // The next pass of the scrub does it, or the next check.
+            case .showAgain, .scrubbed, .stamped: break
             case .housekept, .setQuotas:
                 isHousekeepingHeld = true
                 backlog.append(job)
@@ -544,7 +544,7 @@ private final class WriterThread {
         case .finishHousekeeping:
             publish()
             outlets.housekeepingFinished()
-        case .markBad(let objects): outlets.markedBad(objects)
+        case .markBad: outlets.markedBad(ledger.counters.sequence)
         default:
             // Beside writes that never pause, the other checkpoint never reaches the log's end.
             if log.pageCount >= StoreLimits.checkpointPageCountMax { try log.checkpoint(syncs) }

@@ -11,8 +11,8 @@ struct WriterOutlets: Sendable {
     var published: @Sendable (UInt64) -> Void
     /// The write-ahead log is long: copy it into the database beside the writes.
     var checkpointDue: @Sendable () -> Void
-    /// These were marked as bad.
-    var markedBad: @Sendable ([ObjectID]) -> Void = { _ in }
+    /// Contents were marked as bad, with rows up to this sequence.
+    var markedBad: @Sendable (UInt64) -> Void = { _ in }
     /// After `finishHousekeeping`.
     var housekeepingFinished: @Sendable () -> Void
 }

@@ -48,6 +48,8 @@ package struct Pulls: Sendable {
         /// A small one is there: to be compared with the digest; answered by `finished`.
         case check(ContentFacts, [UInt8])
         case done(ObjectID, Outcome)
+        /// What this node gave of the content is not what it has to be: it is to look at it.
+        case wrong(ContentFacts, from: NodeID)
         /// A staging file is not wanted any more.
         case discard(ObjectID)
     }
@@ -230,6 +232,7 @@ package struct Pulls: Sendable {
             pull.sources.removeAll { $0 == node }
             pull.source = max(0, pull.source - 1)
             pulls[object] = pull
+            directives.append(.wrong(facts, from: node))
             return advance(object, now: now, &directives)
         }
         pull.small = bytes
@@ -273,16 +276,20 @@ package struct Pulls: Sendable {
     package mutating func fetchEnded(
         _ fetch: UInt64, _ end: FetchEnd, now: Duration, into directives: inout [Directive]
     ) {
-        guard let object = fetches.removeValue(forKey: fetch)?.object, let pull = pulls[object],
+        guard let over = fetches.removeValue(forKey: fetch), let pull = pulls[over.object],
             pull.fetch == fetch
         else { return }
+        let object = over.object
         pulls[object]?.fetch = nil
         switch end {
         // A node that has less than it should is no better than one that has nothing; of what grows
         // the rest is not there yet.
         case .complete where pull.received == pull.byteCount || pull.digest == nil:
             goOn(object, now: now, &directives)
-        case .complete, .broken: advance(object, now: now, &directives)
+        case .complete:
+            if let facts = pull.facts { directives.append(.wrong(facts, from: over.node)) }
+            advance(object, now: now, &directives)
+        case .broken: advance(object, now: now, &directives)
         case .busy: pause(object, now: now)
         case .unwritable:
             directives.append(.discard(object))
@@ -314,6 +321,7 @@ package struct Pulls: Sendable {
             let liar = pull.isSmall ? pull.sources[pull.source] : pull.givers.first
             pull.sources.removeAll { $0 == liar }
             pull.source = max(0, pull.source - 1)
+            if let liar, let facts = pull.facts { directives.append(.wrong(facts, from: liar)) }
         }
         pull.isOfOne = true
         pull.isFinishing = false

@@ -26,8 +26,9 @@ package enum StoreWord: Hashable, Sendable {
     case asksIntegrity(number: UInt64, begins: Bool)
     /// The answer; nothing where nobody asked for one.
     case integrity(number: UInt64, ScrubSummary?)
-    /// What somebody was given of this file, perhaps by you, is not what was stored: look at it.
-    case suspects(StorePath)
+    /// What somebody was given of this file, perhaps by you, is not what was stored, which has this digest:
+    /// look at it.
+    case suspects(StorePath, Digest)
 
     func encode(into writer: inout ByteWriter) {
         switch self {
@@ -66,9 +67,10 @@ package enum StoreWord: Hashable, Sendable {
             writer.write(number)
             writer.write(summary != nil)
             summary?.encode(into: &writer)
-        case .suspects(let path):
-            writer.write(UInt8(12))
+        case .suspects(let path, let digest):
+            writer.write(UInt8(13))
             writer.writeRun(path.bytes)
+            writer.write(digest)
         }
     }
 
@@ -97,7 +99,7 @@ package enum StoreWord: Hashable, Sendable {
             self = .integrity(
                 number: try reader.readUInt64(),
                 try reader.readBool() ? try ScrubSummary(from: &reader) : nil)
-        case 12: self = .suspects(try reader.readStorePath())
+        case 13: self = .suspects(try reader.readStorePath(), try reader.readDigest())
         default: throw .unknown("word")
         }
     }

@@ -192,6 +192,12 @@ final class InlineWork: BackgroundWork {
         if isHeld { held.append(step) } else { step() }
     }
 
+    /// What was asked for last, alone.
+    func releaseLast() {
+        let step = held.popLast()
+        step?()
+    }
+
     func release() {
         isHeld = false
         let steps = held

@@ -63,6 +63,10 @@ import Testing
         #expect(got.count < Self.content.count)
         #expect(bench.isClosed)
         #expect(try bench.suspects() == [StorePath(validating: "/a".utf8)])
+        // Of which version it was is said, too.
+        let notices = try bench.store.received.filter { $0.type == .suspectContent }
+            .map { try $0.message(SuspectNotice.self) }
+        #expect(notices.map(\.digest) == [ContentHasher.digest(of: Self.content)])
     }
 
     @Test func aSmallFileThatIsWrongGivesNothing() throws {
@@ -100,13 +104,80 @@ import Testing
         for _ in 0..<20 { rest += try bench.outputBytes() }
         #expect(got + rest == Self.content)
     }
+
+    // MARK: Memory
+
+    /// As much as a source of pieces in memory gives at once, with no digest taken.
+    private func taken(
+        _ work: InlineWork, _ unverified: UnverifiedBytes, _ pieces: PieceSource
+    ) -> (source: VerifiedSource, count: Int) {
+        let source = VerifiedSource(
+            pieces, of: nil, expected: pieces.digest, background: work, unverified: unverified
+        ) {
+        } judged: { _ in
+        }
+        var count = 0
+        while case .bytes = source.next() { count += 1 }
+        return (source, count)
+    }
+
+    /// All answers together; but each goes on, one piece after the other.
+    @Test func whatWaitsForItsDigestIsBoundedOverAllAnswers() throws {
+        let work = InlineWork()
+        work.isHeld = true
+        let unverified = UnverifiedBytes()
+        let size = GatewayLimits.unverifiedByteCountMax / 4
+        var sources: [VerifiedSource] = []
+        let full = GatewayLimits.unverifiedByteCountSumMax / GatewayLimits.unverifiedByteCountMax
+        for _ in 0..<full {
+            let (source, count) = taken(work, unverified, PieceSource(count: 9, byteCount: size))
+            // One of those that were taken is held back.
+            #expect(count == 3)
+            sources.append(source)
+        }
+        #expect(unverified.byteCount == GatewayLimits.unverifiedByteCountSumMax)
+        let (late, none) = taken(work, unverified, PieceSource(count: 9, byteCount: size))
+        #expect(none == 0)
+        #expect(unverified.byteCount == GatewayLimits.unverifiedByteCountSumMax + size)
+        // Nobody else gave anything back; its own piece is in its digest, and the next one comes.
+        work.releaseLast()
+        guard case .bytes = late.next() else {
+            Issue.record("it goes on with one piece at a time")
+            return
+        }
+        #expect(unverified.byteCount == GatewayLimits.unverifiedByteCountSumMax + size)
+        for source in sources + [late] { source.closed() }
+        work.release()
+        #expect(unverified.byteCount == 0)
+    }
+}
+
+/// Pieces in memory.
+private final class PieceSource: BodySource {
+    private let piece: ByteBuffer
+    private var left: Int
+    let digest: Model.Digest
+
+    init(count: Int, byteCount: Int) {
+        piece = ByteBuffer(repeating: 7, count: byteCount)
+        left = count
+        digest = ContentHasher.digest(of: [])
+    }
+
+    func next() -> BodyPart {
+        guard left > 0 else { return .end }
+        left -= 1
+        return .bytes(piece)
+    }
+
+    func closed() {}
 }
 
 extension Bench {
     /// The files that the store was asked to look at.
     func suspects() throws -> [StorePath] {
         store.pump()
-        return try store.received.filter { $0.type == .suspect }
+        return try store.received.filter { $0.type == .suspectContent }
             .map { try $0.message(SuspectNotice.self).path }
     }
 }

@@ -266,7 +266,7 @@ enum Samples {
                     .init(node: node("n1"), summary: scrub), .init(node: node("n-2"), summary: nil),
                 ])
             ),
-            ("suspect", SuspectNotice(path: path("/a/ü"))),
+            ("suspectContent", SuspectNotice(path: path("/a/ü"), digest: digest)),
             ("repair", RepairRequest.untilDone),
             (
                 "repair-status",

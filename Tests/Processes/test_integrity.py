@@ -101,6 +101,21 @@ class Alone(Checks, NodeCase):
                 (done["status"], done["total_files"], done["verified"]), ("completed", 40, 40), done)
         node.stop()
 
+    def test_a_file_that_was_edited_while_an_earlier_life_ran_is_not_served(self):
+        node = self.node()
+        with node.client(timeout=60) as client:
+            client.put("/api/files/a/film", LARGE)
+            settled(node, LARGE[:1000])
+            with open(os.path.join(node.view, "a", "film"), "r+b") as file:
+                file.seek(1000)
+                file.write(b"edited by hand")
+            old = node.kill_worker("store")
+            node.wait_replaced("store", old)
+            # A part of it, which nobody compares with anything.
+            part = client.get("/api/files/a/film", Range="bytes=0-9")
+            self.assertEqual(part.status, 500, part)
+        node.stop()
+
     def test_a_file_that_was_edited_in_the_view_is_not_served(self):
         node = self.node()
         with node.client(timeout=60) as client:
@@ -115,6 +130,11 @@ class Alone(Checks, NodeCase):
             part = client.get("/api/files/a/film", Range="bytes=0-9")
             self.assertEqual(part.status, 500, part)
             self.assertIn("no good copy", part.text)
+            # In the first moment of the next life, too.
+            old = node.kill_worker("store")
+            part = client.get("/api/files/a/film", Range="bytes=0-9")
+            self.assertEqual(part.status, 500, part)
+            node.wait_replaced("store", old)
             self.assertEqual(client.get("/api/files/a/note").body, SMALL)
             found = self.check(client)
             self.assertEqual((found["quarantined"], found["verified"]), (1, 1))
@@ -128,7 +148,8 @@ class Alone(Checks, NodeCase):
             self.assertTrue([text for text in client.get("/status").json["warnings"] if "no good copy" in text])
             client.put("/api/files/a/film", LARGE)
             self.assertEqual(client.get("/api/files/a/film").body, LARGE)
-            self.assertEqual(self.check(client)["quarantined"], 0)
+            # Answered when it is prepared: a moment later it is all that there is.
+            eventually(20, lambda: self.check(client)["quarantined"] == 0, "a good disk", interval=0.2)
             self.assertEqual(client.get("/status").json["warnings"], [])
         node.stop()
 
@@ -210,6 +231,32 @@ class Cluster(Checks, ClusterCase):
             self.assertEqual(
                 {node["node_id"]: node["corrupted"] for node in found["nodes"]},
                 {nodes[0].node_id: 0, nodes[1].node_id: 0, nodes[2].node_id: 1})
+        for node in nodes:
+            node.stop()
+
+    def test_who_gave_a_damaged_copy_learns_of_it(self):
+        nodes = self.cluster(3)
+        # Small ones lie in memory for a while, and are given from there.
+        data = pattern(300_000, "given")
+        with nodes[0].client(timeout=60) as client:
+            # Nobody looks by himself.
+            nodes[0].control("set", "scrub_mib_per_second", "0")
+            self.assertEqual(client.put("/api/files/given", data).status, 201)
+        eventually(30, lambda: len(self.holding(nodes, data[:500])) == 3, "three copies", interval=0.5)
+        giver, taker, good = nodes
+        self.assertTrue(flip(giver, data[100:600]))
+        self.assertTrue(flip(taker, data[100:600]))
+        # There is the damaged copy alone to be asked for.
+        good.kill()
+        with taker.client(timeout=60) as client:
+            client.post("/api/integrity-check")
+        apart = os.path.join(giver.directory, "quarantine")
+        eventually(60, lambda: len(os.listdir(apart)) == 1, "the giver's own look at what it gave", interval=0.5)
+        good.start()
+        eventually(90, lambda: len(self.holding(nodes, data[:5000])) == 3, "three good copies", interval=0.5)
+        for node in nodes:
+            with node.client(timeout=60) as client:
+                self.assertEqual(sha256(client.get("/api/files/given").body), sha256(data))
         for node in nodes:
             node.stop()
 

@@ -280,6 +280,41 @@ import Testing
         }
     }
 
+    @Test func aDamagedContentOfThePastOfTwoPathsCountsAgainWhenItIsGood() throws {
+        try onDisk { disk in
+            let other = TableWorld.paths[1]
+            try put(disk, path, 3)
+            let place = ReplicaRequest.assign(
+                Assignment(
+                    key: .file(other), value: Sample.file(3), operation: Sample.operation(50),
+                    time: HybridTime(value: 50 << 16)))
+            let version = try #require(try disk.run(place).madeVersion)
+            try disk.run(.commit(.file(other), version, listed: true))
+            for (target, number) in [(path, UInt64(60)), (other, 61)] {
+                let removal = try #require(
+                    try disk.run(Sample.delete(target, number)).madeVersion)
+                try disk.run(.commit(.file(target), removal, listed: true))
+            }
+            disk.publish()
+            let before = disk.ledger.counters.kept
+            #expect(before.byteCount == 6)
+            try disk.begin()
+            try disk.storage.markBad([Sample.object(3)])
+            try disk.commit()
+            #expect(disk.ledger.counters.kept.byteCount == 0)
+            #expect(disk.ledger.counters.kept.spareByteCount == 0)
+            #expect(try disk.rows("SELECT count(*) FROM kept WHERE here") == ["0"])
+            // It comes with the register of one of them.
+            let register = try #require(disk.fresh().register(key))
+            let merge = ReplicaRequest.merge(
+                key.partition, [KeyedRegister(key: key, register: register)], [],
+                theirs: PartitionContext(), .holder)
+            try disk.run(merge, Sample.contents(of: merge))
+            #expect(disk.ledger.counters.kept == before)
+            #expect(try disk.rows("SELECT count(*) FROM kept WHERE here") == ["2"])
+        }
+    }
+
     /// Whoever finds a prepared version commits it: it must not be one of a content that nobody has.
     @Test func aVersionWithoutItsContentIsNotEvenMade() throws {
         try onDisk { disk in

@@ -198,8 +198,11 @@ final class TestStore: Sendable {
         var content: [UInt8]?
     }
 
-    func lookUp(_ path: String, wantsContent: Bool = true) async throws -> Found {
-        let request = LookupRequest(path: try .test(path), wantsContent: wantsContent)
+    func lookUp(
+        _ path: String, wantsContent: Bool = true, version: Dot? = nil
+    ) async throws -> Found {
+        let request = LookupRequest(
+            path: try .test(path), wantsContent ? .content : .facts, version: version)
         let reply: LookupReply = try await withCheckedThrowingContinuation { continuation in
             loop.post { [store] in
                 store.assumeIsolated { store in
@@ -397,11 +400,13 @@ final class TestStore: Sendable {
             path, content, operation: operation, conditions: conditions)
     }
 
-    func onStore(_ body: @escaping @Sendable (isolated Store) -> Void) async {
+    @discardableResult
+    func onStore<Value: Sendable>(
+        _ body: @escaping @Sendable (isolated Store) -> Value
+    ) async -> Value {
         await withCheckedContinuation { continuation in
             loop.post { [store] in
-                store.assumeIsolated { body($0) }
-                continuation.resume()
+                continuation.resume(returning: store.assumeIsolated { body($0) })
             }
         }
     }

@@ -56,11 +56,15 @@ import Testing
     }
 
     private func object(_ path: String, _ directory: TemporaryDirectory) throws -> ObjectID {
+        try record(path, directory).object
+    }
+
+    private func record(_ path: String, _ directory: TemporaryDirectory) throws -> FileRecord {
         let queue = try Schema.connect(directory.bytePath.appending("meta"), cachePages: 16)
         defer { try? queue.close() }
         return try queue.inDatabase { database in
             let reader = try MetadataReader(database)
-            return try #require(try reader.record(at: .test(path))).record.object
+            return try #require(try reader.record(at: .test(path))).record
         }
     }
 
@@ -109,7 +113,8 @@ import Testing
         // What is written anew is good, and the check knows it.
         _ = try await store.put("/d/small", [7])
         #expect(try await store.content("/d/small") == [7])
-        #expect(try await store.check().quarantinedCount == 1)
+        // Answered when it is prepared: a moment later it is all that there is.
+        try await eventually { try await store.check().quarantinedCount == 1 }
         await store.end()
     }
 
@@ -212,13 +217,65 @@ import Testing
         try flip(Self.large[150_000..<150_100], in: directory)
         let store = try await TestStore(directory)
         let path = try StorePath.test("/d/large")
-        await store.onStore { $0.suspected(at: path) }
+        let digest = Model.Digest.test(Self.large)
+        await store.onStore { $0.suspected(digest, at: path) }
         try await eventually { await failure { try await store.lookUp("/d/large") } != nil }
         // A good one stays.
         let other = try StorePath.test("/d/other")
-        await store.onStore { $0.suspected(at: other) }
+        await store.onStore { $0.suspected(.test([1, 2, 3]), at: other) }
         #expect(try await store.check().verifiedCount == 2)
         #expect(try await store.content("/d/other") == [1, 2, 3])
+        await store.end()
+    }
+
+    /// A store with a file that was written twice; what it was before is damaged.
+    private func damagedHistory(
+        _ kind: StorageKind, _ old: [UInt8], upload: Bool
+    ) async throws -> (TemporaryDirectory, Dot) {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory, kind)
+        let first =
+            upload ? try await store.upload("/f", old) : try await store.put("/f", old)
+        _ = try await store.put("/f", [1])
+        _ = try await store.status(counting: 1)
+        await store.end()
+        // Once more, which brings all that is in logs to its place.
+        let second = try await TestStore(directory)
+        await second.end()
+        try flip(old[1000..<1100], in: directory)
+        return (directory, first.dot)
+    }
+
+    private func badCount(_ directory: TemporaryDirectory) throws -> Int {
+        let queue = try Schema.connect(directory.bytePath.appending("meta"), cachePages: 16)
+        defer { try? queue.close() }
+        return try queue.inDatabase {
+            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM objects WHERE state = 2") ?? 0
+        }
+    }
+
+    @Test(arguments: StorageKind.allCases)
+    func aReaderFindsDamageOfAnOldVersion(_ kind: StorageKind) async throws {
+        let (directory, dot) = try await damagedHistory(kind, Self.small, upload: false)
+        let store = try await TestStore(directory)
+        #expect(try badCount(directory) == 0)
+        await #expect(throws: RemoteError.self) { try await store.lookUp("/f", version: dot) }
+        try await eventually { try badCount(directory) == 1 }
+        #expect(try await store.content("/f") == [1])
+        await store.end()
+    }
+
+    @Test(arguments: [StorageKind.extent, .sqlite, .bolt])
+    func anOldVersionThatAClientWasGivenIsLookedAt(_ kind: StorageKind) async throws {
+        let (directory, _) = try await damagedHistory(kind, Self.large, upload: true)
+        let store = try await TestStore(directory)
+        let path = try StorePath.test("/f")
+        // Others than the one that is meant are not read for it.
+        let other = Model.Digest.test([7])
+        await store.onStore { $0.suspectedHere(other, at: path) }
+        await store.onStore { $0.suspected(.test(Self.large), at: path) }
+        try await eventually { try badCount(directory) == 1 }
+        #expect(await store.onStore { $0.integrity.nextTicket } == 1)
         await store.end()
     }
 
@@ -404,6 +461,30 @@ import Testing
         // Its end is known to the next life.
         store = try await TestStore(directory)
         #expect(try await store.integrity(.tell) == second)
+        await store.end()
+    }
+}
+
+extension IntegrityTests {
+    /// A step of a pass that nobody asked for may end after somebody asked for one.
+    @Test func whatAnEarlierStepFindsCountsForTheCheckThatWasAskedFor() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        _ = try await store.put("/f", [1, 2, 3])
+        _ = try await store.put("/g", [4])
+        _ = try await store.status(counting: 2)
+        let record = try record("/f", directory)
+        let file = ExpectedFile(try .test("/f"), ExpectedContent(record))
+        let found = FoundDamage(
+            file: file, dots: [record.version.dot], isNeeded: true, why: "a test")
+        await store.onStore { store in
+            store.beginPass()
+            store.scrubbed(1, .damage(found))
+        }
+        var summary = try await store.integrity(.tell)
+        while summary?.isDone == false { summary = try await store.integrity(.untilDone) }
+        #expect(summary?.damageCount == 1)
+        #expect(summary?.quarantinedCount == 1)
         await store.end()
     }
 }

@@ -122,44 +122,44 @@ import Testing
         #expect(marks.count <= StoreLimits.recentMarksMax)
     }
 
-    // MARK: Times without a store
+    // MARK: What files are like
 
-    @Test func onlyChangesWhileAStoreWasOpenAreTrusted() throws {
-        let trust = FileTrust(UnwatchedTimes([100..<200, 300..<400]), began: 400)
+    @Test func aFileIsTrustedThatIsAsItWasNoted() throws {
         func stamp(_ changed: Int64, inode: UInt64 = 1) -> FileTrust.Stamp {
             FileTrust.Stamp(inode: inode, byteCount: 1 << 20, modified: 1, changed: changed)
         }
         let object = ObjectID.test(1)
-        for (time, isTrusted) in [
-            (50, true), (100, false), (199, false), (200, true), (399, false), (400, false),
-            (500, false),
-        ] as [(Int64, Bool)] {
-            #expect(trust.trusts(object, stamp(time)) == isTrusted, "\(time)")
+        let trust = FileTrust()
+        // What the row says, in a life that knows nothing.
+        func trusts(_ asked: FileTrust.Stamp, saved: FileTrust.Stamp? = nil) throws -> Bool {
+            try trust.trusts(object, asked) { _ in saved }
         }
+        #expect(try !trusts(stamp(100)))
+        #expect(try !trusts(stamp(100), saved: stamp(99)))
+        #expect(try !trusts(stamp(100), saved: stamp(100, inode: 2)))
+        #expect(try trusts(stamp(100), saved: stamp(100)))
+        #expect(trust.takeUnsaved() == [:])
+        // What was noted later counts more than the row.
         trust.note(object, stamp(500))
-        #expect(trust.trusts(object, stamp(500)))
-        #expect(!trust.trusts(object, stamp(501)))
-        #expect(!trust.trusts(object, stamp(500, inode: 2)))
-        // Not even as it was before.
-        #expect(!trust.trusts(object, stamp(50)))
-        trust.forget(object)
-        #expect(trust.trusts(object, stamp(50)))
+        #expect(try trusts(stamp(500)))
+        #expect(try !trusts(stamp(501), saved: stamp(501)))
+        #expect(try !trusts(stamp(500, inode: 2)))
+        #expect(try !trusts(stamp(100), saved: stamp(100)))
+        #expect(trust.takeUnsaved() == [object: stamp(500)])
+        #expect(trust.takeUnsaved() == [:])
+        trust.distrust(object)
+        #expect(try !trusts(stamp(500), saved: stamp(500)))
+        // Small ones are read wholly each time.
+        trust.note(.test(2), .init(inode: 1, byteCount: 9, modified: 1, changed: 1))
+        #expect(trust.takeUnsaved() == [:])
     }
 
-    @Test func timesAreBoundedAndLoseNothing() throws {
-        var times = UnwatchedTimes()
-        let count = Int64(StoreLimits.unwatchedTimesMax) + 9
-        for index in 0..<count { times.add(index * 100..<index * 100 + 10 + index) }
-        #expect(times.ranges.count == StoreLimits.unwatchedTimesMax)
-        for index in 0..<count {
-            #expect(times.contains(index * 100))
-            #expect(times.contains(index * 100 + 9 + index))
+    @Test func whatFilesAreLikeIsBounded() {
+        let trust = FileTrust()
+        for number in 0..<UInt64(StoreLimits.trustedFilesMax + 9) {
+            trust.note(.test(number), .init(inode: 1, byteCount: 1 << 20, modified: 1, changed: 1))
         }
-        #expect(try UnwatchedTimes(decoding: times.bytes) == times)
-        times.remove(before: (count - 1) * 100)
-        #expect(times.ranges.count == 1)
-        times.add(5..<5)
-        #expect(times.ranges.count == 1)
+        #expect(trust.takeUnsaved().count <= StoreLimits.trustedFilesMax)
     }
 
     // MARK: Pace

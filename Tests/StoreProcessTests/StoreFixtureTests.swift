@@ -1,14 +1,16 @@
 import Cluster
 import Foundation
+import GRDB
 import IPC
 import Model
+import Posix
 import Synchronization
 import Testing
 
 @testable import StoreProcess
 
-/// Directories that a store of the present formats wrote are opened as they were: the database with all
-/// migrations and an earlier one, and the log of an encrypted one that a life left behind which did not end.
+/// Directories that stores wrote are opened as they were: the database with all migrations and older ones,
+/// and the log of an encrypted one that a life left behind which did not end.
 @Suite struct StoreFixtureTests {
     private static let large = noise(70_000, seed: 5)
 
@@ -36,7 +38,9 @@ import Testing
 
     private func copy(_ files: [String: [UInt8]], to place: URL) throws {
         for (name, bytes) in files
-        where !name.hasSuffix("-shm") && name != "store.lock" && name != "meta/ballast" {
+        where !name.hasSuffix("-shm") && name != "store.lock" && name != "meta/ballast"
+            && !name.hasPrefix("files/")
+        {
             let file = place.appending(path: name)
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -77,18 +81,45 @@ import Testing
         #expect(try directory.objectFault(phrase: phrase) == nil)
     }
 
-    @Test(arguments: ["database-3", "database-5"])
-    func theDatabaseOfThisSchemaAndAnEarlierOneIsRead(_ name: String) async throws {
-        let directory = try await opened(name) {
-            let directory = try TemporaryDirectory()
-            var store = try await TestStore(directory, .extent)
-            try await writeMuch(store)
-            await store.end()
-            store = try await TestStore(directory)
-            try await write(store)
-            await store.end()
-            return directory
+    /// A store with a bit of all, in two lives.
+    private func made(_ kind: StorageKind, quotas: String? = nil) async throws -> TemporaryDirectory
+    {
+        let directory = try TemporaryDirectory()
+        var store = try await TestStore(directory, kind)
+        if let quotas {
+            let answer = await store.ask(.setSetting(key: Quota.settingKey, value: quotas))
+            #expect(answer == .done)
         }
+        try await writeMuch(store)
+        await store.end()
+        store = try await TestStore(directory)
+        try await write(store)
+        await store.end()
+        return directory
+    }
+
+    /// With quotas, and with what files are like: in another directory they are others, and are checked.
+    @Test func theDatabaseOfThisSchemaIsRead() async throws {
+        let directory = try await opened("database-6") { try await made(.rawfile, quotas: "/d=1M") }
+        #expect(directory.names("meta") == ["store.db"])
+        let queue = try Schema.connect(directory.bytePath.appending("meta"), cachePages: 16)
+        try queue.inDatabase { database in
+            let row = try #require(try MetadataReader(database).record(at: .test("/large")))
+            let stamp = try #require(try FileStamps(database).stamp(of: row.record.object))
+            #expect(stamp.byteCount == Int64(Self.large.count))
+            #expect(stamp.modified == row.record.modified.nanoseconds)
+            #expect(try String.fetchAll(database, sql: "SELECT directory FROM quotas") == ["/d"])
+            let sum = "SELECT SUM(bytes) FROM quota_sums"
+            #expect(try Int.fetchOne(database, sql: sum) == 3)
+        }
+        try queue.close()
+        try await check(directory, ["d", "large", "made", "replaced"], fileCount: 3)
+    }
+
+    /// As it was when there were no quotas, and before files had stamps.
+    @Test(arguments: ["database-3", "database-5"])
+    func anEarlierDatabaseIsRead(_ name: String) async throws {
+        let directory = try await opened(name) { try await made(.extent) }
         #expect(directory.names("meta") == ["store.db"])
         try await check(directory, ["d", "large", "made", "replaced"], fileCount: 3)
     }
@@ -96,15 +127,7 @@ import Testing
     /// The quotas' tables too, with what was counted.
     @Test func theSumsOfQuotasAreRead() async throws {
         let directory = try await opened("database-4") {
-            let directory = try TemporaryDirectory()
-            let store = try await TestStore(directory, .extent)
-            let answer = await store.ask(.setSetting(key: "quotas", value: "/=1000000,/d=1000"))
-            guard case .done = answer else { throw CorruptRow(description: "\(answer)") }
-            try await writeMuch(store)
-            try await write(store)
-            #expect(try await store.use(of: "/d") == 3)
-            await store.end()
-            return directory
+            try await made(.extent, quotas: "/=1000000,/d=1000")
         }
         let store = try await TestStore(directory)
         #expect(try await store.use(of: "/d") == 3)

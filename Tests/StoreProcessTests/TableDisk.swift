@@ -29,7 +29,14 @@ final class TableDisk {
     static func open<Result>(
         _ directory: TemporaryDirectory, _ body: (TableDisk) throws -> Result
     ) throws -> Result {
-        let queue = try queue(directory)
+        try open(at: directory.bytePath, body)
+    }
+
+    /// The same of a database that is in this directory.
+    static func open<Result>(
+        at path: BytePath, _ body: (TableDisk) throws -> Result
+    ) throws -> Result {
+        let queue = try queue(at: path)
         defer { try? queue.close() }
         return try queue.inDatabase { try body(TableDisk($0)) }
     }
@@ -38,7 +45,13 @@ final class TableDisk {
     static func queue(
         _ directory: TemporaryDirectory, upTo migration: String? = nil
     ) throws -> DatabaseQueue {
-        let queue = try Schema.connect(directory.bytePath, cachePages: 256)
+        try queue(at: directory.bytePath, upTo: migration)
+    }
+
+    private static func queue(
+        at path: BytePath, upTo migration: String? = nil
+    ) throws -> DatabaseQueue {
+        let queue = try Schema.connect(path, cachePages: 256)
         try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
         if let migration {
             try Schema.migrator.migrate(queue, upTo: migration)

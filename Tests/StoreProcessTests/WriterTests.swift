@@ -200,6 +200,7 @@ import Testing
         }
         #expect(
             columns == [
+                "apart: sequence object",
                 "content: sequence object path modified bytes",
                 "directories: partition path live rank",
                 "entries: directory name kind disk sequence time size digest type created modified",
@@ -211,7 +212,7 @@ import Testing
                 "marks: path disk sequence time created",
                 "meta: key value",
                 "moves: id operation source disk sequence destination placed",
-                "objects: object refs state content",
+                "objects: object refs state content stamp",
                 "operations: id at result",
                 "partitions: id files bytes counter items contents context",
                 "quota_sums: quota partition bytes",

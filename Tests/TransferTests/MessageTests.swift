@@ -52,7 +52,7 @@ import Testing
         .word(.asksTrash(number: 8, directory: path("/a"), after: nil, limit: 9)),
         .word(.trash(number: 7, TrashPage(entries: [entry("/a/b")], hasMore: true))),
         .word(.asksIntegrity(number: 7, begins: true)), .word(.integrity(number: 7, nil)),
-        .word(.integrity(number: 7, summary)), .word(.suspects(path("/a"))),
+        .word(.integrity(number: 7, summary)), .word(.suspects(path("/a"), digest)),
         .word(.asksQuotas(number: 9)), .word(.quotas(number: 9, [])),
         .word(
             .quotas(

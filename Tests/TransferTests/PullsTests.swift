@@ -221,12 +221,60 @@ import Testing
             small.object, bytes: [9, 9, 9], from: Self.a, now: .zero, into: &out)
         out = []
         pulls.finished(small.object, isGood: false, now: .zero, into: &out)
-        #expect(out == [.ask(Self.b, small.object, byteCount: 3)])
+        // Who gave them is told.
+        #expect(
+            out == [
+                .wrong(small, from: Self.a), .ask(Self.b, small.object, byteCount: 3),
+            ])
         out = []
         pulls.pieceReceived(
             small.object, bytes: [8, 8, 8], from: Self.b, now: .zero, into: &out)
         pulls.finished(small.object, isGood: false, now: .zero, into: &out)
+        #expect(out.contains(.wrong(small, from: Self.b)))
         #expect(out.last == .done(small.object, .nobody))
+    }
+
+    @Test func whoGivesTooLittleIsToldToo() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let small = facts(3)
+        pulls.want(small, from: [Self.a], now: .zero, into: &out)
+        out = []
+        pulls.pieceReceived(small.object, bytes: [9], from: Self.a, now: .zero, into: &out)
+        #expect(out.first == .wrong(small, from: Self.a))
+        let content = ContentFacts(
+            object: ObjectID(bits: Bits128(high: 7, low: 7)), byteCount: large,
+            digest: small.digest)
+        pulls.want(content, from: [Self.b], now: .zero, into: &out)
+        let begun = try fetch(out)
+        pulls.progressed(begun.number, upTo: 10, now: .zero)
+        out = []
+        pulls.fetchEnded(begun.number, .complete, now: .zero, into: &out)
+        #expect(out.first == .wrong(content, from: Self.b))
+    }
+
+    /// Of several it is not known whose bytes were wrong: the next ones are of one.
+    @Test func oneOfSeveralGiversIsToldWhenItIsKnownWhich() throws {
+        var pulls = Pulls()
+        var out: [Pulls.Directive] = []
+        let content = facts(large)
+        pulls.want(content, from: [Self.a, Self.b], now: .zero, into: &out)
+        let first = try fetch(out)
+        pulls.progressed(first.number, upTo: 10, now: .zero)
+        out = []
+        pulls.fetchEnded(first.number, .broken, now: .zero, into: &out)
+        let second = try fetch(out)
+        pulls.progressed(second.number, upTo: large, now: .zero)
+        pulls.fetchEnded(second.number, .complete, now: .zero, into: &out)
+        out = []
+        pulls.finished(content.object, isGood: false, now: .zero, into: &out)
+        #expect(!out.contains { if case .wrong = $0 { true } else { false } })
+        let third = try fetch(out)
+        pulls.progressed(third.number, upTo: large, now: .zero)
+        pulls.fetchEnded(third.number, .complete, now: .zero, into: &out)
+        out = []
+        pulls.finished(content.object, isGood: false, now: .zero, into: &out)
+        #expect(out.contains(.wrong(content, from: third.node)))
     }
 
     @Test func nobodyIsAskedForEver() {
@@ -277,7 +325,7 @@ import Testing
                 case .check(let facts, _):
                     pulls.finished(facts.object, isGood: true, now: .zero, into: &out)
                 case .done(let object, .small): done.insert(object)
-                case .done, .fetch, .stop, .finish, .discard: Issue.record("\(directive)")
+                case .done, .fetch, .stop, .finish, .discard, .wrong: Issue.record("\(directive)")
                 }
             }
             #expect(pulls.activeCount <= TransferLimits.pullsMax)
@@ -364,6 +412,7 @@ private struct RandomPull {
         case .finish(let facts):
             pulls.finished(facts.object, isGood: file == content, now: now, into: &queue)
         case .discard: file = []
+        case .wrong: break
         case .done(_, let outcome): self.outcome = outcome
         case .check: preconditionFailure("it is large")
         }

@@ -170,7 +170,9 @@ struct FileAnswer {
         case .windows(let object):
             let source = WindowSource(
                 object, segments: segments, link: context.link, loop: context.eventLoop,
-                suspected: { [path, link = context.link] in link.suspect(path) },
+                suspected: { [path, digest = facts.digest, link = context.link] in
+                    link.suspect(path, digest)
+                },
                 resume: { exchange.resumeSource() })
             source.open { error in
                 guard let error else { return begin(source) }
@@ -205,9 +207,10 @@ struct FileAnswer {
             }
             if let key, context.verified.contains(key, now: context.eventLoop.now) { return source }
         }
-        let path = path
+        let (path, digest) = (path, facts.digest)
         return VerifiedSource(
-            source, of: file, expected: facts.digest, background: context.background
+            source, of: file, expected: digest, background: context.background,
+            unverified: context.unverified
         ) {
             exchange.resumeSource()
         } judged: { isGood in
@@ -218,7 +221,7 @@ struct FileAnswer {
             Log.write(
                 .error, "an answer is cut off: the content is not what was stored",
                 ["path": "\(path)"])
-            context.link.suspect(path)
+            context.link.suspect(path, digest)
         }
     }
 

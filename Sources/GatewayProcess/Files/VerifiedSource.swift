@@ -24,12 +24,21 @@ final class VerifiedSource: BodySource {
             case .file(_, let range): Int(range.upperBound - range.lowerBound)
             }
         }
+
+        /// What of it is in memory.
+        var heldByteCount: Int {
+            switch self {
+            case .bytes: byteCount
+            case .file: 0
+            }
+        }
     }
 
     private let source: any BodySource
     private let file: SharedDescriptor?
     private let expected: Digest
     private let background: any BackgroundWork
+    private let unverified: UnverifiedBytes
     private let resume: () -> Void
     /// Called once at the end, with whether it was what it had to be.
     private let judged: (Bool) -> Void
@@ -47,23 +56,26 @@ final class VerifiedSource: BodySource {
     /// - Parameters:
     ///   - source: of exactly the content's bytes.
     ///   - file: what its regions are of.
+    ///   - unverified: of all answers together.
     ///   - resume: called when `next` has something again.
     init(
         _ source: any BodySource, of file: SharedDescriptor?, expected: Digest,
-        background: any BackgroundWork, resume: @escaping () -> Void,
+        background: any BackgroundWork, unverified: UnverifiedBytes,
+        resume: @escaping () -> Void,
         judged: @escaping (Bool) -> Void
     ) {
         self.source = source
         self.file = file
         self.expected = expected
         self.background = background
+        self.unverified = unverified
         self.resume = resume
         self.judged = judged
     }
 
     func next() -> BodyPart {
         while !hasFailed, !hasEnded {
-            guard behindByteCount < GatewayLimits.unverifiedByteCountMax else { return .wait }
+            guard mayTakeMore else { return .wait }
             let part = source.next()
             switch part {
             case .bytes(let bytes): add(.bytes(bytes))
@@ -92,7 +104,15 @@ final class VerifiedSource: BodySource {
         return .end
     }
 
+    /// One piece each answer may always have, so that all of them go on: the digest of what it has asks for
+    /// the next one.
+    private var mayTakeMore: Bool {
+        guard behindByteCount > 0 else { return true }
+        return behindByteCount < GatewayLimits.unverifiedByteCountMax && unverified.hasRoom
+    }
+
     func closed() {
+        for piece in work { unverified.remove(piece.heldByteCount) }
         work.removeAll()
         held = nil
         source.closed()
@@ -102,6 +122,7 @@ final class VerifiedSource: BodySource {
 
     private func add(_ piece: Work) {
         behindByteCount += piece.byteCount
+        unverified.add(piece.heldByteCount)
         work.append(piece)
         hashNext()
     }
@@ -118,6 +139,7 @@ final class VerifiedSource: BodySource {
         background.run(job) { [self] result in
             isHashing = false
             behindByteCount -= piece.byteCount
+            unverified.remove(piece.heldByteCount)
             if case .failure(let error) = result {
                 Log.write(.error, "content could not be read", ["error": "\(error)"])
                 fail()
@@ -142,6 +164,20 @@ final class VerifiedSource: BodySource {
         if !isGood { hasFailed = true }
         judged(isGood)
     }
+}
+
+/// Bytes of all answers that lie in memory until they are in their digests; those of files lie in the page
+/// cache.
+final class UnverifiedBytes: Sendable {
+    private let count = Mutex(0)
+
+    var byteCount: Int { count.withLock { $0 } }
+
+    var hasRoom: Bool { byteCount < GatewayLimits.unverifiedByteCountSumMax }
+
+    func add(_ byteCount: Int) { count.withLock { $0 += byteCount } }
+
+    func remove(_ byteCount: Int) { count.withLock { $0 -= byteCount } }
 }
 
 /// The digest of pieces that threads add one after the other.

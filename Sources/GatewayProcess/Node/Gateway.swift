@@ -52,13 +52,14 @@ final class Gateway: ControlDelegate {
         // other life of every gateway.
         var source = SystemRandomNumberGenerator()
         let generation = generation
-        let verified = VerifiedFiles()
+        let (verified, unverified) = (VerifiedFiles(), UnverifiedBytes())
         let made = loops.makeIterator().map { loop in
             let seed = source.next()
             return loop.submit {
                 let context = Gateway.makeContext(
                     loop, settings, pool, generation: generation, seed: seed)
                 context.value.verified = verified
+                context.value.unverified = unverified
                 return context
             }
         }

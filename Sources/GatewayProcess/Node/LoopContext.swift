@@ -18,6 +18,7 @@ final class LoopContext {
     let events: EventHub
     /// All loops' together.
     var verified = VerifiedFiles()
+    var unverified = UnverifiedBytes()
     private var dates = DateCache()
     private var generator: SplitMix64
 

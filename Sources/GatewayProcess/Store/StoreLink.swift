@@ -142,9 +142,10 @@ final class StoreLink {
     }
 
     /// A client was about to be given something else than what was stored as this file.
-    func suspect(_ path: StorePath) {
+    /// - Parameter digest: what the content had to be.
+    func suspect(_ path: StorePath, _ digest: Digest) {
         guard state == .established else { return }
-        session.notify(SuspectNotice(path: path), type: .suspect)
+        session.notify(SuspectNotice(path: path, digest: digest), type: .suspectContent)
         scheduleFlush()
     }
 

@@ -34,7 +34,7 @@ struct ClusterSide {
     var clients: [ClientTicket: Answer] = [:]
     var nextTicket: UInt64 = 0
     /// Requests that came before this life was durable.
-    var early: [(request: ClientRequest, answer: Answer)] = []
+    var early: [() -> Void] = []
 
     var answered = AnsweredOperations()
 
@@ -50,6 +50,8 @@ struct ClusterSide {
     var offers = Offers()
     /// Files that are being written by pulls.
     var pulled: [ObjectID: FileLane] = [:]
+    /// Of what is pulled: a path that shows it, where it is known.
+    var pulledPaths: [ObjectID: StorePath] = [:]
     /// Who offered what is being pulled, and waits for a word.
     var offerers: [ObjectID: Set<NodeID>] = [:]
     /// When they were told last that it still is.

@@ -139,7 +139,16 @@ extension Store {
     func lookUp(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
         if let version = request.version { return lookUp(request, version: version, reply) }
         let wantsHolders = request.wanted == .holders
-        let reply = counted(wantsHolders ? withHolders(request.path, reply) : reply)
+        lookUpAsBegun(request, counted(wantsHolders ? withHolders(request.path, reply) : reply))
+    }
+
+    private func lookUpAsBegun(_ request: LookupRequest, _ reply: @escaping Reply<LookupReply>) {
+        // Whether others are to be asked shows when the brain's life has begun: of a damaged file a node
+        // that is alone would ask for nothing else until the time is over.
+        guard cluster.node.hasBegun || engine.isReadOnly else {
+            let isTaken = whenBegun { self.lookUpAsBegun(request, reply) }
+            return isTaken ? () : reply(.failure(.unavailable(.notReady)))
+        }
         // Nobody else knows anything: the own disk's word is that of the cluster. A read-only disk
         // begins no life in it.
         if readsHere {
@@ -309,7 +318,7 @@ extension Store {
                         .unavailable, "no node that has the content of \(path) answers",
                         hint: "start the nodes that hold it, or try again")))
         }
-        pull(content, from: nodes)
+        pull(content, from: nodes, path: path)
     }
 
     func list(_ request: ListRequest, _ reply: @escaping Reply<ListResponse>) {

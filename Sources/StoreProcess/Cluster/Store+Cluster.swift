@@ -112,10 +112,8 @@ extension Store {
     /// Asks the brain; `answer` is called once.
     func askCluster(_ request: ClientRequest, _ answer: @escaping ClusterSide.Answer) {
         guard cluster.node.hasBegun else {
-            guard cluster.early.count < StoreLimits.earlyRequestsMax else {
-                return answer(.unavailable(.notReady))
-            }
-            return cluster.early.append((request, answer))
+            let isTaken = whenBegun { self.askCluster(request, answer) }
+            return isTaken ? () : answer(.unavailable(.notReady))
         }
         cluster.nextTicket += 1
         let ticket = ClientTicket(number: cluster.nextTicket)
@@ -125,6 +123,14 @@ extension Store {
         }
     }
 
+    /// Does `body` when the brain's life is durable.
+    /// - Returns: false where too much waits for that.
+    func whenBegun(_ body: @escaping () -> Void) -> Bool {
+        guard cluster.early.count < StoreLimits.earlyRequestsMax else { return false }
+        cluster.early.append(body)
+        return true
+    }
+
     private func askEarly() {
         let early = cluster.early
         cluster.early = []
@@ -132,7 +138,7 @@ extension Store {
         clusterEvent { node, now, generator, directives in
             node.timePassed(now, using: &generator, into: &directives)
         }
-        for (request, answer) in early { askCluster(request, answer) }
+        for ask in early { ask() }
     }
 
     // MARK: The disk

@@ -22,7 +22,9 @@ extension Store {
             for content in contents {
                 if lacking.contains(content.object) {
                     let others = self.mayHave(content, for: partition)
-                    self.pull(content.facts, from: [peer] + others.filter { $0 != peer })
+                    self.pull(
+                        content.facts, from: [peer] + others.filter { $0 != peer },
+                        path: content.path)
                 } else {
                     self.cluster.known.insert(content.object)
                     self.settle(content.object, isHere: true)
@@ -52,7 +54,9 @@ extension Store {
                 }
             }
             for content in lacking {
-                self.pull(content.facts, from: self.mayHave(content, for: partition))
+                self.pull(
+                    content.facts, from: self.mayHave(content, for: partition),
+                    path: content.path)
             }
         }
     }
@@ -97,8 +101,10 @@ extension Store {
 
     // MARK: Pulling
 
-    func pull(_ facts: ContentFacts, from nodes: [NodeID]) {
+    func pull(_ facts: ContentFacts, from nodes: [NodeID], path: StorePath?) {
         if cluster.shelf[facts.object] != nil { return settle(facts.object, isHere: true) }
+        // Taken away when the pull is done, as each is.
+        if let path { cluster.pulledPaths[facts.object] = path }
         var directives: [Pulls.Directive] = []
         cluster.pulls.want(facts, from: nodes, now: loop.now, into: &directives)
         obey(directives)
@@ -116,6 +122,7 @@ extension Store {
                 let isGood = ContentCheck.digest(of: bytes) == facts.digest
                 pullEvent { $0.finished(facts.object, isGood: isGood, now: $1, into: &$2) }
             case .finish(let facts): finish(facts)
+            case .wrong(let facts, let node): gaveWrong(facts, node)
             case .discard(let object): discard(object)
             case .done(let object, let outcome): pulled(object, outcome)
             }
@@ -129,6 +136,15 @@ extension Store {
         var directives: [Pulls.Directive] = []
         event(&cluster.pulls, loop.now, &directives)
         obey(directives)
+    }
+
+    /// The node learns that what it gave is not what it has to be: else it gives it again and again.
+    private func gaveWrong(_ facts: ContentFacts, _ node: NodeID) {
+        let path = cluster.pulledPaths[facts.object]
+        Log.warning(
+            "a node gave a content that is not what was stored",
+            ["node": node.name, "path": path.map { "\($0)" } ?? "?"])
+        if let path { send(.word(.suspects(path, facts.digest)), to: node) }
     }
 
     // MARK: From gateway to gateway
@@ -255,6 +271,7 @@ extension Store {
 
     private func pulled(_ object: ObjectID, _ outcome: Pulls.Outcome) {
         cluster.saidPulling[object] = nil
+        cluster.pulledPaths[object] = nil
         switch outcome {
         case .small(let bytes):
             cluster.shelf.put(

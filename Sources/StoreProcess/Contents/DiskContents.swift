@@ -1,4 +1,5 @@
 internal import Model
+internal import Posix
 internal import Synchronization
 
 /// The contents of a data directory, as all its threads share them.
@@ -12,16 +13,18 @@ final class DiskContents: Sendable {
 
     /// - Parameters:
     ///   - isReadOnly: nothing is changed on the disk that can be read without.
-    ///   - unwatched: when no store had the directory open.
-    init(
-        _ directory: DataDirectory, isReadOnly: Bool = false,
-        unwatched: UnwatchedTimes = UnwatchedTimes(), began: Timestamp = WallClock.now
-    ) throws {
+    init(_ directory: DataDirectory, isReadOnly: Bool = false) throws {
         store = directory.sealed(
             try ContentStores.open(directory.format.kind, directory, isReadOnly: isReadOnly))
         // Encrypted contents have no view, nor their names.
         viewed = store as? RawFiles
-        trust = viewed == nil ? nil : FileTrust(unwatched, began: began.nanoseconds)
+        trust = viewed == nil ? nil : FileTrust()
+    }
+
+    /// The object has just come to its place: nobody could write to it until here.
+    func noteNew(_ object: ObjectID) throws(PosixError) {
+        guard let trust, let stamp = try viewed?.stamp(of: object) else { return }
+        trust.note(object, stamp)
     }
 
     /// Bytes of the disk that a large content of this size needs on its way.

@@ -6,6 +6,7 @@ internal import Posix
 struct ContentFinder {
     let reader: MetadataReader
     let tables: SQLTables
+    let stamps: FileStamps
     let directory: DataDirectory
     let contents: DiskContents
 

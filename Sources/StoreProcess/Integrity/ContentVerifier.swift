@@ -137,7 +137,9 @@ final class ContentVerifier {
             let before = lent.stamp
         else { return true }
         let after = try lent.file.use { FileTrust.Stamp(try FileIO.status(of: $0)) }
-        if before == after { trust.note(object, before) }
-        return before == after
+        guard before == after else { return false }
+        let isSaved = try finder.stamps.stamp(of: object) == before
+        trust.note(object, before, isSaved: isSaved)
+        return true
     }
 }

@@ -18,8 +18,6 @@ struct IntegritySide {
     /// Objects that were marked as bad a moment ago.
     var marked = RecentMarks()
     var rate: Int?
-    /// Times without a store that no pass looked at.
-    var unwatched = UnwatchedTimes()
 
     /// Checks that somebody waits for, or that follow a bad read.
     var checks: [UInt64: ExpectedFile] = [:]

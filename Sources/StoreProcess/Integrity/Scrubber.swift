@@ -86,8 +86,8 @@ private final class ScrubberThread {
         self.found = found
         let reader = try MetadataReader(database)
         finder = ContentFinder(
-            reader: reader, tables: try SQLTables(database, reader), directory: directory,
-            contents: contents)
+            reader: reader, tables: try SQLTables(database, reader),
+            stamps: try FileStamps(database), directory: directory, contents: contents)
         queries = try ScrubQueries(database)
         strays = StraySearch(finder, queries)
     }

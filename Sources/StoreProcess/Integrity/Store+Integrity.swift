@@ -13,7 +13,6 @@ extension Store {
     /// The last life's pass goes on.
     func beginScrubbing() {
         guard !engine.isReadOnly else { return }
-        integrity.unwatched = engine.unwatched
         integrity.due = loop.now + StoreLimits.scrubStartDelay
         if let bytes = engine.savedScrub {
             do {
@@ -59,7 +58,7 @@ extension Store {
         integrity.pass = pass
         integrity.due = loop.now
         engine.scrubber.control.set(isRequested: pass.isRequested)
-        savePass(hasEnded: false)
+        savePass()
         goOnScrubbing()
     }
 
@@ -94,7 +93,10 @@ extension Store {
         switch answer {
         case .checked(let file, let verdict): checked(ticket, file, verdict)
         case .damage(let found):
-            if integrity.pass?.id == ticket { integrity.pass?.add(found, now: loop.now) }
+            // A pass that somebody asked for meanwhile finds it marked already.
+            if integrity.pass?.id == ticket || integrity.isRequested {
+                integrity.pass?.add(found, now: loop.now)
+            }
             damaged(found)
         case .step(let report, let next): stepped(ticket, report, next)
         case .failed(let why):
@@ -108,6 +110,7 @@ extension Store {
 
     private func stepped(_ ticket: UInt64, _ report: ScrubReport, _ next: ScrubPlace) {
         integrity.isStepping = false
+        saveStamps()
         for versions in report.known {
             clusterEvent { node, now, generator, directives in
                 node.foundDamage(
@@ -145,11 +148,7 @@ extension Store {
 
     private func finishPass() {
         integrity.pass?.finish(at: UInt64(max(0, WallClock.now.nanoseconds / 1_000_000)))
-        if let summary = integrity.pass?.summary, summary.unreadCount == 0 {
-            // Of what was looked at before a restart it is known up to its beginning alone.
-            integrity.unwatched.remove(before: Int64(clamping: summary.id) * 1_000_000)
-        }
-        savePass(hasEnded: true)
+        savePass()
         engine.scrubber.control.set(isRequested: false)
         engine.tidyQuarantine()
         integrity.due = loop.now + StoreLimits.scrubInterval
@@ -188,14 +187,20 @@ extension Store {
         let interval =
             integrity.isRequested
             ? StoreLimits.scrubSaveIntervalRequested : StoreLimits.scrubSaveInterval
-        if loop.now - integrity.saved >= interval { savePass(hasEnded: false) }
+        if loop.now - integrity.saved >= interval { savePass() }
     }
 
-    private func savePass(hasEnded: Bool) {
+    private func savePass() {
         guard let pass = integrity.pass else { return }
         integrity.saved = loop.now
-        engine.writer.submit(
-            .scrubbed(pass.bytes, unwatched: hasEnded ? integrity.unwatched.bytes : nil))
+        engine.writer.submit(.scrubbed(pass.bytes))
+    }
+
+    /// What was checked is trusted in the next lives, too.
+    private func saveStamps() {
+        guard !engine.isReadOnly, let stamps = engine.contents.trust?.takeUnsaved(), !stamps.isEmpty
+        else { return }
+        engine.writer.submit(.stamped(stamps))
     }
 
     // MARK: Damage
@@ -208,7 +213,7 @@ extension Store {
         Log.error(
             "a content is not what was stored",
             ["path": "\(found.file.path)", "object": object.hex, "how": found.why])
-        engine.contents.trust?.forget(object)
+        engine.contents.trust?.distrust(object)
         mark(bad: [object], marked)
         guard found.isNeeded else { return }
         let versions = DamagedVersions(key: .file(found.file.path), dots: found.dots)
@@ -235,14 +240,15 @@ extension Store {
     }
 
     /// The same of what a client was given, which came from here or from another node.
-    func suspected(at path: StorePath) {
+    func suspected(_ digest: Digest, at path: StorePath) {
         for node in cluster.node.mayHold(Partition(of: path)) {
-            send(.word(.suspects(path)), to: node)
+            send(.word(.suspects(path, digest)), to: node)
         }
-        suspectedHere(path)
+        suspectedHere(digest, at: path)
     }
 
-    func suspectedHere(_ path: StorePath) {
+    /// Looks at those versions of the path, old ones among them, that have to have this digest.
+    func suspectedHere(_ digest: Digest, at path: StorePath) {
         guard integrity.checks.count + integrity.askedCount < StoreLimits.suspectsMax else {
             return
         }
@@ -250,8 +256,8 @@ extension Store {
         askDisk(.register(path)) { answer in
             self.integrity.askedCount -= 1
             guard case .success(.register(let register?)) = answer else { return }
-            for version in register.versionsWithContent {
-                guard let facts = version.value.facts else { continue }
+            for version in register.versionsWithContent + register.spareVersions.map(\.version) {
+                guard let facts = version.value.facts, facts.digest == digest else { continue }
                 self.suspected(ExpectedFile(path, ExpectedContent(facts)))
             }
         }
@@ -270,7 +276,9 @@ extension Store {
         let waiting = integrity.waiting.removeValue(forKey: file) ?? []
         func tell(_ outcome: CheckOutcome) { for done in waiting { done(outcome) } }
         switch verdict {
-        case .good, .gone: tell(.lookAgain)
+        case .good, .gone:
+            saveStamps()
+            tell(.lookAgain)
         case .changing:
             Log.warning(
                 "a content could not be checked: its file is being changed",

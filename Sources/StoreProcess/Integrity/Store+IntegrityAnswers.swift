@@ -91,11 +91,11 @@ extension Store {
             guard integrity.surveys[number]?.open.remove(peer) != nil else { return }
             integrity.surveys[number]?.answers[peer] = summary
             if integrity.surveys[number]?.open.isEmpty ?? false { endSurvey(number) }
-        case .suspects(let path):
+        case .suspects(let path, let digest):
             guard cluster.node.peerViews.contains(where: { $0.node == peer && $0.isMember }) else {
                 return
             }
-            suspectedHere(path)
+            suspectedHere(digest, at: path)
         default: preconditionFailure("another word")
         }
     }
