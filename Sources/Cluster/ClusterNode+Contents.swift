@@ -28,6 +28,12 @@ extension ClusterNode {
         layouts.targets(for: partition).isHolder(configuration.node)
     }
 
+    /// Whether a node that is to store what is in `target` holds nothing of `source`.
+    package mutating func hasOtherHolders(_ target: Partition, than source: Partition) -> Bool {
+        let targets = layouts.targets(for: source)
+        return layouts.targets(for: target).holders.contains { !targets.isHolder($0.node) }
+    }
+
     /// Of how many other nodes' disks a write there needs a copy, as things are.
     package mutating func neededElsewhere(_ partition: Partition) -> Int {
         let targets = layouts.targets(for: partition)

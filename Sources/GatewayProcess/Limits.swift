@@ -99,9 +99,13 @@ enum GatewayLimits {
     static let storeWaitSeconds: Int64 = 20
     /// A commit syncs up to the whole of a large file, which a slow disk does in minutes.
     static let commitWaitSeconds: Int64 = 120
-    /// A tree that is deleted, moved or copied is many writes; the client waits for the last one, and what is
-    /// done by then stays done.
+    /// A tree that is deleted is many writes; the client waits for the last one, and what is done by then stays
+    /// done.
     static let treeWaitSeconds: Int64 = 600
+    /// What is moved or copied may have to be brought to other nodes, which takes as long as its bytes. The store
+    /// waits for nobody who is silent, and a store that hangs is ended by the supervisor: this is no more
+    /// than an end to everything.
+    static let transferWaitSeconds: Int64 = 86_400
     /// Probes (`/readyz`, `/status`) ask whether the store answers now.
     static let probeWaitSeconds: Int64 = 2
     /// Requests of one loop that wait for a store or for credit; more are answered 503. With 64 KiB

@@ -56,6 +56,10 @@ package enum TransferLimits {
     package static let offerPatience = Duration.seconds(1)
     package static let offerPatiencePulling = Duration.seconds(3)
 
+    /// How often a node that has what it was offered is reminded of it while others still pull: it keeps what
+    /// no version names for two minutes (`StoreLimits.shelfTimeStaged`).
+    package static let offerReminderInterval = Duration.seconds(30)
+
     /// How often a node that pulls what it was offered says that it still does: well below
     /// `offerSilenceMax`.
     package static let pullingInterval = Duration.seconds(2)

@@ -7,7 +7,7 @@ package import Model
 /// a node that pulls is not silent.
 package struct Offers: Sendable {
     package enum Directive: Hashable, Sendable {
-        case offer(ContentFacts, to: NodeID)
+        case offer(ContentFacts, home: Partition?, to: NodeID)
         /// Everybody answered, or will not: these have it.
         case done(ObjectID, holding: [NodeID])
     }
@@ -20,10 +20,21 @@ package struct Offers: Sendable {
             var isPulling = false
         }
 
+        let facts: ContentFacts
+        let home: Partition?
         var open: [NodeID: Open]
         /// So many are waited for in any case.
         let enough: Int
         var holding: [NodeID] = []
+        /// When these were reminded of it last.
+        var reminded: Duration
+
+        var nextReminder: Duration { reminded + TransferLimits.offerReminderInterval }
+
+        /// What they have for this version they keep a little longer.
+        func remind(_ directives: inout [Directive]) {
+            for node in holding { directives.append(.offer(facts, home: home, to: node)) }
+        }
 
         /// When a node was silent for too long.
         func deadline(of open: Open) -> Duration {
@@ -42,23 +53,27 @@ package struct Offers: Sendable {
 
     package var nextDeadline: Duration? {
         offers.values.lazy.compactMap { offer in
-            offer.open.values.lazy.map { offer.deadline(of: $0) }.min()
+            offer.open.values.lazy.map { offer.deadline(of: $0) }.min().map { deadline in
+                offer.holding.isEmpty ? deadline : min(deadline, offer.nextReminder)
+            }
         }.min()
     }
 
     /// - Parameters:
     ///   - nodes: without this one.
     ///   - enough: how many of them a write needs.
+    ///   - home: whose holders have it, where it need not be this node.
     package mutating func begin(
-        _ facts: ContentFacts, to nodes: [NodeID], enough: Int, now: Duration,
-        into directives: inout [Directive]
+        _ facts: ContentFacts, home: Partition? = nil, to nodes: [NodeID], enough: Int,
+        now: Duration, into directives: inout [Directive]
     ) {
         guard !nodes.isEmpty else { return directives.append(.done(facts.object, holding: [])) }
         offers[facts.object] = Offer(
+            facts: facts, home: home,
             open: Dictionary(
                 nodes.map { ($0, Offer.Open(last: now)) }, uniquingKeysWith: { first, _ in first }),
-            enough: enough)
-        for node in nodes { directives.append(.offer(facts, to: node)) }
+            enough: enough, reminded: now)
+        for node in nodes { directives.append(.offer(facts, home: home, to: node)) }
     }
 
     /// The node asked for it, or said that it pulls it.
@@ -87,6 +102,10 @@ package struct Offers: Sendable {
         for object in offers.keys.sorted() {
             guard var offer = offers[object] else { continue }
             offer.open = offer.open.filter { offer.deadline(of: $0.value) > now }
+            if now >= offer.nextReminder {
+                offer.reminded = now
+                if !offer.open.isEmpty { offer.remind(&directives) }
+            }
             offers[object] = offer
             endIfDone(object, &directives)
         }

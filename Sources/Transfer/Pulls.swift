@@ -125,6 +125,11 @@ package struct Pulls: Sendable {
         pulls[object] != nil || wanted[object] != nil
     }
 
+    /// Whether it waits for its turn, or for its file to be synced: nothing comes, and it will all the same.
+    package func isQueued(_ object: ObjectID) -> Bool {
+        wanted[object] != nil || pulls[object]?.isFinishing == true
+    }
+
     /// A fetch under way.
     package func fetch(_ number: UInt64) -> Fetch? { fetches[number] }
 

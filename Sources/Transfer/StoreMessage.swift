@@ -41,7 +41,8 @@ package enum StoreMessage: Hashable, Sendable {
     /// The same where it has to be asked again later.
     case busy(ObjectID)
     /// A version with this content will be prepared: the receiver may pull it before.
-    case offer(ContentFacts)
+    /// - `home`: whose holders have it, where that need not be the sender.
+    case offer(ContentFacts, home: Partition? = nil)
     /// The answer to `offer`: it is here, durable.
     case holds(ObjectID)
     /// The same where it will not be here: no room, or it could not be had.
@@ -80,10 +81,11 @@ package enum StoreMessage: Hashable, Sendable {
             writer.writeRun(bytes)
         case .lacks(let object): StoreMessage.write(4, object, &writer)
         case .busy(let object): StoreMessage.write(5, object, &writer)
-        case .offer(let facts):
-            StoreMessage.write(6, facts.object, &writer)
+        case .offer(let facts, let home):
+            StoreMessage.write(home == nil ? 6 : 12, facts.object, &writer)
             writer.write(facts.byteCount)
             writer.write(facts.digest)
+            if let home { writer.write(home.number) }
         case .holds(let object): StoreMessage.write(7, object, &writer)
         case .declines(let object): StoreMessage.write(8, object, &writer)
         case .pulling(let object): StoreMessage.write(9, object, &writer)
@@ -126,12 +128,11 @@ package enum StoreMessage: Hashable, Sendable {
                 bytes: try reader.readRun(max: TransferLimits.attachedByteCountMax))
         case 4: self = .lacks(try reader.readIdentifier())
         case 5: self = .busy(try reader.readIdentifier())
-        case 6:
+        case 6: self = .offer(try StoreMessage.facts(from: &reader))
+        case 12:
             self = .offer(
-                ContentFacts(
-                    object: try reader.readIdentifier(),
-                    byteCount: try StoreMessage.length(from: &reader),
-                    digest: try reader.readDigest()))
+                try StoreMessage.facts(from: &reader),
+                home: Partition(number: try reader.readUInt16()))
         case 7: self = .holds(try reader.readIdentifier())
         case 8: self = .declines(try reader.readIdentifier())
         case 9: self = .pulling(try reader.readIdentifier())
@@ -159,6 +160,13 @@ package enum StoreMessage: Hashable, Sendable {
                     bytes: try reader.readRun(max: TransferLimits.attachedByteCountMax)))
         }
         return .message(bytes, contents: contents)
+    }
+
+    private static func facts(from reader: inout ByteReader) throws(DecodeError) -> ContentFacts {
+        ContentFacts(
+            object: try reader.readIdentifier(),
+            byteCount: try StoreMessage.length(from: &reader),
+            digest: try reader.readDigest())
     }
 
     /// Files end below 2^62 bytes: what is added to a length does not overflow.

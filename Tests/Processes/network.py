@@ -170,7 +170,7 @@ class Network:
             "link set eth0 up\n"))
         return host
 
-    # Faults. Each call of cut, drop or lose adds to those before it; heal ends them all.
+    # Faults. Each call of cut, drop, lose or slow adds to those before it; heal ends them all.
 
     def drop(self, senders, receivers):
         """Nothing that `senders` send reaches `receivers`; the other way is untouched. Silent, as real cuts are."""
@@ -192,8 +192,15 @@ class Network:
         """Some of the packets get lost."""
         self._rule(senders or self.hosts, receivers or self.hosts, f"numgen random mod 100 < {percent} drop")
 
+    def slow(self, kilobytes, senders, receivers):
+        """So many kilobytes a second get through from each to each at most, short packets apart."""
+        for sender in senders:
+            for receiver in receivers:
+                self._rule([sender], [receiver], (
+                    f"meta length > 1000 limit rate over {kilobytes} kbytes/second burst 256 kbytes drop"))
+
     def heal(self):
-        """Ends every cut, drop and loss (not what was unplugged)."""
+        """Ends every cut, drop, loss and slowness (not what was unplugged)."""
         self.hub.run("nft", "flush", "chain", "bridge", "cuts", "faults")
 
     def unplug(self, host):

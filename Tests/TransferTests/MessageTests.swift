@@ -47,6 +47,10 @@ import Testing
         .ask(object, byteCount: 7), .piece(object, bytes: [1]),
         .lacks(object), .busy(object), .holds(object), .declines(object), .pulling(object),
         .grows(object, byteCount: 1 << 40), .gone(object),
+        .offer(ContentFacts(object: object, byteCount: 1 << 40, digest: digest)),
+        .offer(
+            ContentFacts(object: object, byteCount: 7, digest: digest),
+            home: Partition(number: 0x0102)),
         .word(.asksUsage), .word(.usage(stored: 7, free: 1 << 40)),
         .word(.asksTrash(number: 7, directory: .root, after: path("/a"), limit: 9)),
         .word(.asksTrash(number: 8, directory: path("/a"), after: nil, limit: 9)),

@@ -18,7 +18,7 @@ import Testing
         var out: [Offers.Directive] = []
         let (a, b, facts) = (try node("a"), try node("b"), try facts())
         offers.begin(facts, to: [a, b], enough: 2, now: .zero, into: &out)
-        #expect(out == [.offer(facts, to: a), .offer(facts, to: b)])
+        #expect(out == [.offer(facts, home: nil, to: a), .offer(facts, home: nil, to: b)])
         out = []
         offers.answered(facts.object, by: b, holds: true, into: &out)
         #expect(out.isEmpty)
@@ -74,6 +74,32 @@ import Testing
                 $0.answered(object, by: a, holds: true, into: &$1)
             } == TransferLimits.offerPatiencePulling)
         #expect(TransferLimits.offerPatiencePulling > TransferLimits.pullingInterval)
+    }
+
+    /// What it has for a version that is still to come it would let go.
+    @Test func whoHasItIsRemindedWhileOthersPull() throws {
+        var offers = Offers()
+        var out: [Offers.Directive] = []
+        let (a, b, facts) = (try node("a"), try node("b"), try facts())
+        let home = Partition(number: 7)
+        offers.begin(facts, home: home, to: [a, b], enough: 2, now: .zero, into: &out)
+        #expect(out.contains(.offer(facts, home: home, to: b)))
+        out = []
+        offers.answered(facts.object, by: a, holds: true, into: &out)
+        var reminders = 0
+        for second in 1...100 {
+            let now = Duration.seconds(second)
+            offers.asked(facts.object, by: b, now: now)
+            offers.timePassed(now: now, into: &out)
+            #expect(out.allSatisfy { $0 == .offer(facts, home: home, to: a) })
+            reminders += out.count
+            out = []
+        }
+        #expect(reminders == 3)
+        // Its answer is none to anything else.
+        offers.answered(facts.object, by: a, holds: true, into: &out)
+        offers.answered(facts.object, by: b, holds: true, into: &out)
+        #expect(out == [.done(facts.object, holding: [a, b])])
     }
 
     @Test func whoLeftIsNotWaitedFor() throws {

@@ -185,7 +185,7 @@ struct FileRoutes {
         let request = TransferRequest(
             operation: exchange.context.makeOperationID(), path: path, kind: kind,
             directoryOnly: isDirectory && !path.isRoot)
-        link.call(.transfer(request), seconds: GatewayLimits.treeWaitSeconds) { reply in
+        link.call(.transfer(request), seconds: GatewayLimits.transferWaitSeconds) { reply in
             guard case .written(let response) = reply else {
                 return exchange.fail(StoreFailure.problem(reply))
             }

@@ -66,7 +66,9 @@ struct CanaryCase: Sendable {
         CanaryCase(
             "forgetsEntries", ListingsEqualRecords.name, [], .available, seconds: 20,
             isQuick: true),
-        CanaryCase("forgetsMoves", MovesAreWhole.name, .kills, .majority, seconds: 300),
+        CanaryCase(
+            "forgetsMoves", MovesAreWhole.name, [.kills, .partitions, .loss], .majority,
+            seconds: 300),
         CanaryCase(
             "movesEverything", MovedBytesNearOptimal.name, .membership, .available, seconds: 300),
         CanaryCase("dropsLosers", NothingNewIsThrownAway.name, [], .available, seconds: 120),

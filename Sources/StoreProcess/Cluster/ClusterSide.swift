@@ -58,6 +58,8 @@ struct ClusterSide {
     var saidPulling: [ObjectID: Duration] = [:]
     /// Who waits for the end of an offer of this node's.
     var offered: [ObjectID: ([NodeID]) -> Void] = [:]
+    /// Offers that wait for one of the same content to end.
+    var waitingOffers: [ObjectID: [() -> Void]] = [:]
     /// Requests of clients that wait for a content to be pulled.
     var readers: [ObjectID: [(Bool) -> Void]] = [:]
     /// Small contents that are being read for others.

@@ -59,6 +59,12 @@ struct ContentShelf {
         }
     }
 
+    /// Somebody is about to use it.
+    mutating func touch(_ object: ObjectID, now: Duration) {
+        guard let entry = entries[object], entry.pinCount == 0 else { return }
+        entries[object]?.deadline = now + Self.keeping(entry.content)
+    }
+
     mutating func pin(_ object: ObjectID) {
         guard entries[object] != nil else { return }
         entries[object]?.pinCount += 1

@@ -184,7 +184,8 @@ extension Store {
             pulls.progressed(progress.number, upTo: progress.end, now: now)
         }
         checkAhead(object, upTo: progress.end)
-        sayPulling(object)
+        // A source that is gone is no progress.
+        if progress.state != .broken { sayPulling(object) }
         let end: Pulls.FetchEnd? =
             switch progress.state {
             case .underWay: nil
@@ -292,15 +293,25 @@ extension Store {
 
     /// Offers a large content to the nodes that are about to hold it; `done` is called with those
     /// that have it by then.
+    ///
+    /// - Parameter home: whose holders have it, where this node need not have it.
     func offer(
-        _ facts: ContentFacts, for partition: Partition,
+        _ facts: ContentFacts, home: Partition? = nil, for partition: Partition,
         _ done: @escaping ([NodeID]) -> Void
     ) {
+        guard cluster.offered[facts.object] == nil else {
+            cluster.waitingOffers[facts.object, default: []].append {
+                self.offer(facts, home: home, for: partition, done)
+            }
+            return
+        }
         let nodes = cluster.node.willHold(partition)
-        guard !nodes.isEmpty, cluster.offered[facts.object] == nil else { return done([]) }
+        guard !nodes.isEmpty else { return done([]) }
         cluster.offered[facts.object] = done
         let enough = cluster.node.neededElsewhere(partition)
-        offerEvent { $0.begin(facts, to: nodes, enough: enough, now: $1, into: &$2) }
+        offerEvent {
+            $0.begin(facts, home: home, to: nodes, enough: enough, now: $1, into: &$2)
+        }
     }
 
     func offerEvent(
@@ -310,9 +321,10 @@ extension Store {
         event(&cluster.offers, loop.now, &directives)
         for directive in directives {
             switch directive {
-            case .offer(let facts, let node): send(.offer(facts), to: node)
+            case .offer(let facts, let home, let node): send(.offer(facts, home: home), to: node)
             case .done(let object, let holding):
                 cluster.offered.removeValue(forKey: object)?(holding)
+                for next in cluster.waitingOffers.removeValue(forKey: object) ?? [] { next() }
             }
         }
         setShelfTimer()
@@ -334,7 +346,7 @@ extension Store {
             pullEvent { pulls, now, _ in
                 pulls.busy(object, node: peer, now: now)
             }
-        case .offer(let facts): offered(facts, by: peer)
+        case .offer(let facts, let home): offered(facts, home: home, by: peer)
         case .pulling(let object): cluster.offers.asked(object, by: peer, now: loop.now)
         case .grows(let object, let byteCount):
             guard !engine.isReadOnly, cluster.shelf[object] == nil else { return }
@@ -354,14 +366,17 @@ extension Store {
     }
 
     /// A peer is about to ask for a version with this content to be stored here.
-    private func offered(_ facts: ContentFacts, by peer: NodeID) {
-        if cluster.shelf[facts.object] != nil { return send(.holds(facts.object), to: peer) }
+    private func offered(_ facts: ContentFacts, home: Partition?, by peer: NodeID) {
+        if cluster.shelf[facts.object] != nil {
+            cluster.shelf.touch(facts.object, now: loop.now)
+            return send(.holds(facts.object), to: peer)
+        }
         guard !engine.isReadOnly, cluster.offerers.count < StoreLimits.heldMessagesMax else {
             return send(.declines(facts.object), to: peer)
         }
         cluster.offerers[facts.object, default: []].insert(peer)
         let named = NamedContent(
-            object: facts.object, byteCount: facts.byteCount, digest: facts.digest)
+            object: facts.object, byteCount: facts.byteCount, digest: facts.digest, home: home)
         askMissing([named], of: peer, for: nil)
     }
 
@@ -384,6 +399,9 @@ extension Store {
         cluster.shelfTimer = nil
         pullEvent { $0.timePassed(now: $1, into: &$2) }
         offerEvent { $0.timePassed(now: $1, into: &$2) }
+        for object in cluster.offerers.keys where cluster.pulls.isQueued(object) {
+            sayPulling(object)
+        }
         for (object, operation) in cluster.shelf.expire(now: loop.now) {
             forget(object, operation)
         }

@@ -39,9 +39,11 @@ extension Store {
         _ operation: OperationID, _ done: @escaping (Result<ClientAnswer, RemoteError>) -> Void
     ) {
         func ask() {
-            askCluster(request) { answer in
-                self.quotaEnded(operation)
-                done(.success(answer))
+            bring(fileAt: source.path, byteCount: source.byteCount, to: target) {
+                self.askCluster(request) { answer in
+                    self.quotaEnded(operation)
+                    done(.success(answer))
+                }
             }
         }
         func write(_ byteCount: UInt64) -> QuotaBook.Write {
@@ -90,9 +92,12 @@ extension Store {
                     to: path, byteCount: content.byteCount, request.operation)
                 self.admit(write) { refusal in
                     if let refusal { return done(.failure(refusal)) }
-                    self.restore(restore, at: path) { result in
-                        self.quotaEnded(request.operation)
-                        done(result)
+                    let partition = Partition(of: path)
+                    self.bring(content, from: content.home ?? partition, to: partition) {
+                        self.restore(restore, at: path) { result in
+                            self.quotaEnded(request.operation)
+                            done(result)
+                        }
                     }
                 }
             }
