@@ -22,7 +22,8 @@ LONG = os.environ.get("CLUSTERF_LONG") == "yes"
 # Cuts per test, sampled evenly over the operations; each costs about a second and its part of a wait of 12 s.
 CUTS = 100_000 if LONG else 32
 STOPS = 120 if LONG else 6
-KIND_CUTS = 16
+# Every cut of every kind's store alone is test_boundaries'.
+KIND_CUTS = 8
 CANARY_CUTS = 60 if LONG else 24
 # Nodes that are started on rebuilt disks at the same time, and so wait for their staging at the same time.
 BATCH = 8

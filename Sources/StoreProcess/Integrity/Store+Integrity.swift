@@ -101,6 +101,8 @@ extension Store {
         case .step(let report, let next): stepped(ticket, report, next)
         case .failed(let why):
             if let file = integrity.checks[ticket] { return checked(ticket, file, .unknown(why)) }
+            // Whoever stops the store interrupts it.
+            if cluster.isStopped { return }
             Log.error("the scrub cannot go on now", ["why": why])
             integrity.isStepping = false
             integrity.due = loop.now + StoreLimits.scrubStartDelay
