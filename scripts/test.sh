@@ -37,16 +37,16 @@ fuzz() {
     "$(swift build "${flags[@]}" --show-bin-path)/clusterf-fuzz" "$seconds"
 }
 simulate() {
-    # The seeds that found something, then five nodes, five simulated minutes and all faults: 500
+    # The seeds that found something, then five nodes, five simulated minutes and all faults: 480
     # runs here (three minutes), 1,500 others and large clusters in `make check-long`.
     local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt policy
     "$sim" --kept "$kept" --no-shrink
     # Disks answer ahead of their syncs, as the store's does; kept seeds and a part of the long run do not.
     for policy in available majority; do
         if [ "$long" = no ]; then
-            "$sim" --seeds 250 --faults all --policy "$policy" --ahead --no-shrink
+            "$sim" --seeds 240 --faults all --policy "$policy" --ahead --no-shrink
         else
-            "$sim" --seed 251 --seeds 550 --faults all --policy "$policy" --ahead --no-shrink
+            "$sim" --seed 241 --seeds 560 --faults all --policy "$policy" --ahead --no-shrink
             "$sim" --seeds 200 --faults all --policy "$policy" --no-shrink
         fi
     done

@@ -23,14 +23,15 @@ import Testing
             return final
         }
         let source = Support.stored(moved, by: 1)
-        #expect(MovesAreWhole.check(history, final(source, placed)).count == 1)
+        #expect(MovesAreWhole.check(history, .majority, final(source, placed)).count == 1)
+        #expect(MovesAreWhole.check(history, .available, final(source, placed)).isEmpty)
         // Another version of the source, none, or a destination that was never made: nothing is wrong.
         let rewritten = Support.stored(Support.version(7), by: 2)
-        #expect(MovesAreWhole.check(history, final(rewritten, placed)).isEmpty)
+        #expect(MovesAreWhole.check(history, .majority, final(rewritten, placed)).isEmpty)
         let gone = Support.stored(Support.version(8), by: 3, deleted: true)
-        #expect(MovesAreWhole.check(history, final(gone, placed)).isEmpty)
+        #expect(MovesAreWhole.check(history, .majority, final(gone, placed)).isEmpty)
         let other = Support.stored(Support.version(6), by: 4)
-        #expect(MovesAreWhole.check(history, final(source, other)).isEmpty)
+        #expect(MovesAreWhole.check(history, .majority, final(source, other)).isEmpty)
         // Overwritten since by somebody who knew it, it was moved all the same.
         var later = Register(head: Support.stored(Support.version(9, knows: [placed.dot]), by: 5))
         later.kept = [
@@ -38,7 +39,7 @@ import Testing
         ]
         var overwritten = final(source, placed)
         overwritten.files[1] = Support.final([later], path: target).files[0]
-        #expect(MovesAreWhole.check(history, overwritten).count == 1)
+        #expect(MovesAreWhole.check(history, .majority, overwritten).count == 1)
     }
 
     @Test func anAcknowledgementCountsNoMoreCopiesThanThereAre() {

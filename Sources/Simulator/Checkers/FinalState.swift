@@ -98,7 +98,7 @@ enum FinalChecks {
         violations += AcknowledgedWritesAreDurable.check(history, final)
         violations += NothingNewIsThrownAway.check(history, final)
         violations += NothingResurrects.check(history, final)
-        violations += MovesAreWhole.check(history, final)
+        violations += MovesAreWhole.check(history, options.policy, final)
         violations += ReplicasConverge.check(final)
         violations += ReplicationFactorMet.check(final)
         violations += ListingsEqualRecords.check(final)

@@ -1,11 +1,16 @@
 import Model
 import Replication
 
-/// After quiet no file is at both places of a move, whoever moved it has died.
+/// After quiet no file is at both places of a move, whoever moved it has died. Under `majority`: under `available`
+/// the version that was moved may be known to nodes alone that are away while the others finish the move, and
+/// comes back with them, as what was deleted without them does.
 enum MovesAreWhole {
     static let name = "MovesAreWhole"
 
-    static func check(_ history: History, _ final: FinalState) -> [Violation] {
+    static func check(
+        _ history: History, _ policy: WritePolicy, _ final: FinalState
+    ) -> [Violation] {
+        guard policy == .majority else { return [] }
         var violations: [Violation] = []
         let moves = history.records.filter { record in
             if case .move = record.kind { true } else { false }
