@@ -39,12 +39,16 @@ extension ClusterNode {
         at addresses: [String], _ now: Now, using generator: inout SplitMix64,
         into directives: inout [NodeDirective]
     ) {
-        guard addresses != ownAddresses else { return }
+        let isNews = addresses != ownAddresses
         ownAddresses = addresses
         // A life that has not begun tells it with the rest.
         guard isRunning else { return }
         var turn = Turn(now: now, generator: generator, directives: [])
-        announce(&turn)
+        if isNews { announce(&turn) }
+        var word: [MembershipDirective] = []
+        membership.sayWord(
+            wallMilliseconds: now.wallMilliseconds, using: &turn.generator, into: &word)
+        for case .send(let message, let peer) in word { turn.send(.membership(message), to: peer) }
         generator = turn.generator
         directives += turn.directives
     }

@@ -33,12 +33,15 @@ package struct DurabilityGate: Sendable {
     }
 
     /// What the node wants done.
-    /// - Returns: false where it is held back; it comes from `isDurable` then.
+    /// - Returns: false where it is held back; it comes from `isDurable` then. Messages beyond
+    ///   `ClusterLimits.heldDirectivesMax` are lost.
     package mutating func admit(_ directive: NodeDirective) -> Bool {
         if !isClosed { return true }
         if case .storage(_, let request) = directive, request.changes || request.isShortQuestion {
             return true
         }
+        // A message may be lost, as on any network; whoever waits for it asks again.
+        if case .send = directive, held.count >= ClusterLimits.heldDirectivesMax { return false }
         held.append((ahead, directive))
         return false
     }

@@ -4,6 +4,10 @@ package enum ClusterLimits {
     /// enough to cost nothing when idle.
     package static let tick = Duration.milliseconds(100)
 
+    /// What a node may have to say until a sync ends: answers to all clients that a store has open (4096), and as
+    /// many messages. Beyond it messages are lost.
+    package static let heldDirectivesMax = 8192
+
     /// Names of a list that the disk's writer tells in between: the first one says whether there is a directory.
     package static let shortListMax = 4
 

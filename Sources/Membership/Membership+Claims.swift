@@ -1,4 +1,4 @@
-import Model
+package import Model
 
 // What is claimed of the living, and how they answer.
 extension Membership {
@@ -34,10 +34,19 @@ extension Membership {
         _ wallMilliseconds: UInt64, using generator: inout SplitMix64,
         _ directives: inout [MembershipDirective]
     ) {
-        guard !table.alive.isEmpty else { return }
         for _ in 0..<MembershipLimits.refutationsCount {
-            let peer = table.alive[Int.random(in: table.alive.indices, using: &generator)]
-            send(.updates, to: peer, about: peer, wallMilliseconds, &directives)
+            sayWord(wallMilliseconds: wallMilliseconds, using: &generator, into: &directives)
         }
+    }
+
+    /// A word to anybody, before the next probe says one: from it a gateway that is new learns for whom it has
+    /// to answer should the store go.
+    package mutating func sayWord(
+        wallMilliseconds: UInt64, using generator: inout SplitMix64,
+        into directives: inout [MembershipDirective]
+    ) {
+        guard !table.alive.isEmpty else { return }
+        let peer = table.alive[Int.random(in: table.alive.indices, using: &generator)]
+        send(.updates, to: peer, about: peer, wallMilliseconds, &directives)
     }
 }

@@ -15,6 +15,10 @@ package enum StoreLimits {
     /// and a loop that is busy costs no more than a sync does.
     static let aheadWait = Duration.milliseconds(4)
 
+    /// The brain is answered ahead while commits take less than this: what it says meanwhile waits for the commit,
+    /// also the answer to a probe, for which a peer waits 200 ms (`MembershipLimits.probeTimeout`) before it asks others.
+    static let aheadCommitMax = Duration.milliseconds(100)
+
     /// The brain is answered ahead of the sync while so many bytes are free above the reserve: a transaction
     /// that fails for want of room cannot be taken back once it was. More than everybody writes between two
     /// looks at the space.

@@ -93,6 +93,8 @@ private final class WriterThread {
     private var ballast: Ballast
     /// The last number of answers that came ahead, and that of those which were heard.
     private var aheadNumber: UInt64 = 0
+    /// How long the last commit took.
+    private var lastCommit = Duration.zero
     private var followedNumber: UInt64 = 0
 
     init(
@@ -343,7 +345,9 @@ private final class WriterThread {
         if isCounting { try storage.countStep() }
         try storage.finishGroup()
         if ledger.counters.sequence != before.sequence { try ledger.finishGroup() }
+        let began = ContinuousClock.now
         try syncs.during { try commitGroup.run() }
+        lastCommit = .now - began
         committed.sequence = ledger.counters.sequence
         committed.changes = ledger.takeChanges()
         committed.unusedStaging = storage.takeUnusedStaging()
@@ -372,7 +376,7 @@ private final class WriterThread {
     /// its sync (see `DurabilityGate`).
     private func followUp(_ group: inout [Job], _ committed: inout Committed) throws {
         guard let answeredAhead = outlets.answeredAhead, !isReadOnly, !isSpaceLow,
-            let freeByteCount,
+            lastCommit < StoreLimits.aheadCommitMax, let freeByteCount,
             freeByteCount >= space.current.reserve + StoreLimits.aheadByteCount
         else { return }
         var (applied, told) = (0, 0)

@@ -79,6 +79,19 @@ import Testing
         #expect(numbers(door.passed) == [1, 2, 3])
     }
 
+    @Test func whatIsHeldHasABound() throws {
+        let peer = try #require(NodeID("b"))
+        var door = Door()
+        door.gate.isAhead(1)
+        for _ in 0...ClusterLimits.heldDirectivesMax { door.say(.send(.watch, to: peer)) }
+        #expect(door.gate.heldCount == ClusterLimits.heldDirectivesMax)
+        // Clients are answered all the same.
+        door.say(answer(1))
+        door.durable(1)
+        #expect(numbers(door.passed) == [1])
+        #expect(door.passed.count == ClusterLimits.heldDirectivesMax + 1)
+    }
+
     @Test func anEarlierNumberOpensNothing() {
         var door = Door()
         door.gate.isAhead(3)

@@ -118,9 +118,9 @@ class Quick(RestartCase):
     def test_each_worker_once(self):
         steps = iter([
             lambda: self.target.control("restart", "gateway"), lambda: self.target.control("restart", "store"),
-            # The gateway answers for a store of which it has seen a datagram: one that is new may have seen none.
-            self.kill_the_store_for_seconds,
             lambda: self.replaced("gateway", lambda: self.target.kill_worker("gateway")),
+            # A gateway that is new has a word of the store at once, and answers for it.
+            self.kill_the_store_for_seconds,
         ])
         watch = self.seen_by_clients("each worker", lambda: next(steps)(), 4)
         self.assertIn("alive, restarting", watch.states())
