@@ -89,7 +89,8 @@ def workloads(count):
 class Recording:
     """A workload, recorded: the operations, and between which of them each request was asked and answered."""
 
-    def __init__(self, place, kind, names, rests, faults=None):
+    def __init__(self, place, kind, names, rests, faults=None, settles=False):
+        """`rests`: between two requests the first is written out. `settles`: what a start writes is, before the first."""
         self.place = place
         self.kind = kind
         self.log = place + ".recorded"
@@ -102,7 +103,7 @@ class Recording:
         try:
             self.store.start()
             for number, request in enumerate(self.requests):
-                if number and rests:
+                if rests if number else settles:
                     self.rest()
                 asked = self.count
                 outcome = None
@@ -262,7 +263,7 @@ def log_syncs_of_last(template, names):
     try:
         disk = os.path.join(place, "recorded")
         fresh("rawfile", template, disk)
-        recording = Recording(disk, "rawfile", names, True)
+        recording = Recording(disk, "rawfile", names, True, settles=True)
         log = os.stat(os.path.join(disk, "meta", "store.db-wal")).st_ino
         asked, answered = recording.times[-1]
         return sum(operation.kind == "sync" and operation.file == log and asked < operation.number <= answered
