@@ -38,18 +38,15 @@ fuzz() {
 }
 simulate() {
     # The seeds that found something, then five nodes, five simulated minutes and all faults: 480
-    # runs here (three minutes), 1,500 others and large clusters in `make check-long`.
-    local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt policy
+    # runs here (two minutes), 1,500 others and large clusters in `make check-long`. A run uses one
+    # processor, so the two policies run beside each other.
+    local sim=$release_bin/clusterf-sim kept=Tests/Fixtures/Simulation/seeds.txt majority status=0
     "$sim" --kept "$kept" --no-shrink
-    # Disks answer ahead of their syncs, as the store's does; kept seeds and a part of the long run do not.
-    for policy in available majority; do
-        if [ "$long" = no ]; then
-            "$sim" --seeds 240 --faults all --policy "$policy" --ahead --no-shrink
-        else
-            "$sim" --seed 241 --seeds 560 --faults all --policy "$policy" --ahead --no-shrink
-            "$sim" --seeds 200 --faults all --policy "$policy" --no-shrink
-        fi
-    done
+    simulate_policy majority &
+    majority=$!
+    simulate_policy available || status=$?
+    wait "$majority" || status=$?
+    [ "$status" = 0 ] || return "$status"
     "$sim" --canaries
     [ "$long" = yes ] || return 0
     # A settings change reaches a thousand nodes; deaths are known; nobody is called dead by a network
@@ -58,6 +55,16 @@ simulate() {
     "$sim" --nodes 1000 --seed 7 --minutes 2 --faults kills --no-shrink
     "$sim" --nodes 100 --seed 7 --hours 24 --faults drizzle --clients 1 --think-milliseconds 60000 \
         --no-shrink
+}
+# Disks answer ahead of their syncs, as the store's does; kept seeds and a part of the long run do not.
+simulate_policy() {
+    local sim=$release_bin/clusterf-sim policy=$1
+    if [ "$long" = no ]; then
+        "$sim" --seeds 240 --faults all --policy "$policy" --ahead --no-shrink
+    else
+        "$sim" --seed 241 --seeds 560 --faults all --policy "$policy" --ahead --no-shrink &&
+            "$sim" --seeds 200 --faults all --policy "$policy" --no-shrink
+    fi
 }
 recorder() { Tests/CrashRecorder/check.sh "$CLUSTERF_RECORDER"; }
 processes() {
@@ -77,20 +84,21 @@ if [ "${1:-}" = --long ]; then
     shift
 fi
 summary=$(mktemp)
-trap 'rm -f "$summary" "$summary.failed"' EXIT
+trap 'rm -f "$summary" "$summary".*' EXIT
 export CLUSTERF_SUMMARY=$summary CLUSTERF_BIN=$root/$release_bin CLUSTERF_LONG=$long
 export CLUSTERF_RECORDER=$root/$release_scratch/tests/recorder.so
 
-# The table: suite | limit in minutes, that of `make check-long` | the suite that must have passed before.
+# The table: suite | limit in minutes, that of `make check-long` | the suites that must have passed before | whether the
+# next one runs beside it. Builds do: each spends half of its time in single modules.
 table='
-lint          |  3   3  |
-build_debug   | 15  15  |
-unit          | 10  10  | build_debug
-build_release | 20  20  |
-simulate      | 12  90  | build_release
-fuzz          |  8  20  |
-recorder      |  3   3  |
-processes     | 55 240  | build_release
+lint          |  3   3  |                           |
+build_release | 25  25  |                           | beside
+build_debug   | 25  25  |                           |
+unit          | 10  10  | build_release build_debug |
+simulate      | 12  90  | build_release             |
+fuzz          |  8  20  |                           |
+recorder      |  3   3  |                           |
+processes     | 55 240  | build_release             |
 '
 
 # Runs one suite in a process group of its own, ended at its limit.
@@ -105,43 +113,79 @@ run_limited() {
         kill -TERM -- "-$runner"
         sleep 5
         kill -KILL -- "-$runner"
-    ) </dev/null >/dev/null 2>"$summary.limit" &
+    ) </dev/null >/dev/null 2>"$summary.limit.$suite" &
     watcher=$!
     set +m
     wait "$runner" || status=$?
     kill -- "-$watcher" 2>/dev/null || true
     wait "$watcher" 2>/dev/null || true
-    cat "$summary.limit"
-    rm -f "$summary.limit"
+    cat "$summary.limit.$suite"
+    rm -f "$summary.limit.$suite"
     return "$status"
 }
 
 declare -A outcome
 report=""
 failed=0
-while IFS='|' read -r suite limits needs; do
-    suite=${suite// /} needs=${needs// /}
+
+# ended SUITE STATUS SECONDS: notes what became of it.
+ended() {
+    outcome[$1]=passed
+    if [ "$2" != 0 ]; then
+        outcome[$1]=FAILED
+        failed=1
+    fi
+    report+=$(printf '%-14s %8s  %s' "$1" "$(awk -v s="$3" 'BEGIN { printf "%.1f", s / 60 }')" "${outcome[$1]}")$'\n'
+}
+
+# The suite that runs beside others, if any: its name, process and start; its output waits in a file.
+beside="" beside_pid="" beside_began=0
+finish_beside() {
+    [ -n "$beside" ] || return 0
+    local status=0
+    wait "$beside_pid" || status=$?
+    printf '\n== %s\n' "$beside"
+    cat "$summary.beside"
+    # Its end wrote how long it took.
+    ended "$beside" "$status" "$(($(cat "$summary.beside.end") - beside_began))"
+    beside=""
+}
+
+while IFS='|' read -r suite limits needs with_next; do
+    suite=${suite// /}
     [ -n "$suite" ] || continue
     if [ $# -gt 0 ] && [[ " $* " != *" $suite "* ]]; then continue; fi
     read -r minutes minutes_long <<<"$limits"
     [ "$long" = no ] || minutes=$minutes_long
-    if [ -n "$needs" ] && [ "${outcome[$needs]:-passed}" != passed ]; then
+    [ -z "${needs// /}" ] || finish_beside
+    missing=""
+    for need in $needs; do
+        [ "${outcome[$need]:-passed}" = passed ] || missing=$need
+    done
+    if [ -n "$missing" ]; then
         outcome[$suite]="not run"
         failed=1
-        report+=$(printf '%-14s %8s  not run: %s failed' "$suite" - "$needs")$'\n'
+        report+=$(printf '%-14s %8s  not run: %s failed' "$suite" - "$missing")$'\n'
+        continue
+    fi
+    began=$SECONDS
+    if [ -n "${with_next// /}" ]; then
+        beside=$suite beside_began=$began
+        (
+            status=0
+            run_limited "$suite" "$minutes" || status=$?
+            echo "$SECONDS" >"$summary.beside.end"
+            exit "$status"
+        ) >"$summary.beside" 2>&1 &
+        beside_pid=$!
         continue
     fi
     printf '\n== %s\n' "$suite"
-    began=$SECONDS
-    if run_limited "$suite" "$minutes"; then
-        outcome[$suite]=passed
-    else
-        outcome[$suite]=FAILED
-        failed=1
-    fi
-    took=$(awk -v s=$((SECONDS - began)) 'BEGIN { printf "%.1f", s / 60 }')
-    report+=$(printf '%-14s %8s  %s' "$suite" "$took" "${outcome[$suite]}")$'\n'
+    status=0
+    run_limited "$suite" "$minutes" || status=$?
+    ended "$suite" "$status" "$((SECONDS - began))"
 done <<<"$table"
+finish_beside
 
 if [ -z "$report" ]; then
     printf 'no such suite: %s\n' "$*" >&2
