@@ -16,6 +16,17 @@ extension LMDBEnvironment {
         package var hasMore: Bool
     }
 
+    /// Cuts off what lies behind the last page that a commit knows of: a transaction that failed, or whose
+    /// process died, wrote it for itself. No reader looks there, and the next transaction that needs new pages
+    /// writes them anew. For the thread that writes, before it has written anything in the transaction that
+    /// is open, if one is.
+    package func cutTail() throws(LMDBError) {
+        let (file, used, byteCount) = unsafe try LMDBEnvironment.extent(pointer)
+        if byteCount > used, ftruncate(file, used) != 0 {
+            throw LMDBError(code: errno, call: "ftruncate")
+        }
+    }
+
     /// Makes holes of pages that are free. For the thread that writes, before it has written anything in
     /// the transaction that is open, if one is.
     ///

@@ -65,6 +65,16 @@ package final class LMDBEnvironment: @unchecked Sendable {
     /// A file that was cut short reads as zeros, which LMDB finds to be no pages; reading beyond its end
     /// would end the process.
     private static func fillUp(_ pointer: OpaquePointer) throws(LMDBError) {
+        let (file, used, byteCount) = unsafe try extent(pointer)
+        if byteCount < used, ftruncate(file, used) != 0 {
+            throw LMDBError(code: errno, call: "ftruncate")
+        }
+    }
+
+    /// The file, how many bytes of it the last commit knows of, and how many it has.
+    static func extent(
+        _ pointer: OpaquePointer
+    ) throws(LMDBError) -> (file: mdb_filehandle_t, used: Int, byteCount: Int) {
         var info = unsafe MDB_envinfo()
         var pages = MDB_stat()
         var file: mdb_filehandle_t = -1
@@ -74,9 +84,7 @@ package final class LMDBEnvironment: @unchecked Sendable {
         let used = unsafe (Int(info.me_last_pgno) + 1) * Int(pages.ms_psize)
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw LMDBError(code: errno, call: "fstat") }
-        if Int(status.st_size) < used, ftruncate(file, used) != 0 {
-            throw LMDBError(code: errno, call: "ftruncate")
-        }
+        return (file, used, Int(status.st_size))
     }
 
     private static func openTables(

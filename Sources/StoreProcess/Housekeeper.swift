@@ -363,7 +363,7 @@ final class HousekeepingRounds {
     }
 
     private func waitForReaders(_ sequence: UInt64) {
-        let until = awaited?.until ?? .now + StoreLimits.windowGrace
+        let until = awaited?.until ?? .now + StoreLimits.objectInUseRetry
         awaited = (min(sequence, awaited?.sequence ?? sequence), until)
     }
 
@@ -514,12 +514,14 @@ final class HousekeepingRounds {
         var settled: [OutboxReader.Staged] = []
         var budget = StoreLimits.copiedByteCountMax
         var isWhole = true
+        // What the transaction has taken so far is not on the disk yet.
+        var planned: UInt64 = 0
         do {
             for row in rows {
                 // The object may have lost its name meanwhile, and its garbage row been worked off.
                 if !row.isNamed {
                     try keeper.remove(row.object)
-                } else if try hasRoom(for: row) {
+                } else if try hasRoom(for: row, &planned) {
                     guard try copy(row, keeper, &budget) else {
                         isWhole = false
                         break
@@ -546,13 +548,18 @@ final class HousekeepingRounds {
         blockedUntil = .now + StoreLimits.uploadRetry
     }
 
-    /// Of what is under way a part is there.
-    private func hasRoom(for row: OutboxReader.Staged) throws -> Bool {
-        if begun == row.object { return true }
+    /// - Parameter planned: bytes that the same transaction needs for others, and then for this one too.
+    private func hasRoom(for row: OutboxReader.Staged, _ planned: inout UInt64) throws -> Bool {
         let staged = ObjectName.staging(row.operation)
         let size = try Directory.status(of: staged, in: directory.staging)?.size ?? 0
-        return try directory.freeByteCount()
-            >= UInt64(clamping: size) + StoreLimits.freeByteCountReserve
+        let needed = UInt64(clamping: size) * contents.store.copyFactor
+        // Of what is under way a part is there.
+        guard
+            try begun == row.object
+                || directory.freeByteCount() >= planned + needed + StoreLimits.freeByteCountReserve
+        else { return false }
+        planned += needed
+        return true
     }
 
     /// - Returns: true when all of it is copied.

@@ -219,6 +219,9 @@ package enum StoreLimits {
     /// it any more: a slow client takes a window in less.
     static let windowGrace: Duration = .seconds(60)
 
+    /// How long after it was found to be in use an object without a name is looked at again.
+    static let objectInUseRetry: Duration = .seconds(2)
+
     /// Such objects: above the connections of a gateway.
     static let objectsInUseMax = 16_384
 

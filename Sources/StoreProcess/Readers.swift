@@ -365,7 +365,7 @@ final class Answering {
         case .bytes(let bytes): return .content(stored, bytes)
         case .file(let file): return .descriptor(stored, file)
         case .windows:
-            contents.inUse.note(stored.record.object)
+            contents.inUse.begin(stored.record.object)
             return .windows(stored)
         case .unchecked: return .unchecked(expected)
         }
@@ -420,7 +420,7 @@ final class Answering {
         case .row(let row): finding.answer = .success(.objectContent(row))
         case .opened(let content):
             guard let expected else {
-                if case .ranges = content { contents.inUse.note(object) }
+                if case .ranges = content { contents.inUse.begin(object) }
                 finding.answer = .success(.objectOpened(content))
                 return
             }
@@ -428,7 +428,7 @@ final class Answering {
             case .bytes(let bytes): finding.answer = .success(.objectContent(bytes))
             case .file(let file): finding.answer = .success(.objectOpened(.file(file)))
             case .windows:
-                contents.inUse.note(object)
+                contents.inUse.begin(object)
                 finding.answer = .success(.objectOpened(content))
             case .unchecked: finding.answer = .success(.unchecked(expected))
             }
@@ -456,9 +456,10 @@ final class Answering {
             case .opened(let opened): content = opened
             }
         }
-        contents.inUse.note(object)
         let end = min(content.byteCount, range.upperBound)
         guard range.lowerBound <= end else { throw RemoteError.beyondTheEnd }
+        contents.inUse.took(
+            object, isLast: range.lowerBound < end && end == content.byteCount)
         let bytes = try content.read(range.lowerBound..<end)
         if bytes.count <= IPCLimits.inlineContentByteCountMax {
             finding.answer = .success(.objectContent(bytes))

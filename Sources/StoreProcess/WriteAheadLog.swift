@@ -30,7 +30,8 @@ final class WriteAheadLog {
 
     deinit { unsafe _ = sqlite3_wal_hook(connection, nil, nil) }
 
-    /// Copies all of the log into the database and empties it. On a full disk it stays as it is.
+    /// Copies all of the log into the database and empties it. On a full disk it stays as it is, and while somebody
+    /// reads what is only there.
     static func empty(_ database: Database) throws {
         do {
             try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")

@@ -142,6 +142,11 @@ class ExtentDiskFull(DiskFull):
     args = ("--storage-major", "extent")
 
 
+class SQLiteDiskFull(DiskFull):
+    SIZE_MIB = 96
+    args = ("--storage-major", "sqlite")
+
+
 class BoltDiskFull(DiskFull):
     SIZE_MIB = 96
     args = ("--storage-major", "bolt")

@@ -72,7 +72,7 @@ final class ChunkedKeeper: CopyingKeeper {
     }
 
     private func change<Result>(_ body: () throws -> Result) throws -> Result {
-        try tables.change(undone: { copying = nil }, body)
+        try tables.change(undone: undone, body)
     }
 
     // MARK: Storing
@@ -183,7 +183,13 @@ final class ChunkedKeeper: CopyingKeeper {
         try tables.insertFreed(run)
     }
 
-    func sync() throws { try tables.commit(undone: { copying = nil }) }
+    func sync() throws { try tables.commit(undone: undone) }
+
+    private func undone() {
+        copying = nil
+        // On a full disk order comes first: it may give back what is needed.
+        needsMaintenance = true
+    }
 
     // MARK: Order
 

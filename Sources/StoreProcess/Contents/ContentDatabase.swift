@@ -153,7 +153,11 @@ final class ContentTransaction {
             }
             isOpen = false
             guard let failure = error as? SQLFailure else { throw error }
-            if failure.isFull { throw StorageObstacle("the disk is full", isFull: true) }
+            if failure.isFull {
+                // A transaction that is too large for the disk has filled it up with its log.
+                try queue.inDatabase { try WriteAheadLog.empty($0) }
+                throw StorageObstacle("the disk is full", isFull: true)
+            }
             if failure.isDiskFailure && !ContentDatabase.isDamage(failure.code) { throw failure }
             throw StorageObstacle("the database of contents is damaged: \(failure)")
         }

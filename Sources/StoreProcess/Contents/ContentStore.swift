@@ -17,8 +17,8 @@ protocol ContentStore: Sendable {
     /// Names in the kind's folder that are none of its own, at most `limit`: somebody else put them there.
     func strangers(limit: Int) throws -> [String]
 
-    /// Whether the keeper makes objects of uploads by copying them, which takes their size twice.
-    var copiesUploads: Bool { get }
+    /// What the keeper writes to make an object of an upload, in times of its size; 0 where it copies nothing.
+    var copyFactor: UInt64 { get }
 
     /// What the housekeeper does it with: once, and on its thread alone.
     func makeKeeper() throws -> any ContentKeeper
@@ -30,7 +30,8 @@ protocol ContentStore: Sendable {
 }
 
 extension ContentStore {
-    var copiesUploads: Bool { true }
+    var copyFactor: UInt64 { 1 }
+    var copiesUploads: Bool { copyFactor > 0 }
 
     func recover(_ staged: BytePath, as object: ObjectID) throws -> Bool { false }
 }

@@ -29,34 +29,59 @@ final class DiskContents: Sendable {
 
     /// Bytes of the disk that a large content of this size needs on its way.
     func byteCountToStage(_ byteCount: UInt64) -> UInt64 {
-        guard store.copiesUploads else { return byteCount }
-        let (twice, isTooMuch) = byteCount.multipliedReportingOverflow(by: 2)
-        return isTooMuch ? .max : twice
+        let (all, isTooMuch) = byteCount.multipliedReportingOverflow(by: 1 + store.copyFactor)
+        return isTooMuch ? .max : all
     }
 }
 
 /// Objects that somebody reads window by window. They stay for a while when no record names them any
-/// more, as an open file would.
+/// more, as an open file would: until all who began have had the last window, or have not come again.
 final class ObjectsInUse: Sendable {
-    private let deadlines = Mutex<[ObjectID: ContinuousClock.Instant]>([:])
+    private struct Use {
+        var readerCount: Int
+        var deadline: ContinuousClock.Instant
+    }
 
-    /// A reader was here, and may come again.
-    func note(_ object: ObjectID, now: ContinuousClock.Instant = .now) {
-        deadlines.withLock { deadlines in
-            if deadlines.count >= StoreLimits.objectsInUseMax {
-                deadlines = deadlines.filter { $0.value > now }
-                // Beyond, a reader whose file is replaced is cut off.
-                if deadlines.count >= StoreLimits.objectsInUseMax { return }
+    private let uses = Mutex<[ObjectID: Use]>([:])
+
+    /// A reader begins.
+    func begin(_ object: ObjectID, now: ContinuousClock.Instant = .now) {
+        uses.withLock { note(object, now, &$0, begins: true) }
+    }
+
+    /// A reader was here, and may come again where this was not the end.
+    func took(_ object: ObjectID, isLast: Bool, now: ContinuousClock.Instant = .now) {
+        uses.withLock { uses in
+            if isLast, let use = uses[object], use.readerCount <= 1 {
+                uses[object] = nil
+            } else if isLast {
+                uses[object]?.readerCount -= 1
+            } else {
+                note(object, now, &uses, begins: false)
             }
-            deadlines[object] = now + StoreLimits.windowGrace
         }
     }
 
+    private func note(
+        _ object: ObjectID, _ now: ContinuousClock.Instant, _ uses: inout [ObjectID: Use],
+        begins: Bool
+    ) {
+        if uses[object] == nil, uses.count >= StoreLimits.objectsInUseMax {
+            uses = uses.filter { $0.value.deadline > now }
+            // Beyond, a reader whose file is replaced is cut off.
+            if uses.count >= StoreLimits.objectsInUseMax { return }
+        }
+        let before = uses[object]?.readerCount ?? 0
+        uses[object] = Use(
+            readerCount: begins ? before + 1 : max(before, 1),
+            deadline: now + StoreLimits.windowGrace)
+    }
+
     func contains(_ object: ObjectID, now: ContinuousClock.Instant = .now) -> Bool {
-        deadlines.withLock { deadlines in
-            guard let deadline = deadlines[object] else { return false }
-            if deadline > now { return true }
-            deadlines[object] = nil
+        uses.withLock { uses in
+            guard let use = uses[object] else { return false }
+            if use.deadline > now { return true }
+            uses[object] = nil
             return false
         }
     }

@@ -30,7 +30,7 @@ final class RawFiles: ContentStore {
         try FileIO.sync(objects)
     }
 
-    var copiesUploads: Bool { false }
+    var copyFactor: UInt64 { 0 }
 
     func open(_ object: ObjectID) throws -> StoredContent? {
         do throws(PosixError) {

@@ -24,7 +24,7 @@ final class SealedContents: ContentStore {
 
     func strangers(limit: Int) throws -> [String] { try inner.strangers(limit: limit) }
 
-    var copiesUploads: Bool { inner.copiesUploads }
+    var copyFactor: UInt64 { inner.copyFactor }
 
     func makeKeeper() throws -> any ContentKeeper {
         SealedKeeper(try inner.makeKeeper(), sealing)

@@ -5,6 +5,12 @@ import Testing
 
 @testable import StoreProcess
 
+private struct Unreadable: RangedContent {
+    let byteCount: UInt64 = 1 << 20
+
+    func read(_ range: Range<UInt64>) throws -> [UInt8] { throw ContentDamage("it is gone") }
+}
+
 /// What is removed gives its space back, to the disk or to what comes.
 @Suite struct KindSpaceTests {
     private func byteCount(_ temporary: TemporaryDirectory, _ name: String) throws -> Int {
@@ -29,6 +35,33 @@ import Testing
             try SQLiteContents(bench.directory).database.open()
             #expect(try byteCount(temporary, "sqlite/content.db") < 60 << 20)
         }
+    }
+
+    /// What a transaction wrote that found no room, or whose process died, is behind the last page.
+    @Test func boltGivesBackWhatATransactionThatFailedWrote() throws {
+        let bench = try KindBench(.bolt)
+        try bench.write(.test(1), noise(1 << 20, seed: 1))
+        try bench.keeper.sync()
+        try bench.maintainAll()
+        let before = try byteCount(bench.temporary, "bolt/data.mdb")
+        let file = try #require(
+            FileHandle(forUpdatingAtPath: "\(bench.temporary.path)/bolt/data.mdb"))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(noise(8 << 20, seed: 2)))
+        try file.close()
+        // What fails asks for order.
+        var budget = 4 << 20
+        #expect(throws: StorageObstacle.self) {
+            try bench.keeper.copy(
+                .ranges(Unreadable()), as: .test(2), modified: Timestamp(nanoseconds: 7),
+                budget: &budget)
+        }
+        #expect(try byteCount(bench.temporary, "bolt/data.mdb") <= before)
+        #expect(try byteCount(bench.temporary, "bolt/data.mdb") <= before + (64 << 10))
+        #expect(try bench.read(.test(1)) == noise(1 << 20, seed: 1))
+        try bench.write(.test(4), noise(2 << 20, seed: 4))
+        try bench.keeper.sync()
+        #expect(try bench.read(.test(4)) == noise(2 << 20, seed: 4))
     }
 
     @Test func boltUsesFreePagesAgain() throws {

@@ -68,6 +68,8 @@ import Testing
         guard case .windows(_, let object) = try await store.lookUp("/f").response else {
             throw CorruptRow(description: "no windows")
         }
+        // That one has all of it. Another has a part so far.
+        _ = try await store.window(object, 0, 100_000)
         _ = try await store.put("/f", [2])
         try await store.purge("/f")
         _ = try await store.put("/g", [3])

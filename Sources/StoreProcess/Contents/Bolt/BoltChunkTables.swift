@@ -42,6 +42,8 @@ final class BoltChunkTables: ChunkTables {
             undone()
             transaction?.abort()
             transaction = nil
+            // A transaction that is too large for the disk has filled it up.
+            try environment.cutTail()
             switch error {
             case let error as LMDBError where error.isFull:
                 throw StorageObstacle("the disk is full", isFull: true)
@@ -135,6 +137,8 @@ final class BoltChunkTables: ChunkTables {
     /// Makes holes of free pages. What the last commit freed is still needed by the state before it: there
     /// has to be another one first.
     func shrink() throws -> Bool {
+        // Of an earlier life.
+        try environment.cutTail()
         if !hasMoved {
             // A value that is put again makes a commit.
             try setNext(try next())

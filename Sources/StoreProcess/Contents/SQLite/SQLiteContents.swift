@@ -53,6 +53,9 @@ final class SQLiteContents: ContentStore {
         try readers.use { try $0.list(after: object, limit: limit) }
     }
 
+    /// The log and the database.
+    var copyFactor: UInt64 { 2 }
+
     func strangers(limit: Int) throws -> [String] {
         var search = StrangerSearch(limit: limit)
         try search.look(in: folder, called: "sqlite/") {
