@@ -20,7 +20,7 @@ from harness import Node, NodeCase, eventually, remove_tree, temporary_directory
 
 LONG = os.environ.get("CLUSTERF_LONG") == "yes"
 # Cuts per test, sampled evenly over the operations; each costs about a second and its part of a wait of 12 s.
-CUTS = 100_000 if LONG else 32
+CUTS = 100_000 if LONG else 16
 STOPS = 120 if LONG else 6
 # Every cut of every kind's store alone is test_boundaries'.
 KIND_CUTS = 8
