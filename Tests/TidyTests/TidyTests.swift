@@ -45,7 +45,7 @@ import Testing
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
             "NIOCore",
-            "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization", "Swift",
+            "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
         "clusterf-supervisor": ["SupervisorProcess"],

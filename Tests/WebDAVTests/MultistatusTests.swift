@@ -354,6 +354,26 @@ struct MultistatusTests {
         #expect(document.children(of: document.root).count == 2000)
     }
 
+    /// A day is worked out once for neighbours, and anew for the next one.
+    @Test func neighboursHaveTheirOwnDates() {
+        let plan = PropfindPlan(.properties([.dav("creationdate"), .dav("getlastmodified")]))
+        var writer = MultistatusWriter(now: now)
+        for seconds in [0, 86_399, 86_400, 0] {
+            var resource = file
+            resource.created = Timestamp(nanoseconds: Int64(seconds) * 1_000_000_000)
+            resource.modified = resource.created
+            writer.response(resource, plan)
+        }
+        let dates = text(writer.take()).matches(of: #/>(1970[^<]*|[^<]* GMT)</#).map(\.1)
+        #expect(
+            dates == [
+                "1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT",
+                "1970-01-01T23:59:59Z", "Thu, 01 Jan 1970 23:59:59 GMT",
+                "1970-01-02T00:00:00Z", "Fri, 02 Jan 1970 00:00:00 GMT",
+                "1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT",
+            ])
+    }
+
     @Test(arguments: [
         (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
         (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"), (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),

@@ -15,7 +15,7 @@ package enum Href {
     private static let digits = [UInt8]("0123456789ABCDEF".utf8)
 
     /// Appends a path, whatever bytes its names have.
-    package static func append(_ path: some Collection<UInt8>, to out: inout [UInt8]) {
+    static func append(_ path: some Collection<UInt8>, to out: inout [UInt8]) {
         let isPlain = isPlain
         for byte in path {
             if isPlain[Int(byte)] {
@@ -32,7 +32,7 @@ package enum Href {
     ///
     /// - Parameter collection: the href of the collection, with its slash.
     package static func member(
-        _ name: some Collection<UInt8>, of collection: [UInt8], isCollection: Bool
+        _ name: [UInt8], of collection: [UInt8], isCollection: Bool
     ) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(collection.count + name.count + 16)

@@ -49,7 +49,7 @@ package struct ServedTree: Hashable, Sendable {
         if rest.isEmpty || rest.elementsEqual([0x2F]) {
             return Address(path: base, isCollection: true)
         }
-        guard let normal = StorePath.normalized(rest) else {
+        guard let normal = StorePath.normalized([UInt8](rest)) else {
             throw DAVFault(.badRequest, "The path is not valid UTF-8.")
         }
         do {

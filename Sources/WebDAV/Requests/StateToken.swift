@@ -12,7 +12,7 @@ package struct StateToken: Hashable, Sendable {
 
     /// - Parameter uri: without the angle brackets.
     /// - Returns: nil for what none of our locks is called.
-    package init?(uri: some Collection<UInt8>) {
+    package init?(uri: ArraySlice<UInt8>) {
         let lowered = uri.map(ASCII.lowered)
         let rest: ArraySlice<UInt8>
         if lowered.starts(with: StateToken.scheme) {

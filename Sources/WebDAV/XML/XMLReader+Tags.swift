@@ -51,9 +51,11 @@ extension XMLReader {
         }
         let attributes = firstAttribute..<document.attributes.count
         for attribute in attributes { try bind(attribute, node) }
-        try resolve(&elementName, isElement: true)
+        elementName = try resolved(elementName)
         for attribute in attributes where !document.attributes[attribute].isBinding {
-            try resolve(&document.attributes[attribute].name, isElement: false)
+            let name = document.attributes[attribute].name
+            // Without a prefix an attribute has no namespace.
+            if !name.prefix.isEmpty { document.attributes[attribute].name = try resolved(name) }
         }
         try checkDuplicates(attributes)
         let opened = Open(node: node, name: elementName.whole, scopeCount: scopeCount)
@@ -102,43 +104,50 @@ extension XMLReader {
         range.count == text.utf8.count && document.source[range].elementsEqual(text.utf8)
     }
 
-    /// Finds a name's namespace. Attributes without a prefix have none.
-    private func resolve(
-        _ name: inout XMLDocument.QualifiedName, isElement: Bool
-    ) throws(XMLFault) {
-        if name.prefix.isEmpty, !isElement { return }
+    /// The name with its namespace.
+    private func resolved(
+        _ name: XMLDocument.QualifiedName
+    ) throws(XMLFault) -> XMLDocument.QualifiedName {
+        var name = name
         if isText(name.prefix, "xml") {
             name.namespace = 1
-            return
+            return name
         }
-        let wanted = document.source[name.prefix]
-        let found = scope.last { candidate in
-            let prefix = document.bindings[candidate].prefix
-            return prefix.count == wanted.count
-                && document.source[prefix].elementsEqual(wanted)
-        }
+        let found = scope.last { isSame(document.bindings[$0].prefix, name.prefix) }
         if let found {
             name.namespace = document.bindings[found].namespace
             name.binding = found
         } else if !name.prefix.isEmpty {
             throw fault(.unboundPrefix)
         }
+        return name
+    }
+
+    /// Whether two ranges of the source have the same bytes.
+    private func isSame(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
+        guard a.count == b.count else { return false }
+        for offset in 0..<a.count
+        where document.source[a.lowerBound + offset] != document.source[b.lowerBound + offset] {
+            return false
+        }
+        return true
     }
 
     /// No two attributes have one name, as written or by namespace (Namespaces section 6.3).
     private func checkDuplicates(_ range: Range<Int>) throws(XMLFault) {
-        guard range.count > 1 else { return }
-        for later in range.dropFirst() {
-            let a = document.attributes[later]
-            for earlier in range.lowerBound..<later {
-                let b = document.attributes[earlier]
-                guard a.name.local.count == b.name.local.count, a.isBinding == b.isBinding,
-                    a.name.namespace == b.name.namespace,
-                    !a.isBinding || a.name.prefix.isEmpty == b.name.prefix.isEmpty,
-                    document.source[a.name.local].elementsEqual(document.source[b.name.local])
-                else { continue }
+        for later in range {
+            for earlier in range.lowerBound..<later where isSameName(earlier, later) {
                 throw fault(.duplicateAttribute)
             }
         }
+    }
+
+    private func isSameName(_ earlier: Int, _ later: Int) -> Bool {
+        let a = document.attributes[earlier].name
+        let b = document.attributes[later].name
+        return isSame(a.local, b.local) && a.namespace == b.namespace
+            && document.attributes[earlier].isBinding == document.attributes[later].isBinding
+            // One of them may be the declaration without a prefix.
+            && (!document.attributes[later].isBinding || a.prefix.isEmpty == b.prefix.isEmpty)
     }
 }

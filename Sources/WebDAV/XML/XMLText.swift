@@ -1,5 +1,5 @@
 /// Characters as XML writes them (XML 1.0 sections 2.2, 2.4 and 2.11).
-package enum XMLText {
+enum XMLText {
     private static let ampersand = [UInt8]("&amp;".utf8)
     private static let less = [UInt8]("&lt;".utf8)
     private static let greater = [UInt8]("&gt;".utf8)
@@ -13,7 +13,7 @@ package enum XMLText {
     /// Appends the text of an element.
     ///
     /// - Parameter utf8: valid UTF-8.
-    package static func append(_ utf8: some Collection<UInt8>, to out: inout [UInt8]) {
+    static func append(_ utf8: some Collection<UInt8>, to out: inout [UInt8]) {
         append(utf8, inAttribute: false, to: &out)
     }
 
