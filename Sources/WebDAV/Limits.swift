@@ -40,9 +40,10 @@ package enum WebDAVLimits {
 
     // MARK: Header fields
 
-    /// Lists of an If header, and conditions of all of them. Office and Finder send one or two.
+    /// Lists of an If header, and conditions of all of them: as many tokens as a write may show its
+    /// holders. Office and Finder send one or two.
     package static let ifListsMax = 64
-    package static let ifConditionsMax = 128
+    package static let ifConditionsMax = 64
 
     /// A state token or entity tag of an If header: ours have 45 and 66 bytes.
     package static let ifWordByteCountMax = 1024

@@ -31,6 +31,12 @@ struct FieldTests {
                 == .badRequest)
     }
 
+    @Test func anInfiniteListingIsRefusedWithItsRule() {
+        #expect(DAVFault.infiniteDepth.status == .forbidden)
+        #expect(DAVFault.infiniteDepth.condition == .propfindFiniteDepth)
+        #expect(DAVFault.infiniteDepth.message.contains("10000"))
+    }
+
     @Test func overwriteIsTOrF() throws {
         #expect(try Overwrite.isAllowed(field: nil))
         #expect(try Overwrite.isAllowed(field: utf8("T")[...]))

@@ -185,6 +185,15 @@ struct XMLReaderTests {
     }
 
     @Test(arguments: [
+        ("text/xml; charset=\"utf-8\"", "utf-8"), ("application/xml;charset=UTF-16", "UTF-16"),
+        ("text/xml; a=b ; Charset = x", "x"), ("text/xml", nil), ("text/xml; charset", nil),
+        ("charset=utf-8", nil), ("", nil), ("text/xml; charset=\"", "\""),
+    ])
+    func charsetsAreFound(field: String, expected: String?) {
+        #expect(XMLEncoding.charset(ofContentType: utf8(field)[...]).map(text) == expected)
+    }
+
+    @Test(arguments: [
         utf8("<a>") + [0xFF] + utf8("</a>"),
         utf8("<a>") + [0xC0, 0x80] + utf8("</a>"),
         utf8("<a>") + [0xED, 0xA0, 0x80] + utf8("</a>"),

@@ -49,6 +49,16 @@ package enum Depth: Hashable, Sendable {
     }
 }
 
+extension DAVFault {
+    /// The answer to a PROPFIND of Depth infinity that has more than
+    /// `WebDAVLimits.infiniteDepthCountMax` resources: known before the first is sent (RFC 4918
+    /// section 9.1.1).
+    package static let infiniteDepth = DAVFault(
+        .forbidden,
+        "With Depth infinity at most \(WebDAVLimits.infiniteDepthCountMax) resources are listed.",
+        condition: .propfindFiniteDepth)
+}
+
 /// Whether COPY and MOVE replace what is there (RFC 4918 section 10.6).
 package enum Overwrite {
     /// - Parameter field: the header's value; nil, where the request has none, means T.

@@ -7,6 +7,23 @@ package enum XMLEncoding: Hashable, Sendable {
     case utf16BigEndian
     case utf16LittleEndian
 
+    /// The charset that a Content-Type names, without quotes: what bodies are read with (RFC 9110
+    /// section 8.3.2).
+    ///
+    /// - Returns: nil where there is none.
+    package static func charset(ofContentType field: ArraySlice<UInt8>?) -> ArraySlice<UInt8>? {
+        guard let field else { return nil }
+        for parameter in field.split(separator: 0x3B).dropFirst() {
+            guard let equals = parameter.firstIndex(of: 0x3D),
+                ASCII.equalIgnoringCase(ASCII.trimmed(parameter[..<equals]), "charset")
+            else { continue }
+            let value = ASCII.trimmed(parameter[(equals + 1)...])
+            let isQuoted = value.count > 1 && value.first == 0x22 && value.last == 0x22
+            return isQuoted ? value.dropFirst().dropLast() : value
+        }
+        return nil
+    }
+
     /// - Parameters:
     ///   - bytes: the text.
     ///   - charset: of the Content-Type. A byte order mark goes before it (RFC 7303 section 3.3).
