@@ -66,6 +66,7 @@ let package = Package(
         room("IPC", ["Model"]),
         room("Supervision", ["Model"]),
         room("Peering", ["IPC", "Model"]),
+        room("WebDAV", ["Model"]),
 
         // The cluster's brain, in parts that do not know each other, and the node that joins them.
         room("CRDT", ["Model"]),
@@ -156,13 +157,15 @@ let package = Package(
         .executableTarget(name: "clusterf-exec"),
         // Cores alone, so that it builds in seconds and can be built with sanitizers.
         .executableTarget(
-            name: "clusterf-fuzz", dependencies: ["Peering", "IPC", "Model"], swiftSettings: safe),
+            name: "clusterf-fuzz", dependencies: ["Peering", "WebDAV", "IPC", "Model"],
+            swiftSettings: safe),
 
         tests("Model"),
         tests("IPC", ["Model"], exclude: ["Fixtures"]),
         tests("Supervision", ["Model"]),
         tests("Absence", ["Cluster", "Membership", "Transfer", "Model"]),
         tests("Peering", ["PeerKeys", "IPC", "Model"], exclude: ["Fixtures"]),
+        tests("WebDAV", ["Model"]),
         tests("CRDT", ["Model"]),
         tests("Membership", ["Model"]),
         tests("Placement", ["Model"]),

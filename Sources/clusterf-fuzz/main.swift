@@ -1,5 +1,6 @@
-// Feeds the frame decoder, the session and every message decoder with damaged bytes for a bounded
-// time. A trap ends the program with a signal; a broken invariant with exit code 1 and its seed.
+// Feeds the frame decoder, the session, every message decoder and WebDAV's readers with damaged bytes
+// for a bounded time. A trap ends the program with a signal; a broken invariant with exit code 1 and
+// its seed.
 // usage: clusterf-fuzz [SECONDS [SEED]]   (built with `swift build --sanitize address` in CI)
 
 let arguments = CommandLine.arguments.dropFirst()
@@ -12,6 +13,8 @@ var frameCount = 0
 while ContinuousClock.now < end {
     var run = FuzzRun(seed: seed)
     frameCount += run.go()
+    var webDAV = WebDAVRun(seed: seed)
+    webDAV.go()
     seed += 1
 }
 print(

@@ -10,6 +10,7 @@ import Testing
         "IPC": ["Model"],
         "Supervision": ["Model"],
         "Peering": ["IPC", "Model"],
+        "WebDAV": ["Model"],
         "PeerKeys": ["Peering", "Model", "Crypto"],
         "CRDT": ["Model"],
         "Membership": ["Model"],
@@ -44,7 +45,7 @@ import Testing
         "GatewayProcess": [
             "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
             "NIOCore",
-            "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization", "Swift",
+            "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],
         "clusterf-supervisor": ["SupervisorProcess"],
@@ -52,13 +53,13 @@ import Testing
         "clusterf-gateway": ["GatewayProcess"],
         "clusterfctl": ["ControlTool"],
         "clusterf-sim": ["Simulator"],
-        "clusterf-fuzz": ["Peering", "IPC", "Model", "Glibc"],
+        "clusterf-fuzz": ["Peering", "WebDAV", "IPC", "Model", "Glibc"],
     ]
 
     /// The rooms without clock, randomness and IO.
     static let cores: Set = [
         "Model", "IPC", "Supervision", "Peering", "CRDT", "Membership", "Placement",
-        "Reconciliation", "Replication", "Transfer", "Cluster", "Absence",
+        "Reconciliation", "Replication", "Transfer", "Cluster", "Absence", "WebDAV",
     ]
 
     static let lineCountMax = 600

@@ -1,5 +1,4 @@
 internal import Model
-@_spi(_Unicode) internal import Swift
 
 /// A path of the store as a request names it.
 struct RequestPath: Equatable {
@@ -32,12 +31,7 @@ struct RequestPath: Equatable {
 
     /// The bytes in normalization form C; nil where they are not UTF-8.
     static func normalized(_ bytes: [UInt8]) -> [UInt8]? {
-        if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
-        guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
-        var out: [UInt8] = []
-        out.reserveCapacity(bytes.count)
-        for scalar in text._nfc { out.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
-        return out
+        StorePath.normalized(bytes)
     }
 
     private static func problem(_ fault: StorePath.Fault) -> Problem {
