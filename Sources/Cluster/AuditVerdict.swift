@@ -100,12 +100,28 @@ extension KeyedEntry {
             guard slot.record != head.record else { return nil }
             // A version that ranks above the newest, and is known to be gone, was deleted long ago
             // under a clock that was ahead.
-            guard slot.rank == head.rank || context.contains(slot.rank.dot) else { return nil }
+            guard
+                slot.rank == head.rank || context.contains(slot.rank.dot)
+                    || register.wasTakenBack(slot)
+            else { return nil }
             return corrected(slot.rank, head.record, slot.correction + 1)
         }
         // The holder has seen that very version, and it is gone without a trace: removed for good.
         guard context.contains(slot.rank.dot), register.prepared.isEmpty else { return nil }
         if slot.record != nil { return corrected(slot.rank, nil, slot.correction + 1) }
         return entry.isLive ? nil : .drop(self)
+    }
+}
+
+extension Register {
+    /// Whether the version that an entry lists was an attempt that its node took back, since its
+    /// operation took effect by another one: then its dot is in no context. It may have been listed
+    /// before, by a node that died then.
+    fileprivate func wasTakenBack(_ slot: DirectoryEntry.FileSlot) -> Bool {
+        guard let operation = slot.record?.operation,
+            let applied = committedVersion(of: operation)
+        else { return false }
+        return applied.dot != slot.rank.dot && !contains(slot.rank.dot)
+            && ballot?.accepted?.version.dot != slot.rank.dot
     }
 }

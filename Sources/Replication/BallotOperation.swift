@@ -194,7 +194,9 @@ package struct BallotOperation: Sendable {
         case (.minting, _):
             phase = .finished(.failed(reply.isFull ? .full : .noQuorum))
             return
-        case (.accepting, .accepted), (.confirming, .accepted), (.committing, .committed):
+        // What another ballot may have decided over it is found when this one begins again.
+        case (.accepting, .accepted), (.confirming, .accepted), (.committing, .committed),
+            (.committing, .stale):
             tally.count(target)
         case (_, .ballotTooLow(let promised)):
             roundSeen = max(roundSeen, promised.round)

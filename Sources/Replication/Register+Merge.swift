@@ -104,6 +104,19 @@ extension Register {
         }
     }
 
+    /// Whether a ballot may have decided on something that ranks above `version` and did not know it.
+    /// Then nobody was told `version` before: of a holder that took it as the newest first, and of a
+    /// majority of such, the ballot would have heard. That one disk had it as the newest says nothing,
+    /// for a reader brings it to one after the other. So it counts for nothing here, neither as read nor
+    /// as written; and as what stands above it may be no ballot's, it is not done again either.
+    func mayBeDecided(over version: RegisterVersion) -> Bool {
+        guard let ballot else { return false }
+        return [head, ballot.accepted?.version].contains { other in
+            guard let other, other.dot != version.dot else { return false }
+            return version.rank < other.rank && !other.covers(version)
+        }
+    }
+
     /// Prepared versions of a disk that hands the partition over: one of them may be what an
     /// acknowledgement counted on, so they are prepared here too.
     package mutating func takePrepared(of other: Register, in context: PartitionContext) {

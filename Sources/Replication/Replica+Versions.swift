@@ -96,9 +96,13 @@ extension Replica {
         let context = tables.state(of: key.partition).context
         let floor = context.floor
         if context.contains(version.dot) {
-            return register.lost(version.dot)
-                ? .refused(context: register.knownContext, above: max(register.latestTime, floor))
-                : register.damaged.contains(version.dot) ? .damaged : .prepared
+            if register.lost(version.dot) {
+                return .refused(
+                    context: register.knownContext, above: max(register.latestTime, floor))
+            }
+            if register.damaged.contains(version.dot) { return .damaged }
+            // A reader brought it here: whether in time, all have to say together.
+            return register.mayBeDecided(over: version) ? .alreadyApplied(version) : .prepared
         }
         if register.contains(version.dot) {
             if register.damaged.contains(version.dot) { return .damaged }
@@ -175,7 +179,8 @@ extension Replica {
         }
         store(register, context, for: key, &tables)
         note(before, register, of: key, listed: listed, &tables, &outcome)
-        return register.damaged.contains(version.dot) ? .damaged : .committed
+        if register.damaged.contains(version.dot) { return .damaged }
+        return register.mayBeDecided(over: version) ? .stale : .committed
     }
 
     /// A reader returns what so many disks have as the newest that no writer's majority misses them all:
@@ -186,6 +191,7 @@ extension Replica {
         _ outcome: inout ReplicaOutcome
     ) -> ReplicaReply {
         let register = tables.register(key) ?? Register()
+        if register.mayBeDecided(over: version) { return .stale }
         guard !tables.state(of: key.partition).context.contains(version.dot) else {
             return register.lost(version.dot)
                 ? .stale : register.damaged.contains(version.dot) ? .damaged : .committed

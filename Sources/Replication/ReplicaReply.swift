@@ -45,7 +45,8 @@ package indirect enum ReplicaReply: Equatable, Sendable {
     /// that it came by.
     case scrubbed(next: RegisterKey?, damaged: [DamagedVersions])
     case done
-    /// Nothing was done: what the request went by has changed.
+    /// Nothing was done: what the request went by has changed. Of a commit: it is known here, and no word
+    /// for that it ever was the newest (`Register.mayBeDecided`).
     case stale
 }
 

@@ -121,6 +121,8 @@ package struct WriteOperation: Sendable {
             askRest(&directives)
         case (.preparing, .prepared), (.adopting, .committed):
             copies.done(target)
+        // Under `majority` that is no word for it (`Register.mayBeDecided`).
+        case (.adopting, .stale) where policy == .available: copies.done(target)
         case (.preparing, .refused(let context, let above)):
             cover.merge(context)
             self.above = max(self.above, above)

@@ -246,6 +246,38 @@ import Testing
         #expect(Linearizability.check([put(0, 0, 10), directory]) == .linearizable)
     }
 
+    /// A client asked again and was refused; the first node, which it asked in vain, was down with what it
+    /// had begun, and comes back with it.
+    @Test func whatWasAskedBeforeARefusalMayComeLate() {
+        var refused = Support.record(1, .put, from: 20, to: 30, .refused)
+        let found = [put(0, 0, 10), refused, get(2, 40, 50, 0), get(3, 60, 70, 1)]
+        #expect(Linearizability.check(found) == .contradiction(found[3]))
+        refused.attempts = 2
+        let late = [put(0, 0, 10), refused, get(2, 40, 50, 0), get(3, 60, 70, 1)]
+        #expect(Linearizability.check(late) == .linearizable)
+        // Once.
+        let twice = late + [put(4, 80, 90), get(5, 100, 110, 1)]
+        #expect(Linearizability.check(twice) == .contradiction(twice[5]))
+    }
+
+    /// The refusal itself is held to what is there.
+    @Test func aConditionThatWasMetIsNotRefusedAfterSeveralAttempts() {
+        let swap = OperationRecord.Kind.putIfMatches(Support.content(0))
+        var refused = Support.record(1, swap, from: 20, to: 30, .conditionFailed(exact: true))
+        refused.attempts = 2
+        // Its own earlier attempt may be the reason.
+        #expect(
+            Linearizability.check([put(0, 0, 10), refused, get(2, 40, 50, 1)]) == .linearizable)
+        let kept = [put(0, 0, 10), refused, get(2, 40, 50, 0)]
+        #expect(Linearizability.check(kept) == .contradiction(kept[2]))
+        var absent = Support.record(1, .delete, from: 20, to: 30, .notFound)
+        absent.attempts = 2
+        #expect(
+            Linearizability.check([put(0, 0, 10), absent, get(2, 40, 50, nil)]) == .linearizable)
+        let there = [put(0, 0, 10), absent, get(2, 40, 50, 0)]
+        #expect(Linearizability.check(there) == .contradiction(there[2]))
+    }
+
     @Test func whatIsReadBesideADirectoryIsTheNewest() {
         let beside = Support.record(
             1, .getBeside(Support.version(1).dot), from: 20, to: 30,

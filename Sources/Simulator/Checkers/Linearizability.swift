@@ -47,7 +47,7 @@ enum Linearizability {
     }
 
     static func check(_ records: [OperationRecord]) -> Result {
-        let operations = records.filter { $0.isRegisterOperation }
+        let operations = records.filter { $0.isRegisterOperation }.flatMap(\.parts)
         var events: [(time: Nanoseconds, isAnswer: Bool, number: Int)] = []
         for (number, record) in operations.enumerated() {
             events.append((record.invoked, false, number))
@@ -111,10 +111,7 @@ extension OperationRecord {
     /// Whether it says or does anything to the register at its path.
     fileprivate var isRegisterOperation: Bool {
         switch kind {
-        case .put, .putIfAbsent, .putIfMatches, .delete, .deleteBeside, .deleteIfMatches:
-            // After several attempts a refusal says nothing of the earlier ones: it may have
-            // taken effect.
-            true
+        case .put, .putIfAbsent, .putIfMatches, .delete, .deleteBeside, .deleteIfMatches: true
         case .get: answered != .max
         case .getLocal, .list, .listPages, .makeDirectory, .removeDirectory, .move, .lock,
             .refreshLock,
@@ -127,17 +124,22 @@ extension OperationRecord {
         }
     }
 
+    /// After several attempts a refusal is the answer to the last one alone. An earlier one, which
+    /// nobody answered, may have been made at a node that is cut off or down since: it takes effect
+    /// before or after the refusal, however late, or never.
+    fileprivate var parts: [OperationRecord] {
+        guard isRefused, attempts > 1, changes else { return [self] }
+        var earlier = self
+        earlier.outcome = .unknown
+        earlier.answered = .max
+        return [self, earlier]
+    }
+
     /// What may be at the path after the operation took effect on `content`, given its answer;
     /// empty where the answer does not allow it here.
     fileprivate func results(from content: UInt64) -> [UInt64] {
-        if isUncertainRefusal, !isOfContent {
-            return effect(on: content).map { [content, $0] } ?? [content]
-        }
-        if outcome == .unknown || outcome == .open || isUncertainRefusal {
-            return effect(on: content).map { [$0] } ?? (isUncertainRefusal ? [content] : [])
-        }
         switch outcome {
-        case .written: return effect(on: content).map { [$0] } ?? []
+        case .unknown, .open, .written: return effect(on: content).map { [$0] } ?? []
         case .read(let found, _): return found.value == content ? [content] : []
         case .notFound:
             if case .deleteBeside = kind { return [content] }
@@ -149,30 +151,17 @@ extension OperationRecord {
 
     /// Whether it certainly left everything as it was.
     fileprivate var onlyReads: Bool {
-        if isUncertainRefusal { return false }
-        switch outcome {
-        case .read, .notFound, .conditionFailed, .refused, .isDirectory: return true
-        default: return !changes
-        }
+        if case .read = outcome { return true }
+        return isRefused || !changes
     }
 
-    /// Refused, but an earlier attempt may have succeeded.
-    private var isUncertainRefusal: Bool {
-        guard attempts > 1, changes else { return false }
+    /// Whether the answer says that nothing was done.
+    private var isRefused: Bool {
         switch outcome {
-        case .conditionFailed, .notFound, .refused, .isDirectory: return true
+        case .conditionFailed, .notFound, .refused, .isDirectory: true
         case .open, .written, .read, .listed, .unknown, .granted, .unlocked, .lockNotFound,
             .locked:
-            return false
-        }
-    }
-
-    /// Whether a refusal says something of what is at the path: not, where a directory is the reason,
-    /// or that the name is another version's.
-    private var isOfContent: Bool {
-        switch (kind, outcome) {
-        case (.deleteBeside, _), (_, .refused), (_, .isDirectory): false
-        default: true
+            false
         }
     }
 
