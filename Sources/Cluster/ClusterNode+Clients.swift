@@ -172,10 +172,14 @@ extension ClusterNode {
             || layouts.members.allSatisfy { isReachable($0) }
     }
 
-    /// Nothing was ever stored: reads find nothing, and a write makes the cluster first.
+    /// Nothing was ever stored: reads find nothing, and a write makes the cluster first. A disk of a
+    /// time before there were clusters holds something all the same: `foundOverHeld` makes one.
     private mutating func startWithoutLayout(
         _ id: UInt64, _ task: ClientTask, _ turn: inout Turn
     ) {
+        guard upkeep.areSumsKnown, sums.all.isEmpty else {
+            return again(id, after: ClusterLimits.tick, .notReady, &turn)
+        }
         switch task.request.plain {
         case .get where isFirst, .move where isFirst, .copy where isFirst, .history where isFirst,
             .restore where isFirst, .purge where isFirst:

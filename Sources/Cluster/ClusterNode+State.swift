@@ -221,6 +221,7 @@ extension ClusterNode {
             compareState(with: peer, &turn)
         }
         joinLayout(&turn)
+        foundOverHeld(&turn)
         wholeTick(&turn)
         // The first layout comes with the cluster (`establish`). Who is told of the cluster and of no
         // layout has not heard of it yet: one of its own would place data, and find nothing, without
@@ -289,6 +290,14 @@ extension ClusterNode {
         gossip.becomeInformed()
         store(.save([MetaRow(.informed, [1])]), .nothing, &turn)
         _ = change(&turn) { (state, _) throws(ChangeError) in state.establish(id) }
+    }
+
+    /// What is on the disk was stored before there were clusters: its owner has one without a first write.
+    private mutating func foundOverHeld(_ turn: inout Turn) {
+        guard !isEstablished, isFirst, upkeep.areSumsKnown, !sums.all.isEmpty,
+            membership.alivePeers.allSatisfy({ configuration.node < $0 })
+        else { return }
+        establish(&turn)
     }
 
     var isEstablished: Bool { gossip.state.identity.established != nil }

@@ -32,6 +32,33 @@ import Testing
         }
     }
 
+    @Test func whatADiskHeldBeforeThereWereClustersIsFoundWithoutAWrite() throws {
+        let cluster = TinyCluster(seed: 3)
+        cluster.add("a")
+        cluster.run(for: .seconds(5))
+        let path = try StorePath(validating: Array("/d/old".utf8))
+        let content = cluster.content(1)
+        _ = cluster.ask("a", .put(path, content, .none, cluster.operation()))
+        cluster.run(for: .seconds(5))
+        cluster.kill("a")
+        // Its tables as they are, and nothing of a cluster.
+        let a = cluster.id("a")
+        let held = try #require(cluster.disks[a])
+        var old = NodeDisk(id: held.id)
+        old.tables = held.tables
+        cluster.setDisk("a", old)
+        cluster.add("a")
+        // At once, before the node can know that it is alone.
+        guard case .file(let found)? = cluster.ask("a", .get(path, .checked)),
+            case .listing(let names, _)? = cluster.ask("a", .list(.root, after: nil, limit: 9))
+        else {
+            Issue.record("what is on the disk was not found")
+            return
+        }
+        #expect(found.object == content.object)
+        #expect(names.map(\.name) == [Array("d".utf8)])
+    }
+
     /// Who is not the majority waits for the others while they may come back, and not when they are dead.
     @Test func whatNeedsDeadNodesIsRefusedSoon() throws {
         let cluster = TinyCluster.three()

@@ -116,8 +116,8 @@ import Testing
         try await check(directory, ["d", "large", "made", "replaced"], fileCount: 3)
     }
 
-    /// As it was when there were no quotas, and before files had stamps.
-    @Test(arguments: ["database-3", "database-5"])
+    /// As it was before there were clusters (1), before quotas, and before files had stamps.
+    @Test(arguments: ["database-1", "database-2", "database-3", "database-5"])
     func anEarlierDatabaseIsRead(_ name: String) async throws {
         let directory = try await opened(name) { try await made(.extent) }
         #expect(directory.names("meta") == ["store.db"])
