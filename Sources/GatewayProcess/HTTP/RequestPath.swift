@@ -51,6 +51,6 @@ struct RequestPath: Equatable {
 
     /// The path as a URL of the files route.
     static func url(of path: StorePath) -> [UInt8] {
-        [UInt8]("/api/files".utf8) + PercentEncoding.encode(path.bytes, keepingSlash: true)
+        [UInt8]("/api/files".utf8) + PercentEncoding.encode(path.bytes[...], keepingSlash: true)
     }
 }

@@ -91,7 +91,7 @@ enum HomePage {
 
     private static func row(_ entry: ListResponse.Entry) -> String {
         let url = String(
-            decoding: PercentEncoding.encode(entry.name, keepingSlash: false), as: UTF8.self)
+            decoding: PercentEncoding.encode(entry.name[...], keepingSlash: false), as: UTF8.self)
         let name = escape(entry.name)
         switch entry {
         case .file(_, let facts):

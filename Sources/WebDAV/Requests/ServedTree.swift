@@ -38,7 +38,7 @@ package struct ServedTree: Hashable, Sendable {
         guard !text.contains(where: { $0 == 0x3F || $0 == 0x23 }) else {
             throw DAVFault(.badRequest, "The URL has a query or a fragment.")
         }
-        guard let decoded = Href.decode(text) else {
+        guard let decoded = PercentEncoding.decode(text) else {
             throw DAVFault(.badRequest, "The path has a broken percent escape.")
         }
         var rest = decoded[...]
@@ -113,7 +113,7 @@ package struct ServedTree: Hashable, Sendable {
     package func href(_ path: StorePath, isCollection: Bool) -> [UInt8] {
         var out = isBelowPrefix ? ServedTree.prefix : []
         let own = path.bytes.dropFirst(base.isRoot ? 0 : base.bytes.count)
-        if !path.isRoot { Href.append(own, to: &out) }
+        if !path.isRoot { PercentEncoding.append(own, keepingSlash: true, to: &out) }
         if isCollection || out.isEmpty, out.last != 0x2F { out.append(0x2F) }
         return out
     }
