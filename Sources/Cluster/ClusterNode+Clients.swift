@@ -11,7 +11,9 @@ extension ClusterNode {
     ) {
         guard isRunning else { return finish(origin, .unavailable(.notReady), &turn) }
         guard serves(request) else { return finish(origin, .unavailable(.hasLeft), &turn) }
-        guard tasks.count < ClusterLimits.clientsMax else {
+        // What was begun is not ended for want of room for its steps.
+        let isStep = if case .task = origin { true } else { false }
+        guard tasks.count < ClusterLimits.clientsMax * (isStep ? 4 : 1) else {
             return finish(origin, .unavailable(.contended), &turn)
         }
         let id = nextID()

@@ -65,12 +65,25 @@ extension ClusterNode {
         begin(requests, .above, of: id, &turn)
     }
 
+    /// Whether locks are looked for at a path of which no holder is reached: under `available` writes go
+    /// on, and respect the locks that somebody in reach knows.
+    mutating func mayMissLocks(_ id: UInt64) -> Bool {
+        guard policy == .available, case .lockSet(let path) = tasks[id]?.request else {
+            return false
+        }
+        let holders = layouts.targets(for: Partition(of: path)).holders
+        return !holders.contains { isReachable($0.node) }
+    }
+
     /// Keeps in mind whether anybody uses locks at all.
     mutating func rootRead(_ set: LockSet, begun: Duration, _ turn: Turn) {
+        let wall = turn.now.wallMilliseconds
         // By a clock in doubt nothing is over.
-        let isEmpty =
-            clock.isInDoubt ? set.isEmpty : set.live(at: turn.now.wallMilliseconds).isEmpty
-        lockLease.rootRead(isEmpty: isEmpty, begun: begun, now: turn.now.monotonic)
+        let isEmpty = clock.isInDoubt ? set.isEmpty : set.live(at: wall).isEmpty
+        let later = wall + UInt64(clamping: (ReplicationLimits.lockDoubt * 3).milliseconds)
+        lockLease.rootRead(
+            isEmpty: isEmpty, isLasting: !set.live(at: later).isEmpty, begun: begun,
+            now: turn.now.monotonic)
     }
 
     /// All locks that may be in the way are known.

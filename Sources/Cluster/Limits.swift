@@ -203,8 +203,9 @@ package enum ClusterLimits {
     /// The largest message between nodes, file contents apart: as a frame's (docs/IPC.md).
     package static let messageByteCountMax = 1 << 20
 
-    /// Client requests that one node has open at a time; more are answered 503.
-    package static let clientsMax = 4096
+    /// Client requests that one node has open at a time; more are answered 503. A write is two: what it
+    /// is, and its look for locks.
+    package static let clientsMax = 8192
 
     /// For how long changes are told to who asked for them, and how often it asks again: a node that
     /// comes anew is asked by the next time, and one that is gone is told nothing for long.

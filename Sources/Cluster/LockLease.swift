@@ -21,11 +21,19 @@ struct LockLease: Sendable {
     /// Since when this node knows that the root has something.
     private var busySince: Duration?
 
-    /// - Parameter begun: when the read was begun.
-    mutating func rootRead(isEmpty: Bool, begun: Duration, now: Duration) {
-        guard isEmpty else { return noteTrace(now) }
-        quietFrom = max(quietFrom ?? begun, begun)
-        busySince = nil
+    /// - Parameters:
+    ///   - isEmpty: nothing is in the root, as far as this node's clock says.
+    ///   - isLasting: something is, and will be for some time by every node's clock.
+    ///   - begun: when the read was begun.
+    mutating func rootRead(isEmpty: Bool, isLasting: Bool, begun: Duration, now: Duration) {
+        // Where it is over by some clocks, a node may just have found nothing.
+        if !isLasting { busySince = nil }
+        if isEmpty {
+            quietFrom = max(quietFrom ?? begun, begun)
+        } else {
+            quietFrom = nil
+        }
+        if isLasting { noteTrace(now) }
     }
 
     /// Something is durable in the root.

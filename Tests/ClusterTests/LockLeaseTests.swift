@@ -1,7 +1,8 @@
-import Cluster
 import Model
 import Replication
 import Testing
+
+@testable import Cluster
 
 /// What it costs that every write looks for locks, and that none is missed for it.
 @Suite struct LockLeaseTests {
@@ -93,6 +94,27 @@ import Testing
         }
     }
 
+    /// A node whose clock is ahead may have found nothing where a trace is about to be over by this one.
+    @Test func aTraceThatIsOverByOtherClocksMakesNoLockFaster() {
+        var lease = LockLease()
+        lease.rootRead(isEmpty: false, isLasting: true, begun: .zero, now: .zero)
+        #expect(lease.grantTime(.seconds(10)) <= .seconds(10))
+        lease.rootRead(isEmpty: false, isLasting: false, begun: .seconds(20), now: .seconds(20))
+        lease.noteTrace(.seconds(21))
+        #expect(lease.grantTime(.seconds(21)) > .seconds(21) + ClusterLimits.lockLease)
+        #expect(!lease.isQuiet(.seconds(21)))
+    }
+
+    @Test func aLeaseIsCountedFromTheBeginningOfTheRead() {
+        var lease = LockLease()
+        lease.rootRead(isEmpty: true, isLasting: false, begun: .seconds(1), now: .seconds(9))
+        #expect(lease.isQuiet(.milliseconds(1_400)))
+        #expect(!lease.isQuiet(.milliseconds(1_500)))
+        // A read that began earlier says nothing newer.
+        lease.rootRead(isEmpty: true, isLasting: false, begun: .zero, now: .seconds(9))
+        #expect(lease.isQuiet(.milliseconds(1_400)))
+    }
+
     /// Writes of all nodes go on while a lock is taken; none that begins after it was granted comes through.
     @Test(arguments: ["/d", "/", "/d/e/f"])
     func noWriteThatBeginsAfterTheGrantMissesTheLock(_ locked: String) throws {
@@ -122,6 +144,29 @@ import Testing
                 }
                 #expect(locks.map(\.lock.token) == [token(1)])
             }
+        }
+    }
+
+    /// Else all writes of a cluster would depend on the few nodes that hold its root.
+    @Test func whereNoHolderOfTheRootIsReachedWritesGoOn() throws {
+        let cluster = TinyCluster(seed: 3)
+        let names = ["a", "b", "c", "d", "e", "f", "g"]
+        cluster.add("a")
+        for name in names.dropFirst() { cluster.add(name, seeds: ["a"]) }
+        cluster.run(for: .seconds(10))
+        #expect(isWritten(cluster.ask("a", put(cluster, try path("/first")))))
+        cluster.run(for: .seconds(20))
+        let node = try #require(cluster.node("a"))
+        let holders = node.knownHolders(of: Partition(of: .root)).map(\.name)
+        let others = names.filter { !holders.contains($0) }
+        #expect(others.count == 4)
+        for name in holders { cluster.kill(name) }
+        cluster.run(for: .seconds(10))
+        for number in 0..<8 {
+            let write = put(cluster, try path("/\(number)"))
+            let began = cluster.now
+            #expect(isWritten(cluster.ask(others[0], .guarded(write, tokens: []))))
+            #expect(cluster.now - began < .seconds(8))
         }
     }
 

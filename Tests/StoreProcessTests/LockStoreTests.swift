@@ -1,6 +1,7 @@
 import Cluster
 import IPC
 import Model
+import Replication
 import Testing
 
 @testable import StoreProcess
@@ -49,6 +50,11 @@ import Testing
             Issue.record("another error: \(error)")
             return nil
         }
+    }
+
+    @Test func whatAGatewayMaySayTheBrainTakes() {
+        #expect(IPCLimits.lockTokensMax == ReplicationLimits.lockTokensMax)
+        #expect(IPCLimits.lockOwnerByteCountMax == ReplicationLimits.lockOwnerByteCountMax)
     }
 
     @Test func aLockIsToldWithWhatIsLeftOfIt() async throws {
