@@ -36,7 +36,7 @@ extension ClusterNode {
         case .purge(let path, let dots): purge(path, dots, of: register, id, &turn)
         case .lockSet(let path):
             let set = register.head?.value.locks ?? LockSet()
-            if path.isRoot { rootRead(set, begun: task.began, turn) }
+            if path.isRoot { rootRead(set, begun: task.began, &turn) }
             end(id, .lockSet(path, set), &turn)
         case .mark: end(id, .mark(register.head), &turn)
         case .put, .place, .makeDirectory: lookedUp(register, id, &turn)

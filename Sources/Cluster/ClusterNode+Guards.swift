@@ -16,6 +16,8 @@ extension ClusterNode {
         guard tokens.count <= ReplicationLimits.lockTokensMax else {
             return end(id, .tooManyLocks, &turn)
         }
+        // An earlier attempt's are older than this one.
+        tasks[id]?.lockSteps.found = [:]
         // Who shows a token counts on a lock that is there.
         guard tokens.isEmpty else { return lookAround(paths, of: id, &turn) }
         if lockLease.isQuiet(turn.now.monotonic) { return writeGuarded(of: id, &turn) }
@@ -34,7 +36,7 @@ extension ClusterNode {
     /// The root is read: by its traces it says below which of its names there may be locks.
     mutating func lookedAtRoot(_ set: LockSet, of id: UInt64, _ turn: inout Turn) {
         tasks[id]?.lockSteps.found = [.root: set]
-        let live = set.live(at: turn.now.wallMilliseconds)
+        let live = set.live(at: lockWall(turn))
         switch tasks[id]?.request {
         case .guarded(let request, _, _):
             let paths = request.changedPaths
@@ -75,15 +77,21 @@ extension ClusterNode {
         return !holders.contains { isReachable($0.node) }
     }
 
+    /// The wall clock by which locks are over: by one in doubt none is.
+    func lockWall(_ turn: Turn) -> UInt64 {
+        clock.isInDoubt ? 0 : turn.now.wallMilliseconds
+    }
+
     /// Keeps in mind whether anybody uses locks at all.
-    mutating func rootRead(_ set: LockSet, begun: Duration, _ turn: Turn) {
-        let wall = turn.now.wallMilliseconds
-        // By a clock in doubt nothing is over.
-        let isEmpty = clock.isInDoubt ? set.isEmpty : set.live(at: wall).isEmpty
-        let later = wall + UInt64(clamping: (ReplicationLimits.lockDoubt * 3).milliseconds)
+    mutating func rootRead(_ set: LockSet, begun: Duration, _ turn: inout Turn) {
+        // It may have been set a moment ago.
+        noteTime(&turn)
+        let later =
+            turn.now.wallMilliseconds
+            + UInt64(clamping: (ReplicationLimits.lockDoubt * 3).milliseconds)
         lockLease.rootRead(
-            isEmpty: isEmpty, isLasting: !set.live(at: later).isEmpty, begun: begun,
-            now: turn.now.monotonic)
+            isEmpty: set.live(at: lockWall(turn)).isEmpty,
+            isLasting: !set.live(at: later).isEmpty, begun: begun, now: turn.now.monotonic)
     }
 
     /// All locks that may be in the way are known.
@@ -92,7 +100,8 @@ extension ClusterNode {
         _ turn: inout Turn
     ) {
         guard let task = tasks[id] else { return }
-        let wall = turn.now.wallMilliseconds
+        noteTime(&turn)
+        let wall = lockWall(turn)
         let paths = request.changedPaths
         var barring: [PlacedLock] = []
         var all: [PlacedLock] = []
@@ -103,7 +112,12 @@ extension ClusterNode {
             if request.changesMembers { barring += members.barring(tokens) }
             all += covering + members
         }
-        guard barring.isEmpty else { return end(id, .locked(barring), &turn) }
+        guard barring.isEmpty else {
+            if clock.isInDoubt {
+                return again(id, after: ClusterLimits.tick * 2, .clockInDoubt, &turn)
+            }
+            return end(id, .locked(barring), &turn)
+        }
         // The steps of a move show the tokens of both its ends.
         let isStep = if case .task = task.origin { true } else { isPart }
         if !isStep, !tokens.isEmpty, !all.contains(where: { tokens.contains($0.lock.token) }) {
@@ -123,7 +137,7 @@ extension ClusterNode {
             case .guarded(.put(let path, _, _, _), let tokens, _) = task.request
         else { return }
         if case .file = answer { return writeGuarded(of: id, &turn) }
-        let wall = turn.now.wallMilliseconds
+        let wall = lockWall(turn)
         end(id, .locked(task.lockSteps.ofMembers(path, at: wall).barring(tokens)), &turn)
     }
 
@@ -131,7 +145,7 @@ extension ClusterNode {
         guard let task = tasks[id], case .guarded(let request, let tokens, _) = task.request else {
             return
         }
-        let wall = turn.now.wallMilliseconds
+        let wall = lockWall(turn)
         let holdsShared = request.changedPaths.contains { path in
             task.lockSteps.covering(path, at: wall).contains {
                 $0.lock.scope == .shared && tokens.contains($0.lock.token)

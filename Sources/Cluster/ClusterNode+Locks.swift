@@ -42,6 +42,11 @@ extension ClusterNode {
         where lock.owner.count > ReplicationLimits.lockOwnerByteCountMax:
             end(id, .tooManyLocks, &turn)
         case .lock(let path, _, _), .refreshLock(let path, _, _, _):
+            // How long its traces are good for is said by this node's clock.
+            noteTime(&turn)
+            guard !isClockInDoubt else {
+                return again(id, after: ClusterLimits.tick * 2, .clockInDoubt, &turn)
+            }
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)
         case .locks:
             if lockLease.isQuiet(turn.now.monotonic) { return end(id, .locks([]), &turn) }
