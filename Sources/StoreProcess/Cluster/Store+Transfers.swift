@@ -28,6 +28,9 @@ extension Store {
             // The source is a directory, or else the destination.
             case .success(let answer) where answer == .notFound || answer == .isDirectory:
                 self.beginTree(transfer, answer, done)
+            // Or the tokens are of locks in it.
+            case .success(.conditionFailed(let exact)) where !request.tokens.isEmpty:
+                self.beginTree(transfer, .conditionFailed(exact: exact), done)
             case .success(let answer):
                 done(
                     self.writeResult(answer, at: target, isConditional: condition != .none))
@@ -132,10 +135,11 @@ extension Store {
         }
         listNames(path, after: nil, limit: 1) { listing in
             guard case .listing = listing else {
-                if case .isDirectory = answer {
+                switch answer {
+                case .isDirectory, .conditionFailed:
                     return done(.failure(self.failure(answer, at: transfer.destination)))
+                default: return done(.failure(self.failure(listing, at: path)))
                 }
-                return done(.failure(self.failure(listing, at: path)))
             }
             self.listNames(transfer.destination, after: nil, limit: 1) { listing in
                 var transfer = transfer
