@@ -437,6 +437,8 @@ extension ClusterNode {
         case .waiting: return
         case .read(let register): found(register, task, &turn)
         case .needsBallot: settle(key, for: task, &turn)
+        case .failed where mayMissLocks(task):
+            end(task, .lockSet(key.path, LockSet()), &turn)
         case .failed: failed(task, .noQuorum, &turn)
         }
         operations[id] = nil

@@ -33,10 +33,10 @@ package enum WebDAVLimits {
     /// Changes of one PROPPATCH.
     package static let propertyChangesMax = 256
 
-    /// Dead properties of one resource, and their bytes as XML together: they travel with each
-    /// entry of a listing and with each copy, and a frame between processes has 1 MiB.
+    /// Dead properties of one resource, and their bytes as XML together: as many as the store keeps of
+    /// one (`FileProperties.byteCountMax`), since they travel with each of its versions.
     package static let propertiesMax = 128
-    package static let propertiesByteCountMax = 64 << 10
+    package static let propertiesByteCountMax = 16 << 10
 
     // MARK: Header fields
 

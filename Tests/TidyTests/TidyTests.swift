@@ -181,6 +181,9 @@ import Testing
             ("Sources/IPC/Limits.swift", "creditDefault"),
             ("Sources/IPC/Limits.swift", "descriptorsInFlightMax"),
             ("Sources/IPC/Limits.swift", "listingPageCountMax"),
+            ("Sources/IPC/Limits.swift", "lockTokensMax"),
+            ("Sources/IPC/Limits.swift", "locksMax"),
+            ("Sources/IPC/Limits.swift", "propertiesPathsMax"),
         ] {
             let source = try Tree.text(file)
             let pattern = try Regex("static let \(name)(?:: \\w+)? = ([0-9_]+(?: << [0-9]+)?)")

@@ -20,6 +20,7 @@ enum Status: Int, Sendable {
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
     case unprocessable = 422
+    case locked = 423
     case headerTooLarge = 431
     case internalError = 500
     case notImplemented = 501
@@ -51,6 +52,7 @@ enum Status: Int, Sendable {
         case .rangeNotSatisfiable: "416 Range Not Satisfiable\r\n"
         case .expectationFailed: "417 Expectation Failed\r\n"
         case .unprocessable: "422 Unprocessable Content\r\n"
+        case .locked: "423 Locked\r\n"
         case .headerTooLarge: "431 Request Header Fields Too Large\r\n"
         case .internalError: "500 Internal Server Error\r\n"
         case .notImplemented: "501 Not Implemented\r\n"
