@@ -43,7 +43,7 @@ import Testing
             "Crypto",
         ],
         "GatewayProcess": [
-            "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
+            "Absence", "Peering", "PeerKeys", "Sealing", "WebDAV", "IPC", "Posix", "CPosix", "Model", "Glibc",
             "NIOCore",
             "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization",
         ],

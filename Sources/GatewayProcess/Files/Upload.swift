@@ -24,8 +24,11 @@ final class Upload: BodySink {
         case over
     }
 
+    typealias Answer = (WriteResponse, WriteRequest, Exchange) -> Void
+
     private let exchange: Exchange
     private let request: PutDescription
+    private let answerWritten: Answer
     private let operation: OperationID
     private var state: State = .collecting
     private var pieces: [ByteBuffer] = []
@@ -36,16 +39,27 @@ final class Upload: BodySink {
     private var bodyIsWhole = false
     private var isAborted = false
 
-    init(_ exchange: Exchange, _ request: PutDescription) {
+    /// - Parameter answer: to what was stored.
+    init(
+        _ exchange: Exchange, _ request: PutDescription,
+        answer: @escaping Answer = { WriteAnswer.put($0, $1, to: $2) }
+    ) {
         self.exchange = exchange
         self.request = request
+        answerWritten = answer
         operation = exchange.context.makeOperationID()
     }
 
     private var context: LoopContext { exchange.context }
 
-    /// - Parameter byteCount: what the client announced; nil for a chunked body.
-    func start(byteCount: UInt64?) {
+    func start() {
+        // What the client announced; nil for a chunked body.
+        let byteCount: UInt64? =
+            switch exchange.head.framing {
+            case .none: 0
+            case .length(let length): length
+            case .chunked: nil
+            }
         if let byteCount, byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
             begin(byteCount: byteCount)
         } else {
@@ -242,7 +256,7 @@ final class Upload: BodySink {
         guard case .written(let response) = reply else {
             return exchange.fail(StoreFailure.problem(reply))
         }
-        WriteAnswer.put(response, write, to: exchange)
+        answerWritten(response, write, exchange)
     }
 }
 
@@ -261,7 +275,9 @@ struct PutDescription {
         conditions = try WriteConditions(fields, presentYear: presentYear)
         contentType = ContentTypes.ofUpload(fields, path: path)
         created = try PutDescription.time(.createdAt, fields)
-        modified = try PutDescription.time(.modifiedAt, fields)
+        modified =
+            try PutDescription.time(.modifiedAt, fields)
+            ?? PutDescription.seconds(.modifiedSeconds, fields)
         expectedDigest = try ContentDigest.expected(fields)
         if let coding = fields[.contentEncoding], !coding.isEmpty,
             !Token.equal(coding, "identity")
@@ -290,6 +306,15 @@ struct PutDescription {
                 hint: "Write it as 2026-01-31T12:00:00Z.")
         }
         return time
+    }
+
+    /// Seconds since 1970, as clients of WebDAV say a file's time to servers that know the field;
+    /// what is none is ignored there.
+    private static func seconds(_ name: FieldName, _ fields: HeaderFields) -> Timestamp? {
+        guard let field = fields[name], let seconds = Token.number(field.prefix { $0 != 0x2E }),
+            seconds <= UInt64(Int64.max / 1_000_000_000)
+        else { return nil }
+        return Timestamp(nanoseconds: Int64(seconds) * 1_000_000_000)
     }
 
     func write(operation: OperationID, byteCount: UInt64, digest: Digest) -> WriteRequest {
