@@ -49,7 +49,7 @@ SUITES = [
     ("test_integrity", 4, 8),
     ("test_routes", 3, 5),
     ("test_webdav", 4, 6),
-    ("test_dav_clients", 6, 10),
+    ("test_dav_clients", 8, 12),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),
     ("test_fence", 2, 2),
