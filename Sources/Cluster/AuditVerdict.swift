@@ -96,15 +96,16 @@ extension KeyedEntry {
                         file: .init(rank: rank, record: record, correction: correction))))
         }
         if let head = register.head {
-            if slot.rank < head.rank { return corrected(head.rank, head.record, 0) }
-            guard slot.record != head.record else { return nil }
+            let record = head.record?.listed
+            if slot.rank < head.rank { return corrected(head.rank, record, 0) }
+            guard slot.record != record else { return nil }
             // A version that ranks above the newest, and is known to be gone, was deleted long ago
             // under a clock that was ahead.
             guard
                 slot.rank == head.rank || context.contains(slot.rank.dot)
                     || register.wasTakenBack(slot)
             else { return nil }
-            return corrected(slot.rank, head.record, slot.correction + 1)
+            return corrected(slot.rank, record, slot.correction + 1)
         }
         // The holder has seen that very version, and it is gone without a trace: removed for good.
         guard context.contains(slot.rank.dot), register.prepared.isEmpty else { return nil }

@@ -43,8 +43,14 @@ extension ClientRequest {
             writer.write(path)
             writer.write(change)
             writer.write(operation)
+        case .describe(let path, let value, let condition, let operation):
+            writer.write(UInt8(10))
+            writer.write(path)
+            writer.write(value)
+            writer.write(condition)
+            writer.write(operation)
         case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
-            .locks,
+            .locks, .mark,
             .guarded, .lockSet,
             .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return false
@@ -87,6 +93,12 @@ extension ClientRequest {
             return .place(
                 path, try reader.read(), when: try reader.read(), try reader.readIdentifier(),
                 move: try MoveIntent(to: path, from: &reader))
+        case 10:
+            let path: StorePath = try reader.read()
+            let value: RegisterValue = try reader.read()
+            guard value.isMark || value.facts != nil else { throw .invalid("described value") }
+            return .describe(
+                path, value, when: try reader.read(), try reader.readIdentifier())
         default: throw .unknown("client request")
         }
     }
@@ -122,7 +134,7 @@ extension ClientAnswer {
             writer.write(reason.wireNumber)
         case .done: writer.write(UInt8(9))
         case .isDirectory: writer.write(UInt8(10))
-        case .file, .history, .listing, .lockGranted, .unlocked, .locks, .lockNotFound,
+        case .file, .history, .mark, .listing, .lockGranted, .unlocked, .locks, .lockNotFound,
             .tooManyLocks,
             .lockSet, .refused:
             return false

@@ -129,10 +129,11 @@ extension ClientRequest {
             .file(path)
         case .makeDirectory(let path, _), .removeDirectory(let path, _): .mark(path)
         case .changeLocks(let path, _, _): .locks(path)
+        case .describe(let path, let value, _, _): value.isMark ? .mark(path) : .file(path)
         case .showing(let request, _): request.coordinatedKey
         case .get, .list, .move, .copy, .history, .restore, .purge, .guarded, .lock, .refreshLock,
             .unlock,
-            .locks, .lockSet,
+            .locks, .lockSet, .mark,
             .setSetting,
             .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             nil
@@ -146,11 +147,11 @@ extension ClientRequest {
             .removeDirectory(_, let id), .move(_, _, _, let id), .copy(_, _, _, let id),
             .place(_, _, _, let id, _),
             .lock(_, _, let id), .refreshLock(_, _, _, let id), .unlock(_, _, let id),
-            .changeLocks(_, _, let id), .restore(_, _, let id):
+            .changeLocks(_, _, let id), .restore(_, _, let id), .describe(_, _, _, let id):
             id
-        case .guarded(let request, _), .showing(let request, _): request.operation
-        case .get, .list, .history, .purge, .locks, .lockSet, .setSetting, .setReplicationFactor,
-            .leave,
+        case .guarded(let request, _, _), .showing(let request, _): request.operation
+        case .get, .list, .history, .purge, .locks, .lockSet, .mark, .setSetting,
+            .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:
             nil
         }

@@ -136,7 +136,7 @@ extension ClusterNode {
             return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move,
             .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks, .lockSet,
-            .changeLocks, .guarded, .showing:
+            .changeLocks, .guarded, .showing, .describe, .mark:
             break
         }
         guard hasLookedAround(turn), mayCoordinate else {
@@ -156,6 +156,7 @@ extension ClusterNode {
         case .history(let path), .restore(let path, _, _), .purge(let path, _):
             read(.file(path), .checked, for: id, &turn)
         case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
+        case .mark(let path): read(.mark(path), .checked, for: id, &turn)
         case .lock, .refreshLock, .unlock, .locks, .guarded: startLocks(id, &turn)
         default:
             guard let key = task.request.coordinatedKey, !looksForSibling(id, &turn),
@@ -181,6 +182,7 @@ extension ClusterNode {
             .restore where isFirst, .purge where isFirst:
             endUnlessFounded(id, .notFound, &turn)
         case .locks where isFirst: endUnlessFounded(id, .locks([]), &turn)
+        case .mark where isFirst: endUnlessFounded(id, .mark(nil), &turn)
         case .list(let directory, _, _) where isFirst:
             endUnlessFounded(
                 id, directory.isRoot ? .listing([], next: nil) : .notFound, &turn)
@@ -302,13 +304,17 @@ extension ClusterNode {
             write(key, value, operation, condition, targets, for: id, &turn)
         case .place(_, let facts, let condition, let operation, _):
             write(key, .file(facts), operation, condition, targets, for: id, &turn)
+        case .describe(_, let value, let condition, let operation):
+            write(key, value, operation, condition, targets, for: id, &turn)
         case .delete(_, let condition, let operation):
             guard condition == .none else {
                 return write(key, .deleted, operation, condition, targets, for: id, &turn)
             }
             look(key, targets, for: id, &turn)
         case .makeDirectory(_, let operation):
-            write(key, .mark, operation, .none, targets, for: id, &turn)
+            // One that is there already keeps its properties.
+            let mark = RegisterValue.describedMark(FileFacts.propertiesAsBefore)
+            write(key, mark, operation, .none, targets, for: id, &turn)
         case .removeDirectory(let path, _):
             list(path, after: nil, limit: 1, for: id, &turn)
         case .changeLocks(_, let change, let operation):
@@ -320,7 +326,8 @@ extension ClusterNode {
             self.change(key, change, operation, targets, for: id, &turn)
         case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
             .locks,
-            .lockSet, .guarded, .showing, .setSetting, .setReplicationFactor, .leave, .cancelLeave,
+            .lockSet, .mark, .guarded, .showing, .setSetting, .setReplicationFactor, .leave,
+            .cancelLeave,
             .takeOut,
             .joinCluster:
             break
@@ -350,7 +357,7 @@ extension ClusterNode {
                 contentType: content.contentType,
                 created: content.created ?? FileFacts.createdAsBefore,
                 modified: content.modified ?? now, object: content.object,
-                home: Partition(of: path)))
+                home: Partition(of: path), properties: FileFacts.propertiesAsBefore))
     }
 
     // MARK: Answers

@@ -35,7 +35,10 @@ extension ClusterNode {
             restore(path, dot, operation, from: register, id, &turn)
         case .purge(let path, let dots): purge(path, dots, of: register, id, &turn)
         case .lockSet(let path):
-            end(id, .lockSet(path, register.head?.value.locks ?? LockSet()), &turn)
+            let set = register.head?.value.locks ?? LockSet()
+            if path.isRoot { rootRead(set, begun: task.began, turn) }
+            end(id, .lockSet(path, set), &turn)
+        case .mark: end(id, .mark(register.head), &turn)
         case .put, .place, .makeDirectory: lookedUp(register, id, &turn)
         default: end(id, .done, &turn)
         }

@@ -1,3 +1,4 @@
+import CRDT
 import Model
 import Replication
 
@@ -15,13 +16,67 @@ extension ClusterNode {
         guard tokens.count <= ReplicationLimits.lockTokensMax else {
             return end(id, .tooManyLocks, &turn)
         }
-        let places = Set(paths + paths.flatMap(\.ancestors)).sorted()
+        // Who shows a token counts on a lock that is there.
+        guard tokens.isEmpty else { return lookAround(paths, of: id, &turn) }
+        if lockLease.isQuiet(turn.now.monotonic) { return writeGuarded(of: id, &turn) }
+        begin([.lockSet(.root)], .root, of: id, &turn)
+    }
+
+    /// Looks at all places where a lock may be in the way.
+    private mutating func lookAround(
+        _ paths: [StorePath], of id: UInt64, _ turn: inout Turn
+    ) {
+        let known = tasks[id]?.lockSteps.found ?? [:]
+        let places = Set(paths + paths.flatMap(\.ancestors)).filter { known[$0] == nil }.sorted()
         begin(places.map { .lockSet($0) }, .above, of: id, &turn)
+    }
+
+    /// The root is read: by its traces it says below which of its names there may be locks.
+    mutating func lookedAtRoot(_ set: LockSet, of id: UInt64, _ turn: inout Turn) {
+        tasks[id]?.lockSteps.found = [.root: set]
+        let live = set.live(at: turn.now.wallMilliseconds)
+        switch tasks[id]?.request {
+        case .guarded(let request, _, _):
+            let paths = request.changedPaths
+            if paths.contains(where: live.mayHaveLocks) {
+                lookAround(paths, of: id, &turn)
+            } else {
+                writeGuarded(of: id, &turn)
+            }
+        case .locks(let path, let below):
+            guard live.mayHaveLocks(path) else { return end(id, .locks([]), &turn) }
+            lookAround([path], below: below, of: id, &turn)
+        default: break
+        }
+    }
+
+    /// The locks that cover `path`, and those in it.
+    private mutating func lookAround(
+        _ paths: [StorePath], below: Bool, of id: UInt64, _ turn: inout Turn
+    ) {
+        guard below, paths.contains(.root), let set = tasks[id]?.lockSteps.found[.root] else {
+            return lookAround(paths, of: id, &turn)
+        }
+        // Nothing else is above or at it.
+        tasks[id]?.lockSteps.stage = .above
+        guard let requests = self.below(.root, set, of: id, turn) else {
+            return end(id, .tooManyLocks, &turn)
+        }
+        begin(requests, .above, of: id, &turn)
+    }
+
+    /// Keeps in mind whether anybody uses locks at all.
+    mutating func rootRead(_ set: LockSet, begun: Duration, _ turn: Turn) {
+        // By a clock in doubt nothing is over.
+        let isEmpty =
+            clock.isInDoubt ? set.isEmpty : set.live(at: turn.now.wallMilliseconds).isEmpty
+        lockLease.rootRead(isEmpty: isEmpty, begun: begun, now: turn.now.monotonic)
     }
 
     /// All locks that may be in the way are known.
     mutating func lookedAround(
-        _ request: ClientRequest, _ tokens: [LockToken], of id: UInt64, _ turn: inout Turn
+        _ request: ClientRequest, _ tokens: [LockToken], isPart: Bool, of id: UInt64,
+        _ turn: inout Turn
     ) {
         guard let task = tasks[id] else { return }
         let wall = turn.now.wallMilliseconds
@@ -37,7 +92,7 @@ extension ClusterNode {
         }
         guard barring.isEmpty else { return end(id, .locked(barring), &turn) }
         // The steps of a move show the tokens of both its ends.
-        let isStep = if case .task = task.origin { true } else { false }
+        let isStep = if case .task = task.origin { true } else { isPart }
         if !isStep, !tokens.isEmpty, !all.contains(where: { tokens.contains($0.lock.token) }) {
             return end(id, .conditionFailed(exact: policy == .majority), &turn)
         }
@@ -52,7 +107,7 @@ extension ClusterNode {
     /// A directory's lock of depth zero lets files in it change, but none come or go.
     mutating func memberFound(_ answer: ClientAnswer, of id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id],
-            case .guarded(.put(let path, _, _, _), let tokens) = task.request
+            case .guarded(.put(let path, _, _, _), let tokens, _) = task.request
         else { return }
         if case .file = answer { return writeGuarded(of: id, &turn) }
         let wall = turn.now.wallMilliseconds
@@ -60,7 +115,7 @@ extension ClusterNode {
     }
 
     private mutating func writeGuarded(of id: UInt64, _ turn: inout Turn) {
-        guard let task = tasks[id], case .guarded(let request, let tokens) = task.request else {
+        guard let task = tasks[id], case .guarded(let request, let tokens, _) = task.request else {
             return
         }
         let wall = turn.now.wallMilliseconds
@@ -85,6 +140,16 @@ extension LockSteps {
     }
 }
 
+extension LockSet {
+    /// Whether there may be locks at `path`, in it or above it, as the root says, whose locks these are.
+    fileprivate func mayHaveLocks(_ path: StorePath) -> Bool {
+        if path.isRoot { return !isEmpty }
+        if !locks.isEmpty || crowdedUntil > 0 { return true }
+        let top = ([path] + path.ancestors).dropLast().last ?? path
+        return traces.contains { $0.name.elementsEqual(top.name) }
+    }
+}
+
 extension [PlacedLock] {
     /// Those in the way of who shows `tokens`: an exclusive lock without its token, and shared ones
     /// where it shows the token of none.
@@ -105,7 +170,7 @@ extension ClientRequest {
         case .put(let path, _, _, _), .delete(let path, _, _), .place(let path, _, _, _, _),
             .makeDirectory(let path, _), .removeDirectory(let path, _):
             [path]
-        case .restore(let path, _, _): [path]
+        case .restore(let path, _, _), .describe(let path, _, _, _): [path]
         case .copy(_, let destination, _, _): [destination]
         case .move(let path, let destination, _, _): [path, destination]
         default: []

@@ -4,6 +4,8 @@ import Replication
 /// Where a request about locks stands. Its steps are tasks of their own, one a path.
 struct LockSteps: Sendable {
     enum Stage: Sendable {
+        /// Reading what the root says first: mostly, that there are no locks.
+        case root
         /// Reading what is locked at the path's ancestors.
         case above
         /// Leaving traces there, of what is about to be locked.
@@ -35,14 +37,15 @@ extension ClusterNode {
         switch tasks[id]?.request {
         case .unlock(let path, let token, let operation):
             begin([.changeLocks(path, .release(token), operation)], .changing, of: id, &turn)
-        case .guarded(let request, let tokens): startGuarded(request, tokens, of: id, &turn)
+        case .guarded(let request, let tokens, _): startGuarded(request, tokens, of: id, &turn)
         case .lock(_, let lock, _)
         where lock.owner.count > ReplicationLimits.lockOwnerByteCountMax:
             end(id, .tooManyLocks, &turn)
         case .lock(let path, _, _), .refreshLock(let path, _, _, _):
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)
-        case .locks(let path):
-            begin(([path] + path.ancestors).map { .lockSet($0) }, .above, of: id, &turn)
+        case .locks:
+            if lockLease.isQuiet(turn.now.monotonic) { return end(id, .locks([]), &turn) }
+            begin([.lockSet(.root)], .root, of: id, &turn)
         default: break
         }
     }
@@ -65,9 +68,11 @@ extension ClusterNode {
         case (.looking, .file), (.looking, .notFound):
             return memberFound(answer, of: id, &turn)
         case (.looking, _), (.writing, _): return end(id, answer, &turn)
+        case (.root, .lockSet(_, let set)): return lookedAtRoot(set, of: id, &turn)
         case (.above, .lockSet(let path, let set)), (.checking, .lockSet(let path, let set)):
             tasks[id]?.lockSteps.found[path] = set
             guard let below = below(path, set, of: id, turn) else {
+                if case .locks = tasks[id]?.request { return end(id, .tooManyLocks, &turn) }
                 return undo(.tooManyLocks, of: id, &turn)
             }
             tasks[id]?.lockSteps.open += below.count - 1
@@ -88,10 +93,12 @@ extension ClusterNode {
         guard let task = tasks[id] else { return }
         let wall = turn.now.wallMilliseconds
         switch (task.lockSteps.stage, task.request) {
-        case (.above, .locks(let path)):
-            end(id, .locks(task.lockSteps.covering(path, at: wall)), &turn)
-        case (.above, .guarded(let request, let tokens)):
-            lookedAround(request, tokens, of: id, &turn)
+        case (.above, .locks(let path, let below)):
+            let covering = task.lockSteps.covering(path, at: wall)
+            let inside = below ? task.lockSteps.inside(path, at: wall) : []
+            end(id, .locks(covering + inside), &turn)
+        case (.above, .guarded(let request, let tokens, let isPart)):
+            lookedAround(request, tokens, isPart: isPart, of: id, &turn)
         case (.above, .lock(let path, let request, _)):
             let others = task.lockSteps.conflicts(with: request, at: path, wall)
             guard others.isEmpty else { return end(id, .locked(others), &turn) }
@@ -99,6 +106,7 @@ extension ClusterNode {
         case (.above, .refreshLock(let path, _, let seconds, _)):
             trace(path, seconds, of: id, &turn)
         case (.tracing, .lock(let path, let request, let operation)):
+            if !path.isRoot { lockLease.noteTrace(turn.now.monotonic) }
             begin([.changeLocks(path, .take(request), operation)], .changing, of: id, &turn)
         case (.tracing, .refreshLock(let path, let token, let seconds, let operation)):
             begin(
@@ -159,6 +167,7 @@ extension ClusterNode {
         case (.lock(let path, let request, _), .changed(let set)),
             (.lock(let path, let request, _), .unchanged(let set)):
             guard let lock = set[request.token] else { return end(id, .lockNotFound, &turn) }
+            if path.isRoot { lockLease.noteTrace(turn.now.monotonic) }
             tasks[id]?.lockSteps.answer = .lockGranted(lock, copies: copies, exact: exact)
             tasks[id]?.lockSteps.found = [path: set]
             tasks[id]?.lockSteps.stage = .checking
@@ -170,15 +179,14 @@ extension ClusterNode {
         }
     }
 
-    /// Follows the traces of locks below a directory that was just locked with all that is in it.
+    /// Follows the traces of locks below a directory that was just locked with all that is in it, or
+    /// of which all locks are asked for.
     ///
     /// - Returns: where to look next; nil where there is more than may be looked at.
-    private func below(
+    func below(
         _ path: StorePath, _ set: LockSet, of id: UInt64, _ turn: Turn
     ) -> [ClientRequest]? {
-        guard let task = tasks[id], task.lockSteps.stage == .checking,
-            case .lock(let top, let request, _) = task.request, request.depth == .infinity,
-            path == top || path.isBelow(top)
+        guard let task = tasks[id], let top = task.walkedTree, path == top || path.isBelow(top)
         else { return [] }
         let live = set.live(at: turn.now.wallMilliseconds)
         let paths = live.traces.compactMap { try? path.appending($0.name) }
@@ -194,7 +202,14 @@ extension ClusterNode {
     ) {
         guard let steps = tasks[id]?.lockSteps else { return }
         let others = steps.conflicts(with: request, at: path, turn.now.wallMilliseconds)
-        guard !others.isEmpty else { return end(id, steps.answer, &turn) }
+        guard !others.isEmpty else {
+            let grantTime = lockLease.grantTime(turn.now.monotonic)
+            if grantTime <= turn.now.monotonic { return end(id, steps.answer, &turn) }
+            // Somebody may still go by a read from before there were locks. Asked for again, it is found
+            // to be taken, and is looked at once more.
+            tasks[id]?.stage = .due(at: grantTime)
+            return
+        }
         undo(.locked(others), of: id, &turn)
     }
 
@@ -215,6 +230,13 @@ extension LockSteps {
             (found[place]?.live(at: wall).locks ?? [])
                 .filter { place == path || $0.depth == .infinity }
                 .map { PlacedLock(path: place, lock: $0) }
+        }
+    }
+
+    /// The locks found below `path`.
+    func inside(_ path: StorePath, at wall: UInt64) -> [PlacedLock] {
+        found.keys.filter { $0.isBelow(path) }.sorted().flatMap { place in
+            (found[place]?.live(at: wall).locks ?? []).map { PlacedLock(path: place, lock: $0) }
         }
     }
 
@@ -244,6 +266,17 @@ extension StorePath {
             path = parent
         }
         return result
+    }
+}
+
+extension ClientTask {
+    /// The directory of which all locks are looked for now.
+    fileprivate var walkedTree: StorePath? {
+        switch (request, lockSteps.stage) {
+        case (.lock(let path, let lock, _), .checking) where lock.depth == .infinity: path
+        case (.locks(let path, below: true), .above): path
+        default: nil
+        }
     }
 }
 

@@ -37,6 +37,7 @@ package struct ClusterNode: Sendable {
     /// what somebody waits for; how long a client waits says more about peers that are away.
     var throttle: Throttle
     var watching = Watching()
+    var lockLease = LockLease()
     /// Comparisons under way, one a peer.
     var sessions: [NodeID: ReconciliationSession] = [:]
 

@@ -191,6 +191,11 @@ package enum ClusterLimits {
     /// Paths looked at for locks below a directory that is to be locked with all that is in it.
     package static let lockWalkMax = 1024
 
+    /// How long a node that read that nobody uses locks does not look again; and so how long the first lock
+    /// waits after hours without any. Each node that writes reads the root so often at the most; and half
+    /// a second is short for who opens a document.
+    package static let lockLease = Duration.milliseconds(500)
+
     /// How long a trace of locks below a directory is good for: it is written once in this time,
     /// not with each lock.
     package static let lockTraceAge = Duration.seconds(7200)

@@ -36,6 +36,11 @@ package enum ClientRequest: Equatable, Sendable {
     /// - `move`: of which it is the first half.
     case place(
         StorePath, FileFacts, when: WriteCondition = .none, OperationID, move: MoveIntent? = nil)
+    /// Gives a file or directory other dead properties: its facts, or its mark, with these, where what
+    /// they were made from is still the newest.
+    case describe(StorePath, RegisterValue, when: WriteCondition, OperationID)
+    /// What is said of a directory itself.
+    case mark(StorePath)
     /// What was at a path and is kept.
     case history(StorePath)
     /// Makes a kept version, or the newest of them, the file again.
@@ -47,12 +52,13 @@ package enum ClientRequest: Equatable, Sendable {
     /// Lets a lock go on, counted from now.
     case refreshLock(StorePath, LockToken, seconds: UInt32, OperationID)
     case unlock(StorePath, LockToken, OperationID)
-    /// The locks that cover a path, those taken above it included.
-    case locks(StorePath)
+    /// The locks that cover a path, those taken above it included. `below`: and those in it.
+    case locks(StorePath, below: Bool = false)
     /// A write (put, delete, makeDirectory, removeDirectory, move) that is refused where a lock
     /// covers what it changes, of which its client shows no token; and where it shows tokens, and
-    /// none of them is of such a lock: then it counts on one that is over.
-    indirect case guarded(ClientRequest, tokens: [LockToken])
+    /// none of them is of such a lock: then it counts on one that is over. `isPart`: it is part of what
+    /// a client asked of a tree, for which the tokens are.
+    indirect case guarded(ClientRequest, tokens: [LockToken], isPart: Bool = false)
     /// A step of that: looked after by the holders, too.
     indirect case showing(ClientRequest, LockGuard)
     /// A step of these: the locks taken at one path.
@@ -92,6 +98,8 @@ package enum ClientAnswer: Equatable, Sendable {
     case file(FileRecord)
     /// All that is known of a path.
     case history(Register)
+    /// The newest version of a directory's mark; nil where it never had one.
+    case mark(RegisterVersion?)
     case listing([ListedEntry], next: [UInt8]?)
     case notFound
     /// The write's condition was not met, and nothing was changed. `exact` is cleared where that was

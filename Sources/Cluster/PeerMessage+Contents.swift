@@ -47,9 +47,10 @@ extension ClientRequest {
         switch self {
         case .put(_, let content, _, _): contents.require(content.named)
         case .place(_, let facts, _, _, _): contents.require(facts.content)
-        case .guarded(let request, _), .showing(let request, _): request.name(&contents)
+        case .describe(_, let value, _, _): contents.require(value.facts?.content)
+        case .guarded(let request, _, _), .showing(let request, _): request.name(&contents)
         case .delete, .get, .copy, .history, .restore, .purge, .makeDirectory, .removeDirectory,
-            .list,
+            .list, .mark,
             .move, .lock, .refreshLock,
             .unlock, .locks, .lockSet, .changeLocks, .setSetting, .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:

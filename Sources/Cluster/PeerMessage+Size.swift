@@ -79,12 +79,15 @@ extension ClientRequest {
         case .move(let path, let destination, _, _), .copy(let path, let destination, _, _):
             path.bytes.count + destination.bytes.count + 24
         case .place(let path, let facts, _, _, let move):
-            path.bytes.count + 128 + facts.contentType.utf8.count + (move?.byteCount ?? 0)
-        case .guarded(let request, let tokens): 16 * tokens.count + request.byteCount
+            path.bytes.count + 128 + facts.contentType.utf8.count + facts.properties.count
+                + (move?.byteCount ?? 0)
+        case .describe(let path, let value, _, _):
+            path.bytes.count + 128 + value.properties.count
+        case .guarded(let request, let tokens, _): 16 * tokens.count + request.byteCount
         case .showing(let request, let guarding): guarding.byteCount + request.byteCount
         case .lock(let path, let lock, _): path.bytes.count + lock.byteCount
-        case .refreshLock(let path, _, _, _), .unlock(let path, _, _), .locks(let path),
-            .lockSet(let path):
+        case .refreshLock(let path, _, _, _), .unlock(let path, _, _), .locks(let path, _),
+            .lockSet(let path), .mark(let path):
             path.bytes.count + 40
         case .changeLocks(let path, let change, _): path.bytes.count + change.byteCount
         case .setSetting(let key, let value): key.utf8.count + value.utf8.count + 8
@@ -105,6 +108,7 @@ extension ClientAnswer {
             entries.reduce(next?.count ?? 0) {
                 $0 + 8 + $1.name.count + ($1.record?.encodedByteCount ?? 0)
             }
+        case .mark(let version): 1 + (version?.encodedByteCount ?? 0)
         case .lockGranted(let lock, _, _): lock.encodedByteCount + 8
         case .locks(let locks), .locked(let locks):
             locks.reduce(4) { $0 + $1.path.bytes.count + $1.lock.encodedByteCount }
@@ -189,7 +193,8 @@ extension ReplicaReply {
     fileprivate var byteCount: Int {
         switch self {
         case .assigned(let version, _), .alreadyApplied(let version): version.encodedByteCount
-        case .refused(let context, _): context.encodedByteCount + 8
+        case .refused(let context, _, let newest):
+            context.encodedByteCount + 8 + (newest?.encodedByteCount ?? 0)
         case .register(let register, let context, _), .promised(let register, let context, _):
             register.encodedByteCount + context.encodedByteCount
         case .entry(let entry, _): 64 + (entry?.encodedByteCount ?? 0)

@@ -57,7 +57,7 @@ extension ReplicaReply {
         case .assigned(let version, _), .alreadyApplied(let version): "\(kind) \(version.text)"
         case .register(let register, _, _), .promised(let register, _, _):
             "\(kind) \(register.text)"
-        case .refused(_, let above): "\(kind) above \(String(above.value, radix: 16))"
+        case .refused(_, let above, _): "\(kind) above \(String(above.value, radix: 16))"
         case .ballotTooLow(let ballot): "\(kind) \(ballot.text)"
         case .entry(let entry, let existence):
             "\(kind) \(entry?.text ?? "none") \(existence.text)"
@@ -115,6 +115,7 @@ extension RegisterValue {
         switch self {
         case .file(let facts): "file of \(facts.byteCount)"
         case .mark: "mark"
+        case .describedMark(let properties): "mark, properties of \(properties.count)"
         case .locks(let set): set.text
         case .deleted: "deleted"
         }

@@ -118,8 +118,17 @@ package enum MessageType: UInt16, Sendable, CaseIterable {
     case purge = 114
     case transfer = 115
 
+    // What clients lock, and say of files.
+    case lock = 116
+    case refreshLock = 117
+    case unlock = 118
+    case locks = 119
+
     // Whether contents are what was stored.
     case integrity = 120
     // 121 was `suspect`, which did not say which content.
     case suspectContent = 122
+
+    case properties = 123
+    case setProperties = 124
 }

@@ -198,40 +198,52 @@ package struct TransferRequest: Message {
     package var kind: Kind
     /// The client wrote a slash at the end of the source: only a directory will do.
     package var directoryOnly: Bool
+    /// Of locks, as `WriteConditions.tokens`.
+    package var tokens: [LockToken]
 
-    package init(operation: OperationID, path: StorePath, kind: Kind, directoryOnly: Bool = false) {
+    package init(
+        operation: OperationID, path: StorePath, kind: Kind, directoryOnly: Bool = false,
+        tokens: [LockToken] = []
+    ) {
         self.operation = operation
         self.path = path
         self.kind = kind
         self.directoryOnly = directoryOnly
+        self.tokens = tokens
     }
+
+    /// In the byte of the kind: tokens follow at the end.
+    private static let tokensBit: UInt8 = 0x80
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(operation)
         writer.write(path)
+        let bits = tokens.isEmpty ? 0 : TransferRequest.tokensBit
         switch kind {
         case .move(let destination, let overwrite):
-            writer.write(UInt8(1))
+            writer.write(1 | bits)
             writer.write(destination)
             writer.write(overwrite)
         case .copy(let destination, let overwrite):
-            writer.write(UInt8(2))
+            writer.write(2 | bits)
             writer.write(destination)
             writer.write(overwrite)
         case .restore(let dot):
-            writer.write(UInt8(dot == nil ? 3 : 4))
+            writer.write((dot == nil ? 3 : 4) | bits)
             if let dot {
                 writer.write(dot.disk)
                 writer.write(dot.sequence)
             }
         }
         writer.write(directoryOnly)
+        if !tokens.isEmpty { WriteConditions.encode(tokens, into: &writer) }
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         operation = try reader.readIdentifier()
         path = try reader.readPath()
-        switch try reader.readUInt8() {
+        let first = try reader.readUInt8()
+        switch first & ~TransferRequest.tokensBit {
         case 1: kind = .move(to: try reader.readPath(), overwrite: try reader.readBool())
         case 2: kind = .copy(to: try reader.readPath(), overwrite: try reader.readBool())
         case 3: kind = .restore(nil)
@@ -241,5 +253,7 @@ package struct TransferRequest: Message {
         default: throw .invalid("transfer")
         }
         directoryOnly = try reader.readBool()
+        let hasTokens = first & TransferRequest.tokensBit != 0
+        tokens = hasTokens ? try WriteConditions.tokens(from: &reader) : []
     }
 }

@@ -64,6 +64,23 @@ package enum IPCLimits {
     /// Tags of one If-Match or If-None-Match; the gateway answers 400 to more.
     package static let entityTagCountMax = 64
 
+    /// Tokens of locks that one write shows: as many as its holders look at
+    /// (`ReplicationLimits.lockTokensMax`).
+    package static let lockTokensMax = 64
+
+    /// The owner that a client names in a lock (`ReplicationLimits.lockOwnerByteCountMax`).
+    package static let lockOwnerByteCountMax = 1024
+
+    /// Locks in one answer, those that cover a path and those in it: with the longest owners and paths of
+    /// usual length it stays below half a frame. The store ends the answer sooner where they are longer.
+    package static let locksMax = 256
+
+    /// Where locks are that refuse a write: one is enough to be told, a client shows a few.
+    package static let lockedPathsMax = 16
+
+    /// Paths of which the properties are asked at once: with 16 KiB each half a frame.
+    package static let propertiesPathsMax = 32
+
     /// A content type that a client gave; longer ones are replaced by application/octet-stream.
     package static let contentTypeByteCountMax = 255
 

@@ -14,8 +14,13 @@ package struct LookupRequest: Message {
         case holders = 2
     }
 
+    /// The properties of a file are to be said too, all of them. Those of a directory are asked for by
+    /// themselves (`PropertiesRequest`).
+    package var wantsProperties = false
+
     /// In the byte of `wanted`: a version follows.
     private static let versionBit: UInt8 = 0x80
+    private static let propertiesBit: UInt8 = 0x40
 
     package init(path: StorePath, _ wanted: Wanted, version: Dot? = nil) {
         self.path = path
@@ -31,7 +36,9 @@ package struct LookupRequest: Message {
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
-        writer.write(wanted.rawValue | (version == nil ? 0 : LookupRequest.versionBit))
+        writer.write(
+            wanted.rawValue | (version == nil ? 0 : LookupRequest.versionBit)
+                | (wantsProperties ? LookupRequest.propertiesBit : 0))
         if let version {
             writer.write(version.disk)
             writer.write(version.sequence)
@@ -41,10 +48,10 @@ package struct LookupRequest: Message {
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
         let bits = try reader.readUInt8()
-        guard let wanted = Wanted(rawValue: bits & ~LookupRequest.versionBit) else {
-            throw .invalid("wanted")
-        }
+        let flags = LookupRequest.versionBit | LookupRequest.propertiesBit
+        guard let wanted = Wanted(rawValue: bits & ~flags) else { throw .invalid("wanted") }
         self.wanted = wanted
+        wantsProperties = bits & LookupRequest.propertiesBit != 0
         if bits & LookupRequest.versionBit != 0 {
             version = Dot(disk: try reader.readIdentifier(), sequence: try reader.readUInt64())
         }

@@ -85,7 +85,21 @@ package struct RemoteError: Error, Message {
         case preconditionFailedInReach = 16
         /// As `noSpace`, for a directory's quota.
         case quotaExceeded = 17
+        /// A lock is in the way, of which no token was shown: `lockedPaths` says where.
+        case locked = 18
+        /// No lock has that token at that path; it may be over.
+        case lockNotFound = 19
+        /// There are as many locks as there may be at a path, or more below it than are looked at.
+        case tooManyLocks = 20
+        /// The clock of the node, or of those that hold the path, may be wrong, so that nobody can say
+        /// which locks are over. Also of writes.
+        case clockInDoubt = 21
     }
+
+    /// With `locked`: where the locks in the way were taken, at most `IPCLimits.lockedPathsMax` of them.
+    /// Empty where the holders of the path met them in the decision of the write: then they are at the
+    /// path itself.
+    package var lockedPaths: [StorePath] = []
 
     package init(_ code: Code, _ message: String, hint: String = "") {
         self.code = code
@@ -97,6 +111,10 @@ package struct RemoteError: Error, Message {
         writer.write(code.rawValue)
         writer.writeText(Text.clipped(message))
         writer.writeText(Text.clipped(hint))
+        guard case .locked = code else { return }
+        let paths = lockedPaths.prefix(IPCLimits.lockedPathsMax)
+        writer.write(UInt8(paths.count))
+        for path in paths { writer.write(path) }
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -104,6 +122,10 @@ package struct RemoteError: Error, Message {
         self.code = code
         message = try reader.readText(max: IPCLimits.textByteCountMax)
         hint = try reader.readText(max: IPCLimits.textByteCountMax)
+        guard case .locked = code else { return }
+        let count = Int(try reader.readUInt8())
+        guard count <= IPCLimits.lockedPathsMax else { throw .invalid("count") }
+        for _ in 0..<count { lockedPaths.append(try reader.readPath()) }
     }
 }
 

@@ -9,10 +9,12 @@ package struct FileFacts: Message {
     package var modified: Timestamp
     package var dot: Dot
     package var time: HybridTime
+    /// Only where they were asked for; see `LookupRequest` and `ListRequest`.
+    package var properties: FileProperties
 
     package init(
         byteCount: UInt64, digest: Digest, contentType: String, created: Timestamp,
-        modified: Timestamp, dot: Dot, time: HybridTime
+        modified: Timestamp, dot: Dot, time: HybridTime, properties: FileProperties = .none
     ) {
         self.byteCount = byteCount
         self.digest = digest
@@ -21,13 +23,14 @@ package struct FileFacts: Message {
         self.modified = modified
         self.dot = dot
         self.time = time
+        self.properties = properties
     }
 
-    package init(_ record: FileRecord) {
+    package init(_ record: FileRecord, withProperties: Bool = false) {
         self.init(
             byteCount: record.byteCount, digest: record.digest, contentType: record.contentType,
             created: record.created, modified: record.modified, dot: record.version.dot,
-            time: record.version.time)
+            time: record.version.time, properties: withProperties ? record.properties : .none)
     }
 
     /// The version's name in the API, as `Version.name`.
@@ -36,22 +39,26 @@ package struct FileFacts: Message {
     package func encode(into writer: inout ByteWriter) {
         writer.write(byteCount)
         writer.write(digest)
-        writer.writeText(contentType)
+        properties.encode(contentType: contentType, into: &writer)
         writer.write(created.nanoseconds)
         writer.write(modified.nanoseconds)
         writer.write(dot.disk)
         writer.write(dot.sequence)
         writer.write(time.value)
+        properties.encodeTail(into: &writer)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         byteCount = try reader.readUInt64()
         digest = try reader.readDigest()
-        contentType = try reader.readText(max: IPCLimits.contentTypeByteCountMax)
+        let (contentType, announced) = try FileProperties.contentType(
+            max: IPCLimits.contentTypeByteCountMax, from: &reader)
+        self.contentType = contentType
         created = Timestamp(nanoseconds: try reader.readInt64())
         modified = Timestamp(nanoseconds: try reader.readInt64())
         dot = Dot(disk: try reader.readIdentifier(), sequence: try reader.readUInt64())
         time = HybridTime(value: try reader.readUInt64())
+        properties = try FileProperties(announced, from: &reader)
     }
 }
 
@@ -312,20 +319,25 @@ package struct DeleteRequest: Message {
 package struct MakeDirectoryRequest: Message {
     package var operation: OperationID
     package var path: StorePath
+    /// Of locks, as `WriteConditions.tokens`: at the end, and not there where there are none.
+    package var tokens: [LockToken]
 
-    package init(operation: OperationID, path: StorePath) {
+    package init(operation: OperationID, path: StorePath, tokens: [LockToken] = []) {
         self.operation = operation
         self.path = path
+        self.tokens = tokens
     }
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(operation)
         writer.write(path)
+        if !tokens.isEmpty { WriteConditions.encode(tokens, into: &writer) }
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         operation = try reader.readIdentifier()
         path = try reader.readPath()
+        tokens = reader.isAtEnd ? [] : try WriteConditions.tokens(from: &reader)
     }
 }
 
@@ -334,33 +346,44 @@ package struct ListRequest: Message {
     package var path: StorePath
     /// Names above this one; empty for the first page.
     package var after: [UInt8]
-    /// At most `IPCLimits.listingPageCountMax` are answered, whatever this says. Below 2^31.
+    /// At most `IPCLimits.listingPageCountMax` are answered, whatever this says. Below 2^30.
     package var limit: UInt32
     /// Who holds each entry is to be said too.
     package var wantsHolders: Bool
+    /// The properties of files are to be said too, as `FileProperties.listed`. Those of directories are
+    /// asked for by themselves (`PropertiesRequest`).
+    package var wantsProperties: Bool
 
-    package init(path: StorePath, after: [UInt8], limit: UInt32, wantsHolders: Bool = false) {
+    package init(
+        path: StorePath, after: [UInt8], limit: UInt32, wantsHolders: Bool = false,
+        wantsProperties: Bool = false
+    ) {
         self.path = path
         self.after = after
         self.limit = limit
         self.wantsHolders = wantsHolders
+        self.wantsProperties = wantsProperties
     }
 
     private static let holdersBit: UInt32 = 1 << 31
+    private static let propertiesBit: UInt32 = 1 << 30
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
         writer.writeRun(after)
         writer.write(
-            min(limit, ListRequest.holdersBit - 1) | (wantsHolders ? ListRequest.holdersBit : 0))
+            min(limit, ListRequest.propertiesBit - 1)
+                | (wantsHolders ? ListRequest.holdersBit : 0)
+                | (wantsProperties ? ListRequest.propertiesBit : 0))
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
         after = try reader.readRun(max: StorePath.componentByteCountMax)
         let word = try reader.readUInt32()
-        limit = word & ~ListRequest.holdersBit
+        limit = word & (ListRequest.propertiesBit - 1)
         wantsHolders = word & ListRequest.holdersBit != 0
+        wantsProperties = word & ListRequest.propertiesBit != 0
     }
 }
 

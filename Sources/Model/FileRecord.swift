@@ -27,11 +27,13 @@ package struct FileRecord: Hashable, Sendable {
     package var home: Partition
     /// The operation that wrote it.
     package var operation: OperationID
+    /// In an entry of a listing as `FileProperties.listed`.
+    package var properties: FileProperties
 
     package init(
         version: Version, byteCount: UInt64, digest: Digest, contentType: String,
         created: Timestamp, modified: Timestamp, object: ObjectID, home: Partition,
-        operation: OperationID
+        operation: OperationID, properties: FileProperties = .none
     ) {
         self.version = version
         self.byteCount = byteCount
@@ -42,5 +44,13 @@ package struct FileRecord: Hashable, Sendable {
         self.object = object
         self.home = home
         self.operation = operation
+        self.properties = properties
+    }
+
+    /// As an entry of a listing has it.
+    package var listed: FileRecord {
+        var record = self
+        record.properties = properties.listed
+        return record
     }
 }

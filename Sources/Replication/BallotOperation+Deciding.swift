@@ -100,7 +100,9 @@ extension BallotOperation {
     private func verdict(on newest: RegisterVersion?, _ time: CoordinatorTime) -> Verdict {
         switch purpose {
         case .write(let value, _, let condition):
-            return condition.isMet(by: newest) ? .write(value) : .end(.conditionFailed)
+            // This disk, which makes the version, may know less than those that promised.
+            return condition.isMet(by: newest)
+                ? .write(value.keepingProperties(of: newest)) : .end(.conditionFailed)
         case .change(let change, _):
             let locks = newest?.value.locks ?? LockSet()
             let decision = change.applied(to: locks, at: time.wallMilliseconds)

@@ -204,7 +204,7 @@ package struct BallotOperation: Sendable {
         case (.accepting, .locked):
             isBarred = true
             rejected = true
-        case (_, .refused(_, let above)):
+        case (_, .refused(_, let above, _)):
             refusedAbove = max(refusedAbove, above)
             rejected = true
         default: break

@@ -13,7 +13,9 @@ extension RegisterVersion {
     package var encodedByteCount: Int {
         let head = version.encodedByteCount + 17
         return switch value {
-        case .file(let facts): head + 82 + facts.contentType.utf8.count
+        case .file(let facts):
+            head + 82 + facts.contentType.utf8.count + facts.properties.count
+        case .describedMark(let properties): head + 4 + properties.count
         case .locks(let set): head + set.encodedByteCount
         case .mark, .deleted: head
         }
@@ -33,7 +35,7 @@ extension LockSet {
 
 extension FileRecord {
     package var encodedByteCount: Int {
-        version.encodedByteCount + 98 + contentType.utf8.count
+        version.encodedByteCount + 98 + contentType.utf8.count + properties.byteCount
     }
 }
 

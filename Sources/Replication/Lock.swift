@@ -1,23 +1,5 @@
 package import Model
 
-/// Names a lock (RFC 4918 section 6.5): made at random by who asks for it, so that a request that
-/// is repeated takes one lock.
-package struct LockToken: Identifier {
-    package let bits: Bits128
-    package init(bits: Bits128) { self.bits = bits }
-}
-
-package enum LockScope: UInt8, Sendable {
-    case exclusive = 1
-    case shared = 2
-}
-
-/// Whether a lock of a directory also covers everything below it.
-package enum LockDepth: UInt8, Sendable {
-    case zero = 0
-    case infinity = 1
-}
-
 /// What a client asks for.
 package struct LockRequest: Hashable, Sendable {
     package var token: LockToken

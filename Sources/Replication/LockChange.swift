@@ -1,4 +1,4 @@
-import Model
+package import Model
 
 /// What is to become of the locks at a path. Each is decided by a ballot on the path's register,
 /// and can be done again: the second time changes nothing.

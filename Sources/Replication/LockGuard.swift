@@ -1,4 +1,4 @@
-import Model
+package import Model
 
 /// What a write shows of the locks at its path: each holder that takes part in its decision looks
 /// at the locks that it knows of, in the same transaction. A lock is at a majority of them when it

@@ -1,4 +1,4 @@
-import Model
+package import Model
 
 /// The locks taken at one path, and below which of its names there may be others: the value of a
 /// register of kind `locks`.

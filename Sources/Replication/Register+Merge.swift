@@ -180,14 +180,16 @@ extension Register {
         // The same operation, assigned twice (a holder knew more than the first assigner).
         if old.operation == winner.operation { return }
         // Marks carry nothing that could be lost.
-        if old.value == .mark { return }
+        if old.value.isMark { return }
         // Nor do locks that somebody who knew them let go. Those that lost a conflict are kept, since
         // they must not be acknowledged (`lost`).
         if winner.covers(old), old.value.isLocks || winner.value.isLocks { return }
+        // Where the properties alone changed, nobody wants it back: its content is there.
+        let isSameContent = old.value.isContent(of: winner.value)
         insertKept(
             KeptVersion(
                 version: old, since: winner.version.time, isConflict: !winner.covers(old),
-                tookEffect: tookEffect))
+                tookEffect: tookEffect, isPurged: isSameContent))
     }
 
     private mutating func insertKept(_ version: KeptVersion) {
@@ -217,6 +219,13 @@ extension Register {
         if accepted.version.dot == version.dot || version.covers(accepted.version) {
             ballot?.accepted = nil
         }
+    }
+}
+
+extension RegisterValue {
+    fileprivate func isContent(of other: RegisterValue) -> Bool {
+        guard let facts, let others = other.facts else { return false }
+        return facts.object == others.object
     }
 }
 

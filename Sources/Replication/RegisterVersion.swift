@@ -9,14 +9,20 @@ package struct FileFacts: Hashable, Sendable {
     package var modified: Timestamp
     package var object: ObjectID
     package var home: Partition
+    /// Dead properties, as who serves them wrote them; at most `FileProperties.byteCountMax` bytes.
+    package var properties: [UInt8]
 
     /// Of a file that is about to be written by somebody who did not say: it has the time of the file
     /// before it, or else that of the write. It is on no disk and in no message.
     package static let createdAsBefore = Timestamp(nanoseconds: .min)
 
+    /// Of a file that is about to be written: it has the properties of the file before it. Nobody
+    /// writes such bytes as properties, which are text; they are on no disk and in no message.
+    package static let propertiesAsBefore: [UInt8] = [0]
+
     package init(
         byteCount: UInt64, digest: Digest, contentType: String, created: Timestamp,
-        modified: Timestamp, object: ObjectID, home: Partition
+        modified: Timestamp, object: ObjectID, home: Partition, properties: [UInt8] = []
     ) {
         self.byteCount = byteCount
         self.digest = digest
@@ -25,6 +31,14 @@ package struct FileFacts: Hashable, Sendable {
         self.modified = modified
         self.object = object
         self.home = home
+        self.properties = properties
+    }
+
+    /// The same file with other properties.
+    package func described(by properties: [UInt8]) -> FileFacts {
+        var facts = self
+        facts.properties = properties
+        return facts
     }
 }
 
@@ -33,6 +47,8 @@ package enum RegisterValue: Hashable, Sendable {
     indirect case file(FileFacts)
     /// A directory's explicit existence.
     case mark
+    /// The same of one that has dead properties: never empty.
+    case describedMark([UInt8])
     indirect case locks(LockSet)
     /// The tombstone of whichever it was.
     case deleted
@@ -42,6 +58,36 @@ package enum RegisterValue: Hashable, Sendable {
     package var facts: FileFacts? {
         if case .file(let facts) = self { return facts }
         return nil
+    }
+
+    /// Whether it is a directory's.
+    package var isMark: Bool {
+        switch self {
+        case .mark, .describedMark: true
+        case .file, .locks, .deleted: false
+        }
+    }
+
+    /// Whether a disk that is full refuses it: a directory without more than its name it takes.
+    var takesSpace: Bool {
+        switch self {
+        case .file: true
+        case .describedMark(let properties): properties != FileFacts.propertiesAsBefore
+        case .mark, .locks, .deleted: false
+        }
+    }
+
+    package static func mark(properties: [UInt8]) -> RegisterValue {
+        properties.isEmpty ? .mark : .describedMark(properties)
+    }
+
+    /// The dead properties of the file or directory.
+    package var properties: [UInt8] {
+        switch self {
+        case .file(let facts): facts.properties
+        case .describedMark(let properties): properties
+        case .mark, .locks, .deleted: []
+        }
     }
 }
 
@@ -74,7 +120,8 @@ package struct RegisterVersion: Hashable, Sendable {
         return FileRecord(
             version: version, byteCount: facts.byteCount, digest: facts.digest,
             contentType: facts.contentType, created: facts.created, modified: facts.modified,
-            object: facts.object, home: facts.home, operation: operation)
+            object: facts.object, home: facts.home, operation: operation,
+            properties: .bytes(facts.properties))
     }
 }
 
@@ -89,9 +136,10 @@ package struct KeptVersion: Hashable, Sendable {
     /// Of a conflict: whether it was the newest version of some disk before it lost, so that a reader may
     /// have been told it. Then its operation is done. Disks may differ in this.
     package var tookEffect: Bool
-    /// Whether somebody said that its content is not wanted any more. Its name stays for a while, since
-    /// an operation that is repeated is known by it.
-    package var isPurged: Bool
+    /// Whether its content is not wanted any more: somebody said so, or it is that of the version which
+    /// took its place and changed the properties alone. Its name stays for a while, since an operation
+    /// that is repeated is known by it; its properties do not.
+    package var isPurged: Bool { didSet { dropProperties() } }
 
     package init(
         version: RegisterVersion, since: HybridTime, isConflict: Bool, tookEffect: Bool = false,
@@ -102,6 +150,15 @@ package struct KeptVersion: Hashable, Sendable {
         self.isConflict = isConflict
         self.tookEffect = tookEffect && isConflict
         self.isPurged = isPurged
+        dropProperties()
+    }
+
+    /// Of what is never shown again, so that all disks that know it have the same.
+    private mutating func dropProperties() {
+        guard isPurged, case .file(let facts) = version.value, !facts.properties.isEmpty else {
+            return
+        }
+        version.value = .file(facts.described(by: []))
     }
 
     /// Whether it was never the newest, as far as is known here: what it did may be done again, and it

@@ -46,7 +46,7 @@ extension Replica {
         if let refusal = refusal(of: version, by: register, floor, exactly: true) {
             return refusal
         }
-        if tables.isFull, version.value.facts != nil { return .full }
+        if tables.isFull, version.value.takesSpace { return .full }
         register.ballot = BallotSlot(
             promised: ballot, accepted: .init(ballot: ballot, version: version),
             settled: register.ballot?.settled)

@@ -106,7 +106,7 @@ extension Replica {
     ) -> Existence {
         var existence = existence(of: directory, tables)
         if let newest = tables.register(.mark(directory))?.newest {
-            existence.isMarked = newest.value == .mark
+            existence.isMarked = newest.value.isMark
             existence.markRank = newest.rank
             existence.exists =
                 existence.isMarked || tables.directoryState(directory).liveCount > 0
@@ -172,7 +172,7 @@ extension Replica {
         switch row {
         case .file(let path):
             guard let head = tables.register(.file(path))?.head else { return nil }
-            return DirectoryEntry(file: .init(rank: head.rank, record: head.record))
+            return DirectoryEntry(file: .init(rank: head.rank, record: head.record?.listed))
         case .directory(let path):
             let existence = existence(of: path, tables)
             guard let rank = existence.rank else { return nil }

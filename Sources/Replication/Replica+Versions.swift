@@ -19,7 +19,7 @@ extension Replica {
                     earlier, replacing: register.isReplaced(before: earlier))
             }
         }
-        if tables.isFull, assignment.value.facts != nil { return .full }
+        if tables.isFull, assignment.value.takesSpace { return .full }
         let isReplacing = register.isReplaced(before: nil)
         let version = makeVersion(assignment, register, &tables)
         // An earlier attempt, which covers less than some holder knows, stays beside this one until
@@ -51,7 +51,7 @@ extension Replica {
         guard versions.allSatisfy({ assignment.cover.contains($0.dot) }) else {
             return .refused(context: register.knownContext, above: register.latestTime)
         }
-        if tables.isFull, assignment.value.facts != nil { return .full }
+        if tables.isFull, assignment.value.takesSpace { return .full }
         let version = makeVersion(assignment, register, &tables)
         register.ballot = BallotSlot(
             promised: ballot, accepted: .init(ballot: ballot, version: version),
@@ -84,7 +84,9 @@ extension Replica {
         let time = max(assignment.time, HybridTime(value: floor.value &+ 1))
         return RegisterVersion(
             version: Version(dot: dot, time: time, context: context),
-            value: assignment.value.created(after: register.head, at: time).stamped(time),
+            value: assignment.value.continuing(
+                register.continued(by: assignment), at: time
+            ).stamped(time),
             operation: assignment.operation)
     }
 
@@ -126,7 +128,7 @@ extension Replica {
         if let refusal = refusal(of: version, by: register, floor, exactly: false) {
             return refusal
         }
-        if tables.isFull, version.value.facts != nil { return .full }
+        if tables.isFull, version.value.takesSpace { return .full }
         register.prepared.append(version)
         store(register, context, for: key, &tables)
         tables.setUnsettled(now, for: key)
@@ -161,8 +163,11 @@ extension Replica {
         }
         if register.head == nil, version.version.time <= floor { isCovered = false }
         if isCovered { return nil }
+        let newest = register.newest
+        let isDescribed = newest?.value.properties.isEmpty == false
         return .refused(
-            context: register.knownContext, above: max(register.latestTime, floor))
+            context: register.knownContext, above: max(register.latestTime, floor),
+            newest: isDescribed ? newest : nil)
     }
 
     static func commit(
@@ -236,14 +241,31 @@ extension Replica {
 }
 
 extension RegisterValue {
-    /// With the time at which the file came to be, where its writer did not say it.
-    fileprivate func created(after head: RegisterVersion?, at time: HybridTime) -> RegisterValue {
-        guard case .file(var facts) = self, facts.created == FileFacts.createdAsBefore else {
-            return self
+    /// With what its writer left to the file before it: when that came to be, and its properties. A
+    /// directory that is made once more keeps those that it has.
+    fileprivate func continuing(_ before: RegisterVersion?, at time: HybridTime) -> RegisterValue {
+        switch self {
+        case .file(var facts):
+            if facts.created == FileFacts.createdAsBefore {
+                let now = Timestamp(
+                    nanoseconds: Int64(clamping: time.wallMilliseconds) * 1_000_000)
+                facts.created = before?.value.facts?.created ?? now
+            }
+            return RegisterValue.file(facts).keepingProperties(of: before)
+        case .mark, .describedMark, .locks, .deleted: return keepingProperties(of: before)
         }
-        let now = Timestamp(nanoseconds: Int64(clamping: time.wallMilliseconds) * 1_000_000)
-        facts.created = head?.value.facts?.created ?? now
-        return .file(facts)
+    }
+
+    /// The same with the properties of what was there, where they are to be kept.
+    func keepingProperties(of before: RegisterVersion?) -> RegisterValue {
+        guard properties == FileFacts.propertiesAsBefore else { return self }
+        switch (self, before?.value) {
+        case (.file(let facts), .file(let old)?):
+            return .file(facts.described(by: old.properties))
+        case (.file(let facts), _): return .file(facts.described(by: []))
+        case (_, let old):
+            return .mark(properties: old?.isMark == true ? old?.properties ?? [] : [])
+        }
     }
 }
 
@@ -259,7 +281,17 @@ extension Register {
     /// Whether a version was committed here and never was the newest: it must not be acknowledged.
     func lost(_ dot: Dot) -> Bool { kept.contains { $0.dot == dot && $0.isLost } }
 
-    var isMarked: Bool { head?.value == .mark }
+    /// What the version that is to be made comes after, as far as is known here and was said.
+    fileprivate func continued(by assignment: Assignment) -> RegisterVersion? {
+        var newest = assignment.before
+        for version in prepared + (head.map { [$0] } ?? [])
+        where version.operation != assignment.operation && version.ranksAbove(newest) {
+            newest = version
+        }
+        return newest
+    }
+
+    var isMarked: Bool { head?.value.isMark ?? false }
 
     /// Whether there was something, as far as clients see, before the version, or before the next one:
     /// what is prepared will come.

@@ -9,8 +9,9 @@ package indirect enum ReplicaReply: Equatable, Sendable {
     case alreadyApplied(RegisterVersion)
     case prepared
     /// The version does not cover what is known here, or ranks below it: make another that covers
-    /// `context` and whose clock is above `above`.
-    case refused(context: CausalContext, above: HybridTime)
+    /// `context` and whose clock is above `above`. `newest`: what is known here of a file that has
+    /// properties, which a new version without any of its own is to keep.
+    case refused(context: CausalContext, above: HybridTime, newest: RegisterVersion? = nil)
     case full
     /// A lock is in the way of the write.
     case locked

@@ -145,6 +145,8 @@ package struct Assignment: Hashable, Sendable {
     package var time: HybridTime
     /// Whether the operation's version, which is known, is to be made again on top of another.
     package var isRenewal = false
+    /// What another disk knows of the file: a new version continues the newest that is known.
+    package var before: RegisterVersion?
 
     package init(
         key: RegisterKey, value: RegisterValue, operation: OperationID,

@@ -27,7 +27,7 @@ package struct FileContent: Hashable, Sendable {
 /// Under which condition a write is done (RFC 9110 section 13.1).
 package enum WriteCondition: Hashable, Sendable {
     case none
-    /// `If-None-Match: *`: only where no file is.
+    /// `If-None-Match: *`: only where no file is; of a directory's mark, only where none is.
     case absent
     /// `If-Match: *`: only where a file is.
     case present
@@ -44,7 +44,7 @@ package enum WriteCondition: Hashable, Sendable {
         return switch self {
         case .none: true
         case .version(let dot): version?.dot == dot
-        case .absent: digest == nil
+        case .absent: version.map { $0.value.facts == nil && !$0.value.isMark } ?? true
         case .present: digest != nil
         case .matches(let digests): digest.map { digests.contains($0) } ?? false
         case .differs(let digests): digest.map { !digests.contains($0) } ?? true

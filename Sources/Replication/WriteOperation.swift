@@ -53,6 +53,8 @@ package struct WriteOperation: Sendable {
     private var cover = CausalContext.empty
     private var above = HybridTime.zero
     private var isReplacing = false
+    /// What others know of the file, where it has properties.
+    private var before: RegisterVersion?
     /// What this coordinator had made, and takes back where the operation was applied before.
     private var made: [RegisterVersion] = []
 
@@ -123,9 +125,10 @@ package struct WriteOperation: Sendable {
             copies.done(target)
         // Under `majority` that is no word for it (`Register.mayBeDecided`).
         case (.adopting, .stale) where policy == .available: copies.done(target)
-        case (.preparing, .refused(let context, let above)):
+        case (.preparing, .refused(let context, let above, let newest)):
             cover.merge(context)
             self.above = max(self.above, above)
+            if let newest, newest.ranksAbove(before) { before = newest }
             copies.refused(target.node)
         case (.assigning, .alreadyApplied(let version)),
             (.preparing, .alreadyApplied(let version)):
@@ -197,9 +200,10 @@ package struct WriteOperation: Sendable {
         round += 1
         copies.restart(targets)
         phase = .assigning
-        let assignment = Assignment(
+        var assignment = Assignment(
             key: key, value: value, operation: operation, cover: cover, above: above,
             time: time.stamp)
+        assignment.before = before
         directives.append(
             .ask(own.node, ReplicaRequest.assign(assignment).guarded(guarding), round: round))
     }
@@ -383,8 +387,9 @@ extension KeyedEntry {
         case (.file, _):
             self.init(
                 key: entryKey,
-                entry: DirectoryEntry(file: .init(rank: version.rank, record: version.record)))
-        case (.mark, .mark):
+                entry: DirectoryEntry(
+                    file: .init(rank: version.rank, record: version.record?.listed)))
+        case (.mark, .mark), (.mark, .describedMark):
             self.init(
                 key: entryKey,
                 entry: DirectoryEntry(directory: .init(rank: version.rank, exists: true)))

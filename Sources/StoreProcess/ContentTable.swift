@@ -155,11 +155,13 @@ final class ContentTable {
         _ path: StorePath, from old: RegisterVersion?, to new: RegisterVersion?
     ) throws {
         guard old != new else { return }
-        guard let new, let record = new.record else {
+        guard let new, var record = new.record else {
             try ledger.statements.removeRecord(at: path)
             try ledger.statements.insertDirty(ledger.nextSequence(), path)
             return ledger.changes.append(Change(path: path, isNews: isNews))
         }
+        // The row has none, nor have caches: who wants them asks the brain.
+        record.properties = .none
         let row = fresh[record.object].flatMap { $0.path == path ? $0 : nil }
         let stored = StoredRecord(
             record: record, outcome: old == nil ? .created : .replaced,

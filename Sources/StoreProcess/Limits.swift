@@ -1,5 +1,16 @@
 /// The numbers of the store, each with its reason.
 package enum StoreLimits {
+    /// Properties in one page of a listing: with its names and facts, which take half a frame at the most,
+    /// they stay below a frame, and there is room for one entry's at least.
+    static let listedPropertiesByteCountMax = 256 << 10
+
+    /// Paths and owners of locks in one answer: half a frame.
+    static let locksByteCountMax = 512 << 10
+
+    /// How often a write of properties is made anew, since its file was written meanwhile: each time
+    /// somebody else made progress.
+    static let describingAttemptsMax = 8
+
     // MARK: Writing
 
     /// Mutations of one transaction. A group pays one fsync; beyond this the fsync is no longer

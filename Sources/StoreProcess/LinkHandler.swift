@@ -59,6 +59,8 @@ final class LinkHandler {
         case .commitUpload:
             try ask(received, payload, WriteRequest.self) { $0.commitUpload($1, $2) }
         case .openFetch, .openContent, .readContent: try receivedContents(received, payload)
+        case .lock, .refreshLock, .unlock, .locks, .properties, .setProperties:
+            try receivedLocks(received, payload)
         default: try receivedAdministration(received, payload)
         }
     }
@@ -95,6 +97,22 @@ final class LinkHandler {
             store.beginUpload(message, link: id, isWanted: { unsafe request.isWanted }) { result in
                 unsafe LinkHandler.answer(request, result)
             }
+        }
+    }
+
+    private func receivedLocks(
+        _ received: IncomingRequest, _ payload: RawSpan
+    ) throws(DecodeError) {
+        switch received.type {
+        case .lock: try ask(received, payload, LockMessage.self) { $0.lock($1, $2) }
+        case .refreshLock:
+            try ask(received, payload, RefreshLockMessage.self) { $0.refreshLock($1, $2) }
+        case .unlock: try ask(received, payload, UnlockMessage.self) { $0.unlock($1, $2) }
+        case .locks: try ask(received, payload, LocksRequest.self) { $0.locks($1, $2) }
+        case .properties:
+            try ask(received, payload, PropertiesRequest.self) { $0.properties($1, $2) }
+        default:
+            try ask(received, payload, SetPropertiesRequest.self) { $0.setProperties($1, $2) }
         }
     }
 

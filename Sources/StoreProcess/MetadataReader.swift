@@ -156,7 +156,7 @@ final class MetadataReader {
         guard try markRegister.step() else { return false }
         defer { markRegister.reset() }
         let register: Register = try RowCoding.decode(markRegister.bytes(0))
-        return register.head?.value == .mark
+        return register.head?.value.isMark ?? false
     }
 
     /// One page of a directory.

@@ -470,10 +470,10 @@ extension Register {
     /// Of the newest version, where it is a file that is there.
     fileprivate var liveByteCount: UInt64? { liveHead?.value.facts?.byteCount }
 
-    /// Whether a row of `records` says all of it.
+    /// Whether a row of `records` says all of it; it has no properties.
     fileprivate func isFileAlone(_ key: RegisterKey) -> Bool {
-        key.kind == .file && liveHead != nil && kept.isEmpty && prepared.isEmpty && ballot == nil
-            && damaged.isEmpty
+        key.kind == .file && liveHead?.value.properties.isEmpty == true && kept.isEmpty
+            && prepared.isEmpty && ballot == nil && damaged.isEmpty
     }
 }
 

@@ -35,6 +35,8 @@ enum Schema {
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
         migrator.registerMigration("5") { try $0.execute(sql: version5) }
         migrator.registerMigration("6") { try $0.execute(sql: version6) }
+        // No table changes: values in rows may have properties, which programs before cannot read.
+        migrator.registerMigration("7") { _ in }
         return migrator
     }
 

@@ -29,7 +29,10 @@ extension Store {
             } catch {
                 return reply(.failure(error))
             }
-            self.admitUpload(request, link, isWanted: isWanted, reply)
+            self.unbarred(request.path, request.conditions.tokens) { error in
+                if let error { return reply(.failure(error)) }
+                self.admitUpload(request, link, isWanted: isWanted, reply)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ enum ClientRequestKind: CaseIterable {
     case copy, put, delete, get, makeDirectory, removeDirectory, list, move, place, lock,
         refreshLock, unlock, locks, guarded, showing, lockSet, changeLocks, setSetting,
         setReplicationFactor, leave, cancelLeave, takeOut, joinCluster, history,
-        restore, purge
+        restore, purge, describe, mark
 
     init(_ value: ClientRequest) {
         self =
@@ -40,12 +40,16 @@ enum ClientRequestKind: CaseIterable {
             case .history: .history
             case .restore: .restore
             case .purge: .purge
+            case .describe: .describe
+            case .mark: .mark
             }
     }
 
     var travels: Bool {
         switch self {
-        case .put, .delete, .makeDirectory, .removeDirectory, .place, .showing, .changeLocks: true
+        case .put, .delete, .makeDirectory, .removeDirectory, .place, .showing, .changeLocks,
+            .describe:
+            true
         default: false
         }
     }
@@ -54,7 +58,7 @@ enum ClientRequestKind: CaseIterable {
 enum ClientAnswerKind: CaseIterable {
     case written, file, history, listing, notFound, conditionFailed, directoryNotEmpty, isDirectory,
         notADirectory, lockGranted, unlocked, locks, locked, lockNotFound, tooManyLocks,
-        lockSet, lockDecision, unavailable, done, refused
+        lockSet, lockDecision, unavailable, done, refused, mark
 
     init(_ value: ClientAnswer) {
         self =
@@ -79,6 +83,7 @@ enum ClientAnswerKind: CaseIterable {
             case .unavailable: .unavailable
             case .done: .done
             case .refused: .refused
+            case .mark: .mark
             }
     }
 

@@ -46,6 +46,10 @@ struct MessageSamples {
             .changeLocks(path, .release(token), operation),
             .changeLocks(path, .trace(.init(name: [0x61], until: 8)), operation),
             .changeLocks(path, .expire, operation),
+            .describe(
+                path, .file(facts.described(by: [0x3C])), when: conditions[5], operation),
+            .describe(path, .describedMark([0x3C, 0x3E]), when: .absent, operation),
+            .describe(path, .mark, when: .none, operation),
             .showing(
                 .delete(path, .none, operation),
                 LockGuard(tokens: [token], holdsShared: true, wallMilliseconds: 7)),
@@ -136,7 +140,7 @@ struct MessageSamples {
             .takeOut(try #require(NodeID("n1"))),
             .joinCluster(ClusterID(bits: Bits128(high: 1, low: 2))),
             .copy(path, to: path, operation), .history(path), .restore(path, nil, operation),
-            .purge(path, []),
+            .purge(path, []), .mark(path),
         ]
     }
 }

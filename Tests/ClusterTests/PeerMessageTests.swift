@@ -125,7 +125,7 @@ import Testing
         let head = [1, 3] + [UInt8](repeating: 0, count: 9)
         #expect(throws: DecodeError.unknown("request")) { try decoded(head + [8]) }
         let forward = head + [2] + [UInt8](repeating: 0, count: 9)
-        #expect(throws: DecodeError.unknown("client request")) { try decoded(forward + [10]) }
+        #expect(throws: DecodeError.unknown("client request")) { try decoded(forward + [11]) }
     }
 
     /// The estimate, which costs no encoding, is half to twice the bytes, but for the head of a frame and such.

@@ -399,6 +399,6 @@ enum Samples {
                     ], hasMore: true)
             ),
             ("store-status", storeStatus),
-        ] + peers + contents + cluster
+        ] + peers + contents + cluster + locks
     }
 }

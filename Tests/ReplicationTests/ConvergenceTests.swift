@@ -47,7 +47,7 @@ import Testing
             }
             let mayBeGone =
                 world.expired.contains(version.dot) || world.dropped.contains(version.dot)
-                || version.value == .mark || isOlderAttempt
+                || version.value.isMark || isOlderAttempt
                 // Locks are kept only where they lost a conflict.
                 || key.kind == .locks
                     && seen.contains { $0.dot != version.dot && $0.covers(version) }

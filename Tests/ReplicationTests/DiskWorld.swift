@@ -111,11 +111,26 @@ struct DiskWorld {
         let isDeletion = roll(3) == 0
         let live: RegisterValue =
             switch key.kind {
-            case .file: file(operations)
-            case .mark: .mark
+            case .file: liveFile(key, on: home)
+            case .mark: roll(2) == 0 ? .mark : .describedMark([UInt8(roll(9)) + 1])
             case .locks: .locks(LockSet(locks: [lock(operations)]))
             }
         assign(key, isDeletion ? .deleted : live, operation(operations), on: home)
+    }
+
+    /// A new content, now and then with properties or with those of before; or the content that is
+    /// there, with other properties.
+    private mutating func liveFile(_ key: RegisterKey, on home: Int) -> RegisterValue {
+        guard case .file(let new) = file(operations) else { preconditionFailure("a file") }
+        let properties = [UInt8(roll(9)) + 1]
+        switch roll(4) {
+        case 0: return .file(new.described(by: FileFacts.propertiesAsBefore))
+        case 1: return .file(new.described(by: properties))
+        case 2:
+            let facts = disks[home].register(key)?.head?.value.facts ?? new
+            return .file(facts.described(by: properties))
+        default: return .file(new)
+        }
     }
 
     private mutating func assign(
@@ -144,7 +159,7 @@ struct DiskWorld {
         let request = ReplicaRequest.prepare(write.key, write.version)
         sometimesLate(request)
         let reply = execute(request, on: randomDisk())
-        guard case .refused(let cover, let above) = reply else { return }
+        guard case .refused(let cover, let above, _) = reply else { return }
         assign(
             write.key, write.value, write.operation, on: write.home, cover: cover, above: above)
     }

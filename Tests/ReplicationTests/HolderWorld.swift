@@ -117,10 +117,16 @@ struct HolderWorld {
     mutating func write(
         _ key: RegisterKey, _ number: UInt64, id: UInt64? = nil, policy: WritePolicy
     ) -> WriteOperation {
+        write(key, file(number), id: id ?? number, policy: policy)
+    }
+
+    mutating func write(
+        _ key: RegisterKey, _ value: RegisterValue, id: UInt64 = 1, policy: WritePolicy
+    ) -> WriteOperation {
         var directives: [CoordinatorDirective] = []
         let world = self
         let operation = WriteOperation(
-            key, file(number), operationID(id ?? number), own: targets.holders[0],
+            key, value, operationID(id), own: targets.holders[0],
             targets: targets, policy: policy, time: time,
             isReachable: { world.isReachable($0) }, into: &directives)
         take(directives)

@@ -12,7 +12,7 @@ import Testing
     @Test mutating func aPrepareThatDoesNotCoverTheHeadIsRefused() {
         let head = committed(on: &b, operation: 1, time: 50)
         let other = assigned(on: &a, operation: 2, time: 99)
-        guard case .refused(let context, let above) = run(.prepare(key, other), on: &b) else {
+        guard case .refused(let context, let above, _) = run(.prepare(key, other), on: &b) else {
             Issue.record("not refused")
             return
         }

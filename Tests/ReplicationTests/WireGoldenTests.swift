@@ -94,7 +94,22 @@ import Testing
                 move: MoveIntent(
                     source: path("/s"), dot: dot(0, 4), destination: path("/d"),
                     operation: operation(9)))),
+        .prepare(.file(path("/d")), version(.file(described))),
+        .prepare(.mark(path("/d")), version(.describedMark([0x3C, 0x3E]))),
+        .putEntry(entryKey, describedEntry(.bytes([0x3C]))),
+        .putEntry(entryKey, describedEntry(.elsewhere)),
     ]
+
+    private static let described: FileFacts = {
+        guard case .file(let facts) = file(3) else { preconditionFailure("a file") }
+        return facts.described(by: [0x3C, 0x61, 0x3E])
+    }()
+
+    private static func describedEntry(_ properties: FileProperties) -> DirectoryEntry {
+        var record = version(file(3)).record
+        record?.properties = properties
+        return DirectoryEntry(file: .init(rank: rank, record: record))
+    }
 
     private static let replies: [ReplicaReply] = [
         .alreadyApplied(version(.mark)), .prepared,
@@ -109,6 +124,9 @@ import Testing
             [Item(key: ItemKey(bits: 0x11), fingerprint: fingerprint)], context,
             contents: fingerprint, hasUnsettled: true),
         .fetched(registers, entries, context, contents: fingerprint), .done, .stale,
+        .refused(
+            context: version.context, above: HybridTime(value: 0x0102),
+            newest: version(.file(described))),
     ]
 
     private static let changes: [LockChange] = [

@@ -61,8 +61,12 @@ struct WireSamples {
             byteCount: generator.next(), digest: digest(), contentType: "text/ü",
             created: Timestamp(nanoseconds: Int64(bitPattern: generator.next())),
             modified: Timestamp(nanoseconds: 0), object: ObjectID(using: &generator),
-            home: Partition(number: UInt16(number(0...65535))))
+            home: Partition(number: UInt16(number(0...65535))),
+            properties: chance() ? [] : properties())
     }
+
+    /// Never empty.
+    mutating func properties() -> [UInt8] { [0x3C] + some(0...9) { UInt8($0.number(0...255)) } }
 
     mutating func digest() -> Digest {
         guard let digest = Digest(bytes: (0..<32).map { _ in UInt8(number(0...255)) }) else {
@@ -88,10 +92,11 @@ struct WireSamples {
     }
 
     mutating func value() -> RegisterValue {
-        switch number(0...3) {
+        switch number(0...4) {
         case 0: .file(facts())
         case 1: .mark
         case 2: .deleted
+        case 3: .describedMark(properties())
         default: .locks(lockSet())
         }
     }

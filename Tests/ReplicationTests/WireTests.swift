@@ -196,10 +196,10 @@ import Testing
     @Test func unknownKindsAreTheirOwnError() throws {
         #expect(throws: DecodeError.unknown("request kind")) { try decodedRequest([0]) }
         #expect(throws: DecodeError.unknown("request kind")) { try decodedRequest([23]) }
-        #expect(throws: DecodeError.unknown("reply kind")) { try decodedReply([20]) }
+        #expect(throws: DecodeError.unknown("reply kind")) { try decodedReply([21]) }
         #expect(throws: DecodeError.unknown("register kind")) { try decodedRequest([5, 4]) }
         #expect(throws: DecodeError.unknown("value")) {
-            try RegisterValue(decoding: [5].span.bytes)
+            try RegisterValue(decoding: [6].span.bytes)
         }
         #expect(throws: DecodeError.unknown("condition")) {
             try WriteCondition(decoding: [6].span.bytes)

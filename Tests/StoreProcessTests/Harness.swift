@@ -131,7 +131,7 @@ final class TestStore: Sendable {
         }
     }
 
-    private func ask<Value: Sendable>(
+    func ask<Value: Sendable>(
         _ body:
             @escaping @Sendable (isolated Store, @escaping Store.Reply<Value>) -> Void
     ) async throws -> Value {

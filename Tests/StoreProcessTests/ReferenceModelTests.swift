@@ -10,6 +10,8 @@ import Testing
     private struct Reference {
         var files: [String: [UInt8]] = [:]
         var marks: Set<String> = []
+        /// Of files and marked directories.
+        var properties: [String: [UInt8]] = [:]
 
         func parents(_ path: String) -> [String] {
             var parts = path.split(separator: "/").dropLast().map(String.init)
@@ -49,7 +51,19 @@ import Testing
             return nil
         }
 
+        mutating func describe(_ path: String, _ new: [UInt8]) -> RemoteError.Code? {
+            if files[path] == nil {
+                guard isDirectory(path) else { return .notFound }
+                marks.insert(path)
+            }
+            properties[path] = new
+            return nil
+        }
+
         mutating func delete(_ path: String, recursive: Bool) -> RemoteError.Code? {
+            defer {
+                properties = properties.filter { files[$0.key] != nil || marks.contains($0.key) }
+            }
             if files.removeValue(forKey: path) != nil { return nil }
             if !isDirectory(path) { return .notFound }
             if !recursive {
@@ -95,7 +109,7 @@ import Testing
             let path = path(using: &generator)
             let outcome: RemoteError.Code?
             let expected: RemoteError.Code?
-            switch Int.random(in: 0..<20, using: &generator) {
+            switch Int.random(in: 0..<22, using: &generator) {
             case 0..<9:
                 let content = [UInt8](repeating: UInt8(step & 0xFF), count: step % 40)
                 expected = reference.put(path, content)
@@ -118,6 +132,18 @@ import Testing
                 (outcome, expected) = (nil, nil)
                 let content = try await read(store, path)
                 #expect(content == reference.files[path], "seed \(seed), step \(step), \(path)")
+            case 19, 20:
+                let properties = [UInt8](repeating: 1, count: step % 5 == 0 ? 0 : step * 10)
+                let request = SetPropertiesRequest(
+                    operation: .test(), path: try .test(path),
+                    seen: reference.properties[path] ?? [], properties: properties,
+                    conditions: .none)
+                expected = reference.describe(path, properties)
+                let current = store
+                outcome = await refusal {
+                    let _: WriteResponse = try await current.ask { $0.setProperties(request, $1) }
+                    return true
+                }
             default:
                 (outcome, expected) = (nil, nil)
                 if step.isMultiple(of: 3) {
@@ -157,6 +183,9 @@ import Testing
     private func compare(
         _ store: TestStore, _ reference: Reference, _ directory: String
     ) async throws {
+        let request = PropertiesRequest(paths: [try .test(directory)])
+        let found: PropertiesResponse = try await store.ask { $0.properties(request, $1) }
+        #expect(found.properties == [reference.properties[directory] ?? []], "\(directory)")
         let names = reference.names(directory)
         // In the order of their bytes.
         #expect(
@@ -166,6 +195,17 @@ import Testing
             let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
             if let content = reference.files[path] {
                 #expect(try await store.content(path) == content)
+                var request = LookupRequest(path: try .test(path), wantsContent: false)
+                request.wantsProperties = true
+                let asked = request
+                let response: LookupResponse = try await store.ask { store, reply in
+                    store.lookUp(asked) { reply($0.map(\.response)) }
+                }
+                guard case .file(let facts) = response else {
+                    Issue.record("\(path) is no file")
+                    continue
+                }
+                #expect(facts.properties == .bytes(reference.properties[path] ?? []), "\(path)")
             } else {
                 try await compare(store, reference, path)
             }

@@ -98,9 +98,23 @@ import Testing
         return directory
     }
 
+    private func describe(_ path: String, _ store: TestStore) async throws {
+        let request = SetPropertiesRequest(
+            operation: .test(), path: try .test(path), seen: [],
+            properties: [UInt8]("<\(path)/>".utf8), conditions: .none)
+        let _: WriteResponse = try await store.ask { $0.setProperties(request, $1) }
+    }
+
     /// With quotas, and with what files are like: in another directory they are others, and are checked.
+    /// And with properties of a file and a directory.
     @Test func theDatabaseOfThisSchemaIsRead() async throws {
-        let directory = try await opened("database-6") { try await made(.rawfile, quotas: "/d=1M") }
+        let directory = try await opened("database-7") {
+            let directory = try await made(.rawfile, quotas: "/d=1M")
+            let store = try await TestStore(directory)
+            for path in ["/d/small", "/made"] { try await describe(path, store) }
+            await store.end()
+            return directory
+        }
         #expect(directory.names("meta") == ["store.db"])
         let queue = try Schema.connect(directory.bytePath.appending("meta"), cachePages: 16)
         try queue.inDatabase { database in
@@ -113,11 +127,17 @@ import Testing
             #expect(try Int.fetchOne(database, sql: sum) == 3)
         }
         try queue.close()
+        let store = try await TestStore(directory)
+        let request = PropertiesRequest(
+            paths: [try .test("/d/small"), try .test("/made"), try .test("/large")])
+        let found: PropertiesResponse = try await store.ask { $0.properties(request, $1) }
+        await store.end()
+        #expect(found.properties == [[UInt8]("</d/small/>".utf8), [UInt8]("</made/>".utf8), []])
         try await check(directory, ["d", "large", "made", "replaced"], fileCount: 3)
     }
 
-    /// As it was when there were no quotas, and before files had stamps.
-    @Test(arguments: ["database-3", "database-5"])
+    /// As it was when there were no quotas, before files had stamps, and before they had properties.
+    @Test(arguments: ["database-3", "database-5", "database-6"])
     func anEarlierDatabaseIsRead(_ name: String) async throws {
         let directory = try await opened(name) { try await made(.extent) }
         #expect(directory.names("meta") == ["store.db"])

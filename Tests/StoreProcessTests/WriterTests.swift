@@ -225,7 +225,7 @@ import Testing
                 "trash: path since",
                 "view_dirty: sequence path failed",
             ])
-        #expect(Schema.migrator.migrations == ["1", "2", "3", "4", "5", "6"])
+        #expect(Schema.migrator.migrations == ["1", "2", "3", "4", "5", "6", "7"])
         #expect(temporary.contents("FORMAT") == [UInt8]("clusterf 1 rawfile 1\n".utf8))
         let object = try #require(ObjectID(hex: "00112233445566778899aabbccddeeff"))
         #expect(ObjectName.path(object).description == "00/00112233445566778899aabbccddeeff")

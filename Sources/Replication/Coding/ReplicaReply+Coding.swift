@@ -15,10 +15,11 @@ extension ReplicaReply {
             writer.write(UInt8(1))
             writer.write(version)
         case .prepared: writer.write(UInt8(2))
-        case .refused(let context, let above):
-            writer.write(UInt8(3))
+        case .refused(let context, let above, let newest):
+            writer.write(UInt8(newest == nil ? 3 : 20))
             writer.write(context)
             writer.write(above)
+            if let newest { writer.write(newest) }
         case .full: writer.write(UInt8(4))
         case .locked: writer.write(UInt8(5))
         case .committed: writer.write(UInt8(6))
@@ -109,6 +110,9 @@ extension ReplicaReply {
         case 17: self = .stale
         case 18: self = .isDirectory
         case 19: self = .damaged
+        case 20:
+            self = .refused(
+                context: try reader.read(), above: try reader.read(), newest: try reader.read())
         default: throw .unknown("reply kind")
         }
     }

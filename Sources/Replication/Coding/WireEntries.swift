@@ -10,16 +10,17 @@ extension FileRecord: WireValue {
         FileFacts(
             byteCount: byteCount, digest: digest, contentType: contentType, created: created,
             modified: modified, object: object, home: home
-        ).encode(into: &writer)
+        ).encode(properties, into: &writer)
         writer.write(operation)
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
         let version: Version = try reader.read()
-        let facts: FileFacts = try reader.read()
+        let (facts, properties) = try FileFacts.decode(from: &reader)
         self.init(
             version: version, byteCount: facts.byteCount, digest: facts.digest,
             contentType: facts.contentType, created: facts.created, modified: facts.modified,
-            object: facts.object, home: facts.home, operation: try reader.readIdentifier())
+            object: facts.object, home: facts.home, operation: try reader.readIdentifier(),
+            properties: properties)
     }
 }
 

@@ -5,21 +5,42 @@ package import Model
 extension FileFacts: WireValue {
     package static var byteCountMin: Int { 78 }
     package func encode(into writer: inout ByteWriter) {
+        encode(.bytes(properties), into: &writer)
+    }
+
+    /// With what is told of their properties.
+    func encode(_ properties: FileProperties, into writer: inout ByteWriter) {
         writer.write(byteCount)
         writer.write(digest)
-        writer.writeText(contentType)
+        properties.encode(contentType: contentType, into: &writer)
         writer.write(created.nanoseconds)
         writer.write(modified.nanoseconds)
         writer.write(object)
         writer.write(home)
+        properties.encodeTail(into: &writer)
     }
+
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        self.init(
-            byteCount: try reader.readUInt64(), digest: try reader.readDigest(),
-            contentType: try reader.readText(max: WireLimits.contentTypeByteCountMax),
+        let (facts, properties) = try FileFacts.decode(from: &reader)
+        self = facts
+        guard case .bytes(let bytes) = properties else { throw .invalid("properties") }
+        self.properties = bytes
+    }
+
+    /// The facts without their properties, and these.
+    static func decode(
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> (FileFacts, FileProperties) {
+        let byteCount = try reader.readUInt64()
+        let digest = try reader.readDigest()
+        let (contentType, announced) = try FileProperties.contentType(
+            max: WireLimits.contentTypeByteCountMax, from: &reader)
+        let facts = FileFacts(
+            byteCount: byteCount, digest: digest, contentType: contentType,
             created: Timestamp(nanoseconds: try reader.readInt64()),
             modified: Timestamp(nanoseconds: try reader.readInt64()),
             object: try reader.readIdentifier(), home: try reader.read())
+        return (facts, try FileProperties(announced, from: &reader))
     }
 }
 
@@ -61,6 +82,9 @@ extension RegisterValue: WireValue {
         case .locks(let set):
             writer.write(UInt8(4))
             writer.write(set)
+        case .describedMark(let properties):
+            writer.write(UInt8(5))
+            writer.writeRun(properties)
         }
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -69,6 +93,10 @@ extension RegisterValue: WireValue {
         case 2: self = .mark
         case 3: self = .deleted
         case 4: self = .locks(try reader.read())
+        case 5:
+            let properties = try reader.readRun(max: FileProperties.byteCountMax)
+            guard !properties.isEmpty else { throw .invalid("properties") }
+            self = .describedMark(properties)
         default: throw .unknown("value")
         }
     }

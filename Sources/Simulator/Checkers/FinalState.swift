@@ -73,7 +73,7 @@ struct FinalState {
     /// Of the directories that there may be (those of `marks`): marked, or with something in them.
     var directories: Set<StorePath> {
         let live = files.filter(\.isLive).map(\.path)
-        let marked = marks.filter { $0.head?.value == .mark }.map(\.path)
+        let marked = marks.filter { $0.head?.value.isMark == true }.map(\.path)
         return Set(
             marks.map(\.path).filter { path in
                 path.isRoot || marked.contains(path)

@@ -204,7 +204,7 @@ struct Workload {
             .refused
         case .isDirectory: .isDirectory
         case .unavailable: .unknown
-        case .done, .refused, .history: .refused
+        case .done, .refused, .history, .mark: .refused
         }
     }
 }

@@ -80,8 +80,8 @@ extension Store {
             switch condition {
             case .failure(let error): done(.failure(error))
             case .success(let condition):
-                self.askCluster(.put(write.path, content, condition, write.operation)) {
-                    answer in
+                let put = ClientRequest.put(write.path, content, condition, write.operation)
+                self.askToWrite(put, showing: write.conditions.tokens) { answer in
                     done(
                         self.writeResult(
                             answer, at: write.path, isConditional: condition != .none))
@@ -122,7 +122,8 @@ extension Store {
         // One that exists by what is in it is marked too, and was there all the same.
         askCluster(.list(path, after: nil, limit: 1)) { answer in
             let wasThere = if case .listing = answer { true } else { false }
-            self.askCluster(.makeDirectory(path, request.operation)) { answer in
+            let make = ClientRequest.makeDirectory(path, request.operation)
+            self.askToWrite(make, showing: request.tokens) { answer in
                 var result = self.writeResult(answer, at: path)
                 if case .success(var response) = result {
                     let isNew = response.outcome == .created && !wasThere
@@ -150,8 +151,8 @@ extension Store {
             return isTaken ? () : reply(.failure(.unavailable(.notReady)))
         }
         // Nobody else knows anything: the own disk's word is that of the cluster. A read-only disk
-        // begins no life in it.
-        if readsHere {
+        // begins no life in it. What it looks up in has no properties.
+        if readsHere, !request.wantsProperties || engine.isReadOnly {
             return lookUpHere(request) { result in
                 guard case .failure(let error) = result, error.code == .notFound else {
                     return reply(result)
@@ -221,7 +222,7 @@ extension Store {
         switch answer {
         case .file(let record):
             guard request.wantsContent else {
-                let facts = IPC.FileFacts(record)
+                let facts = IPC.FileFacts(record, withProperties: request.wantsProperties)
                 return reply(.success(LookupReply(response: .file(facts), home: record.home)))
             }
             findContent(record, request.path, reply)
@@ -329,14 +330,13 @@ extension Store {
             guard case .listing(let entries, let next) = answer else {
                 return self.listingFailed(request.path, answer, reply)
             }
-            let page = entries.prefix(IPCLimits.listingPageCountMax).map { entry in
-                entry.record.map { .file(name: entry.name, IPC.FileFacts($0)) }
-                    ?? ListResponse.Entry.directory(name: entry.name, modified: entry.modified)
-            }
+            let page = Array(entries.prefix(IPCLimits.listingPageCountMax)).page(
+                withProperties: request.wantsProperties)
             let holders =
                 request.wantsHolders
                 ? entries.prefix(page.count).map { self.holders(of: $0, in: request.path) } : nil
-            reply(.success(ListResponse(entries: page, hasMore: next != nil, holders: holders)))
+            let hasMore = next != nil || page.count < entries.count
+            reply(.success(ListResponse(entries: page, hasMore: hasMore, holders: holders)))
         }
     }
 
@@ -393,9 +393,15 @@ extension Store {
         case .unavailable(.full): .noSpace
         case .unavailable(let reason): .unavailable(reason)
         case .refused(let reason): RemoteError(.invalid, "refused: \(reason)")
-        case .written, .file, .history, .listing, .lockGranted, .unlocked, .locks, .locked,
-            .lockNotFound,
-            .tooManyLocks, .lockSet, .lockDecision, .done:
+        case .locked(let locks): .locked(locks, at: path)
+        case .lockNotFound:
+            RemoteError(.lockNotFound, "no lock of that token is at \(path); it may be over")
+        case .tooManyLocks:
+            RemoteError(
+                .tooManyLocks, "too many locks at or below \(path)",
+                hint: "locks that are not refreshed go by themselves")
+        case .written, .file, .history, .mark, .listing, .lockGranted, .unlocked, .locks,
+            .lockSet, .lockDecision, .done:
             RemoteError(.internalError, "the store answered something else than was asked")
         }
     }
@@ -413,6 +419,25 @@ extension WriteConditions {
         case (nil, .digests(let digests)): return .differs(digests)
         default: return nil
         }
+    }
+}
+
+extension [ListedEntry] {
+    /// As many of them as fit into one answer.
+    fileprivate func page(withProperties: Bool) -> [ListResponse.Entry] {
+        var page: [ListResponse.Entry] = []
+        var byteCount = 0
+        for entry in self {
+            guard let record = entry.record else {
+                page.append(.directory(name: entry.name, modified: entry.modified))
+                continue
+            }
+            let facts = IPC.FileFacts(record, withProperties: withProperties)
+            byteCount += facts.properties.byteCount
+            if byteCount > StoreLimits.listedPropertiesByteCountMax { break }
+            page.append(.file(name: entry.name, facts))
+        }
+        return page
     }
 }
 
@@ -448,7 +473,7 @@ extension RemoteError {
                 hint: "it is safe to try again")
         case .clockInDoubt:
             RemoteError(
-                .unavailable, "the clocks of the nodes differ too much",
+                .clockInDoubt, "the clocks of the nodes differ too much",
                 hint: "set the clocks, for example with an NTP service")
         case .full: .noSpace
         case .hasLeft:

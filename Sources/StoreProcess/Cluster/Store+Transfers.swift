@@ -16,11 +16,13 @@ extension Store {
         let condition = transfer.overwrites ? WriteCondition.none : .absent
         let (path, target) = (request.path, transfer.destination)
         guard !request.directoryOnly else { return beginTree(transfer, .notFound, done) }
+        let shown = Shown(request.tokens)
         let file: ClientRequest =
             transfer.isMove
             ? .move(path, to: target, when: condition, request.operation)
             : .copy(path, to: target, when: condition, request.operation)
-        place(file, QuotaSource(path, isMoved: transfer.isMove), at: target, request.operation) {
+        let source = QuotaSource(path, isMoved: transfer.isMove)
+        place(file, shown, source, at: target, request.operation) {
             switch $0 {
             case .failure(let refusal): done(.failure(refusal))
             // The source is a directory, or else the destination.
@@ -35,12 +37,12 @@ extension Store {
 
     /// Asks the brain to give a content another path, where quotas have room for it there.
     private func place(
-        _ request: ClientRequest, _ source: QuotaSource, at target: StorePath,
+        _ request: ClientRequest, _ shown: Shown, _ source: QuotaSource, at target: StorePath,
         _ operation: OperationID, _ done: @escaping (Result<ClientAnswer, RemoteError>) -> Void
     ) {
         func ask() {
             bring(fileAt: source.path, byteCount: source.byteCount, to: target) {
-                self.askCluster(request) { answer in
+                self.askToWrite(request, showing: shown.tokens, isPart: shown.isPart) { answer in
                     self.quotaEnded(operation)
                     done(.success(answer))
                 }
@@ -84,7 +86,7 @@ extension Store {
                 return done(.failure(.versionNotKept(path)))
             }
             guard !wasDone, let content = version?.content else {
-                return self.restore(restore, at: path, done)
+                return self.restore(restore, at: path, request.tokens, done)
             }
             self.isWithinReach(content, for: Partition(of: path)) { isThere in
                 if !isThere { return done(.failure(.versionMadeWay)) }
@@ -94,7 +96,7 @@ extension Store {
                     if let refusal { return done(.failure(refusal)) }
                     let partition = Partition(of: path)
                     self.bring(content, from: content.home ?? partition, to: partition) {
-                        self.restore(restore, at: path) { result in
+                        self.restore(restore, at: path, request.tokens) { result in
                             self.quotaEnded(request.operation)
                             done(result)
                         }
@@ -105,9 +107,10 @@ extension Store {
     }
 
     private func restore(
-        _ request: ClientRequest, at path: StorePath, _ done: @escaping Reply<WriteResponse>
+        _ request: ClientRequest, at path: StorePath, _ tokens: [LockToken],
+        _ done: @escaping Reply<WriteResponse>
     ) {
-        askCluster(request) { answer in
+        askToWrite(request, showing: tokens) { answer in
             if case .notFound = answer { return done(.failure(.versionNotKept(path))) }
             done(self.writeResult(answer, at: path))
         }
@@ -140,9 +143,12 @@ extension Store {
                 guard !transfer.isReplacing || transfer.overwrites || transfer.isRepeat else {
                     return done(.failure(.anotherFile))
                 }
-                self.nextRemoval += 1
-                self.transfers[self.nextRemoval] = (transfer, done)
-                self.stepTransfer(self.nextRemoval)
+                self.unlocked(transfer.changedTrees, transfer.request.tokens) { error in
+                    if let error { return done(.failure(error)) }
+                    self.nextRemoval += 1
+                    self.transfers[self.nextRemoval] = (transfer, done)
+                    self.stepTransfer(self.nextRemoval)
+                }
             }
         }
     }
@@ -183,12 +189,37 @@ extension Store {
         guard let target = transfer.target(of: level.path) else {
             return endTransfer(id, .tooLong(level.path))
         }
-        askCluster(.makeDirectory(target, transfer.operation(for: target))) { answer in
+        let make = ClientRequest.makeDirectory(target, transfer.operation(for: target))
+        askToWrite(make, showing: transfer.request.tokens, isPart: true) { answer in
             switch answer {
-            case .written, .done:
-                self.setLevel(id) { $0.isMade = true }
-                self.stepTransfer(id)
+            case .written, .done: self.describeTarget(target, of: level, id)
             default: self.endTransfer(id, self.failure(answer, at: target))
+            }
+        }
+    }
+
+    /// The directory's properties go with it.
+    private func describeTarget(
+        _ target: StorePath, of level: TreeTransfer.Level, _ id: UInt64
+    ) {
+        func isMade() {
+            setLevel(id) { $0.isMade = true }
+            stepTransfer(id)
+        }
+        askCluster(.mark(level.path)) { answer in
+            guard case .mark(let mark) = answer else {
+                return self.endTransfer(id, self.failure(answer, at: level.path))
+            }
+            guard let transfer = self.transfers[id]?.transfer, let mark, mark.value.isMark,
+                !mark.value.properties.isEmpty
+            else { return isMade() }
+            let describe = ClientRequest.describe(
+                target, mark.value, when: .none, transfer.operation(for: target, mark.dot))
+            self.askToWrite(describe, showing: transfer.request.tokens, isPart: true) { answer in
+                guard case .written = answer else {
+                    return self.endTransfer(id, self.failure(answer, at: target))
+                }
+                isMade()
             }
         }
     }
@@ -232,7 +263,8 @@ extension Store {
                 transfer.isMove
                 ? .move(path, to: target, when: condition, operation)
                 : .copy(path, to: target, when: condition, operation)
-            place(request, source, at: target, operation) { result in
+            let shown = Shown(transfer.request.tokens, isPart: true)
+            place(request, shown, source, at: target, operation) { result in
                 switch result {
                 // Gone meanwhile: others were faster.
                 case .success(.written), .success(.notFound): break
@@ -256,7 +288,8 @@ extension Store {
         guard let transfer = transfers[id]?.transfer else { return }
         guard transfer.isMove, !level.path.isRoot else { return leaveLevel(id) }
         let operation = transfer.operation(for: level.path)
-        askCluster(.removeDirectory(level.path, operation)) { answer in
+        let remove = ClientRequest.removeDirectory(level.path, operation)
+        askToWrite(remove, showing: transfer.request.tokens, isPart: true) { answer in
             switch answer {
             case .written, .notFound, .done: self.leaveLevel(id)
             case .directoryNotEmpty
@@ -303,6 +336,17 @@ extension Store {
     }
 }
 
+/// The tokens of locks that a write shows.
+private struct Shown {
+    var tokens: [LockToken]
+    var isPart: Bool
+
+    init(_ tokens: [LockToken], isPart: Bool = false) {
+        self.tokens = tokens
+        self.isPart = isPart
+    }
+}
+
 /// What quotas have to know of a file that gets another path.
 private struct QuotaSource {
     var path: StorePath
@@ -318,6 +362,11 @@ private struct QuotaSource {
 }
 
 extension TreeTransfer {
+    /// Of which each lock inside is in the way.
+    fileprivate var changedTrees: [StorePath] {
+        isMove ? [request.path, destination] : [destination]
+    }
+
     /// Why there is nothing to begin with.
     fileprivate var refusal: RemoteError? {
         let path = request.path

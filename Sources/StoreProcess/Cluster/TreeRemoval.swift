@@ -45,7 +45,7 @@ extension Store {
             case .failure(let error): done(.failure(error))
             case .success(let condition):
                 let file = ClientRequest.delete(request.path, condition, request.operation)
-                self.askCluster(file) { answer in
+                self.askToWrite(file, showing: request.conditions.tokens) { answer in
                     self.fileDeleted(request, answer, isConditional: condition != .none, done)
                 }
             }
@@ -92,11 +92,18 @@ extension Store {
             guard request.conditions.hold(digest: nil, modified: nil) else {
                 return done(.failure(.anotherFile))
             }
-            if request.recursive { return self.remove(TreeRemoval(request), done) }
+            let tokens = request.conditions.tokens
+            if request.recursive {
+                return self.unlocked([path], tokens) { error in
+                    if let error { return done(.failure(error)) }
+                    self.remove(TreeRemoval(request), done)
+                }
+            }
             guard !path.isRoot else {
                 return done(.failure(RemoteError(.invalid, "the root always exists")))
             }
-            self.askCluster(.removeDirectory(path, request.operation)) { answer in
+            let remove = ClientRequest.removeDirectory(path, request.operation)
+            self.askToWrite(remove, showing: tokens) { answer in
                 done(self.deleted(answer, at: path))
             }
 
@@ -152,8 +159,9 @@ extension Store {
         }
         removals[id]?.removal.open = files.count
         for file in files {
-            guard let operation = removals[id]?.removal.operation(for: file) else { return }
-            askCluster(.delete(file, .none, operation)) { answer in
+            guard let removal = removals[id]?.removal else { return }
+            let delete = ClientRequest.delete(file, .none, removal.operation(for: file))
+            askToWrite(delete, showing: removal.request.conditions.tokens, isPart: true) { answer in
                 self.removed(file, answer, id)
             }
         }
@@ -177,7 +185,8 @@ extension Store {
         guard let removal = removals[id]?.removal else { return }
         if directory.isRoot { return removedEmpty(directory, .done, id) }
         let operation = removal.operation(for: directory)
-        askCluster(.removeDirectory(directory, operation)) { answer in
+        let remove = ClientRequest.removeDirectory(directory, operation)
+        askToWrite(remove, showing: removal.request.conditions.tokens, isPart: true) { answer in
             self.removedEmpty(directory, answer, id)
         }
     }

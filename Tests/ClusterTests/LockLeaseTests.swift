@@ -1,0 +1,157 @@
+import Cluster
+import Model
+import Replication
+import Testing
+
+/// What it costs that every write looks for locks, and that none is missed for it.
+@Suite struct LockLeaseTests {
+    private func path(_ text: String) throws -> StorePath {
+        try StorePath(validating: Array(text.utf8))
+    }
+
+    private func token(_ number: UInt64) -> LockToken {
+        LockToken(bits: Bits128(high: 0, low: number))
+    }
+
+    private func lock(
+        _ cluster: TinyCluster, _ path: StorePath, _ number: UInt64, _ depth: LockDepth = .infinity
+    ) -> ClientRequest {
+        let request = LockRequest(
+            token: token(number), owner: [], scope: .exclusive, depth: depth, seconds: 60)
+        return .lock(path, request, cluster.operation())
+    }
+
+    private func put(_ cluster: TinyCluster, _ path: StorePath) -> ClientRequest {
+        .put(path, cluster.content(7), .none, cluster.operation())
+    }
+
+    private func isGranted(_ answer: ClientAnswer?) -> Bool {
+        if case .lockGranted = answer { return true }
+        return false
+    }
+
+    private func isWritten(_ answer: ClientAnswer?) -> Bool {
+        if case .written = answer { return true }
+        return false
+    }
+
+    private func isLocked(_ answer: ClientAnswer?) -> Bool {
+        if case .locked = answer { return true }
+        return false
+    }
+
+    /// Messages between nodes that the writes of some files took.
+    private func messages(
+        _ cluster: TinyCluster, _ directory: String, isGuarded: Bool, count: Int = 10
+    ) throws -> Int {
+        func sum() -> Int {
+            let kinds = ["read", "register", "prepare", "prepared", "put-entry", "list", "forward"]
+            return kinds.reduce(0) { $0 + (cluster.kinds[$1] ?? 0) }
+        }
+        let before = sum()
+        for number in 0..<count {
+            let write = put(cluster, try path("\(directory)/\(number)"))
+            #expect(isWritten(cluster.ask("a", isGuarded ? .guarded(write, tokens: []) : write)))
+        }
+        return sum() - before
+    }
+
+    @Test func whereNobodyLocksAGuardedWriteCostsNoMessagesMore() throws {
+        let cluster = TinyCluster.three()
+        let directory = "/a/b/c/d/e"
+        _ = try messages(cluster, directory, isGuarded: false)
+        let plain = try messages(cluster, directory, isGuarded: false)
+        _ = cluster.ask("a", .locks(try path("/a")))
+        let guarded = try messages(cluster, directory, isGuarded: true)
+        #expect(guarded == plain)
+    }
+
+    /// Where locks are in use elsewhere, the root is read: a question to each other holder, and its answer.
+    @Test func locksElsewhereCostAWriteOneReadHoweverDeepItIs() throws {
+        let cluster = TinyCluster.three()
+        let deep = "/a/b/c/d/e/f/g/h"
+        _ = try messages(cluster, deep, isGuarded: false)
+        let plain = try messages(cluster, deep, isGuarded: false)
+        #expect(isGranted(cluster.ask("b", lock(cluster, try path("/other/x"), 1))))
+        // What the ballots left to be settled.
+        cluster.run(for: .seconds(10))
+        let guarded = try messages(cluster, deep, isGuarded: true)
+        #expect(guarded > plain)
+        #expect(guarded - plain <= 10 * 4)
+    }
+
+    /// The first lock waits until no node goes by a read from before it; the next ones do not.
+    @Test func onlyTheFirstLockWaits() throws {
+        let cluster = TinyCluster.three()
+        var began = cluster.now
+        #expect(isGranted(cluster.ask("a", lock(cluster, try path("/d/x"), 1))))
+        #expect(cluster.now - began >= ClusterLimits.lockLease)
+        for number in 2..<6 as Range<UInt64> {
+            began = cluster.now
+            #expect(isGranted(cluster.ask("a", lock(cluster, try path("/d/\(number)"), number))))
+            #expect(cluster.now - began < ClusterLimits.lockLease)
+        }
+    }
+
+    /// Writes of all nodes go on while a lock is taken; none that begins after it was granted comes through.
+    @Test(arguments: ["/d", "/", "/d/e/f"])
+    func noWriteThatBeginsAfterTheGrantMissesTheLock(_ locked: String) throws {
+        for delay in stride(from: 0, to: 700, by: 70) {
+            let cluster = TinyCluster.three()
+            let target = try path("/d/e/f")
+            for node in ["a", "b", "c"] {
+                #expect(isWritten(cluster.ask(node, .guarded(put(cluster, target), tokens: []))))
+            }
+            cluster.run(for: .milliseconds(delay))
+            let ticket = cluster.begin("b", lock(cluster, try path(locked), 1))
+            while cluster.answers[ticket] == nil {
+                let write = cluster.ask("c", .guarded(put(cluster, target), tokens: []))
+                // The ballot of the lock may be in the way of its decision.
+                guard case .unavailable(.contended)? = write else {
+                    #expect(isWritten(write) || isLocked(write))
+                    continue
+                }
+            }
+            #expect(isGranted(cluster.answers[ticket]))
+            for node in ["a", "b", "c"] {
+                let write = cluster.ask(node, .guarded(put(cluster, target), tokens: []))
+                #expect(isLocked(write), "\(locked) after \(delay) ms: \(node) wrote")
+                guard case .locks(let locks)? = cluster.ask(node, .locks(target)) else {
+                    Issue.record("no answer")
+                    return
+                }
+                #expect(locks.map(\.lock.token) == [token(1)])
+            }
+        }
+    }
+
+    @Test func locksBelowADirectoryAreToldWhereTheyAreAskedFor() throws {
+        let cluster = TinyCluster.three()
+        #expect(isGranted(cluster.ask("a", lock(cluster, try path("/d/e/f"), 1, .zero))))
+        #expect(isGranted(cluster.ask("b", lock(cluster, try path("/d/g"), 2, .zero))))
+        #expect(isGranted(cluster.ask("c", lock(cluster, try path("/x"), 3, .zero))))
+        #expect(isGranted(cluster.ask("c", lock(cluster, try path("/d"), 4, .zero))))
+        func tokens(_ at: String, below: Bool) throws -> [LockToken]? {
+            guard case .locks(let locks)? = cluster.ask("a", .locks(try path(at), below: below))
+            else { return nil }
+            return locks.map(\.lock.token)
+        }
+        #expect(try tokens("/d", below: false) == [token(4)])
+        #expect(try tokens("/d", below: true) == [token(4), token(1), token(2)])
+        #expect(try tokens("/", below: true) == [token(4), token(1), token(2), token(3)])
+        #expect(try tokens("/y", below: true) == [])
+    }
+
+    /// A tree is changed file by file, and the token of one need not be that of another's lock.
+    @Test func aPartOfATreeNeedNotBeWhatTheTokenIsFor() throws {
+        let cluster = TinyCluster.three()
+        #expect(isGranted(cluster.ask("a", lock(cluster, try path("/d/x"), 1, .zero))))
+        let write = put(cluster, try path("/d/y"))
+        guard case .conditionFailed? = cluster.ask("a", .guarded(write, tokens: [token(1)])) else {
+            Issue.record("it counts on a lock that is not its own")
+            return
+        }
+        let other = put(cluster, try path("/d/y"))
+        #expect(isWritten(cluster.ask("a", .guarded(other, tokens: [token(1)], isPart: true))))
+    }
+}
