@@ -24,14 +24,19 @@ final class DAVMembers {
 
     private let link: StoreLink
     private let isDeep: Bool
+    private let wantsProperties: Bool
     private var stack: [Level]
 
     /// - Parameters:
     ///   - href: of the collection, with its slash.
     ///   - isDeep: whether what is in its collections is wanted too.
-    init(of path: StorePath, href: [UInt8], isDeep: Bool, _ link: StoreLink) {
+    init(
+        of path: StorePath, href: [UInt8], isDeep: Bool, wantsProperties: Bool = false,
+        _ link: StoreLink
+    ) {
         self.link = link
         self.isDeep = isDeep
+        self.wantsProperties = wantsProperties
         stack = [Level(path: path, href: href)]
     }
 
@@ -40,7 +45,8 @@ final class DAVMembers {
         guard let index = enter() else { return completion(.success(nil)) }
         let level = stack[index]
         let request = ListRequest(
-            path: level.path, after: level.after, limit: UInt32(IPCLimits.listingPageCountMax))
+            path: level.path, after: level.after, limit: UInt32(IPCLimits.listingPageCountMax),
+            wantsProperties: wantsProperties)
         link.call(.list(request)) { [self] reply in
             switch reply {
             case .listed(let page): completion(.success(taken(page)))

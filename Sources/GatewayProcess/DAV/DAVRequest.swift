@@ -105,6 +105,27 @@ struct DAVRequest: Equatable {
         return result.union(ifHeader?.resources(of: path) ?? [])
     }
 
+    /// Whether it has to be known which locks there are. Most writes leave that to the store; but a header
+    /// may ask, and what takes several steps must not begin where a later one is refused.
+    var needsLocks: Bool {
+        if let header = ifHeader, !header.tokens.isEmpty { return true }
+        switch action {
+        case .copy, .move, .lock: return true
+        case .get, .put, .delete, .makeCollection, .propfind, .proppatch, .unlock: return false
+        }
+    }
+
+    /// Below these locks matter too.
+    var lockedTrees: Set<StorePath> {
+        switch action {
+        case .delete: [path]
+        case .copy(_, let destination): [destination.path]
+        case .move(let destination): [path, destination.path]
+        case .lock(let depth, _): depth == .infinity ? [path] : []
+        case .get, .put, .makeCollection, .propfind, .proppatch, .unlock: []
+        }
+    }
+
     /// What it changes, as far as locks protect that.
     ///
     /// - Parameter exists: whether there is something at the path.

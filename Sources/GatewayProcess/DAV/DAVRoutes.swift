@@ -27,15 +27,19 @@ enum DAVRoutes {
         switch request.action {
         case .get: get(request, exchange)
         case .propfind(let depth): try Propfind(exchange, request, depth).start()
-        case .unlock(let token): try DAVLocking.unlock(token, request, exchange)
-        case .lock(let depth, let seconds):
-            try DAVLocking.lock(request, depth, seconds: seconds, exchange)
+        case .unlock(let token): DAVLocking.unlock(token, request, exchange)
+        case .lock: try DAVLocking.lock(request, exchange)
         case .put:
             // A head that cannot be is refused before the store is asked.
             let description = try PutDescription(
                 head, path: request.path, presentYear: context.presentYear)
-            DAVWrite(exchange, request, upload: description).start()
-        case .proppatch: try DAVProperties.patch(request, exchange)
+            DAVWrite(exchange, request, .upload(description)).start()
+        case .proppatch:
+            let charset = DAVBodyText.charset(head.fields)
+            try DAVBodyText.read(exchange) { (body) throws(DAVFault) in
+                let update = try PropertyUpdate(body: body, charset: charset)
+                DAVWrite(exchange, request, .properties(update)).start()
+            }
         case .delete, .makeCollection, .copy, .move: DAVWrite(exchange, request).start()
         }
     }
@@ -43,7 +47,7 @@ enum DAVRoutes {
     /// What the server knows. 200, since old clients take nothing else for a yes.
     static func options(_ exchange: Exchange, _ allowed: StaticString) {
         exchange.respond(.ok, body: [UInt8]()) { head in
-            head.field("DAV", DAVState.isKept ? "1, 2, 3" : "1, 3")
+            head.field("DAV", "1, 2, 3")
             head.field("MS-Author-Via", "DAV")
             head.field("Allow", allowed)
             head.field("Accept-Ranges", "bytes")

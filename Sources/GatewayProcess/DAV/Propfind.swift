@@ -11,6 +11,7 @@ final class Propfind: DAVMembersText {
     private var writer: MultistatusWriter
     /// The collection itself, which comes first.
     private var own: DAVResource?
+    private var locks = LockRules(locks: [], now: 0)
     private var count = 0
 
     init(_ exchange: Exchange, _ request: DAVRequest, _ depth: Depth) {
@@ -31,30 +32,81 @@ final class Propfind: DAVMembersText {
     }
 
     private func lookUp() {
-        let lookup = LookupRequest(path: request.path, wantsContent: false)
+        var lookup = LookupRequest(path: request.path, wantsContent: false)
+        lookup.wantsProperties = plan.asksForDeadProperties
         link.call(.lookup(lookup)) { [self] reply in
             switch DAVFound.read(reply) {
             case .failure(let problem): exchange.fail(problem)
-            case .success(let found): describe(found)
+            case .success(let found):
+                let isMissing = found.presence == .file && request.isCollection
+                guard found.presence != .absent, !isMissing else {
+                    return exchange.fail(.nothingThere)
+                }
+                findLocks(found)
+            }
+        }
+    }
+
+    /// Those of all that is answered, at once.
+    private func findLocks(_ found: DAVFound) {
+        guard plan.asksForLocks else { return describe(found) }
+        let trees: Set<StorePath> = depth == .zero ? [] : [request.path]
+        DAVState.locks(
+            covering: [request.path], below: trees, in: request.tree, link
+        ) { [self] result in
+            switch result {
+            case .failure(let problem): exchange.fail(problem)
+            case .success(let held):
+                locks = LockRules(locks: held, now: DAVClock.now())
+                describe(found)
             }
         }
     }
 
     private func describe(_ found: DAVFound) {
-        let isMissing = found.presence == .file && request.isCollection
-        guard found.presence != .absent, !isMissing else { return exchange.fail(.nothingThere) }
-        DAVState.facts(of: [request.path], for: plan, link) { [self] result in
+        let path = request.path
+        properties(of: [(path, found.facts)]) { [self] result in
             switch result {
             case .failure(let problem): exchange.fail(problem)
-            case .success(let facts):
-                let own = DAVResource(request, found, facts.first ?? DAVFacts())
+            case .success(let properties):
+                let facts = DAVFacts(
+                    properties: properties.first ?? [], locks: locks.covering(path))
+                let own = DAVResource(request, found, facts)
                 guard plan.asksForQuota else { return answer(own) }
-                DAVQuota.find(for: request.path, link) { [self] quota in
+                DAVQuota.find(for: path, link) { [self] quota in
                     var own = own
                     own.quota = quota
                     answer(own)
                 }
             }
+        }
+    }
+
+    /// Of files they came with the listing, unless they are many; of others they are asked for.
+    private func properties(
+        of resources: [(path: StorePath, facts: FileFacts?)],
+        completion: @escaping (Result<[[DeadProperty]], Problem>) -> Void
+    ) {
+        var properties = Array(repeating: [DeadProperty](), count: resources.count)
+        guard plan.asksForDeadProperties else { return completion(.success(properties)) }
+        var asked: [Int] = []
+        do throws(Problem) {
+            for (index, resource) in resources.enumerated() {
+                switch resource.facts?.properties {
+                case .bytes(let bytes): properties[index] = try DAVState.decoded(bytes)
+                case .elsewhere, nil: asked.append(index)
+                }
+            }
+        } catch {
+            return completion(.failure(error))
+        }
+        if asked.isEmpty { return completion(.success(properties)) }
+        DAVState.properties(of: asked.map { resources[$0].path }, link) { result in
+            completion(
+                result.map { found in
+                    for (index, own) in zip(asked, found) { properties[index] = own }
+                    return properties
+                })
         }
     }
 
@@ -75,7 +127,8 @@ final class Propfind: DAVMembersText {
 
     private func makeMembers() -> DAVMembers {
         DAVMembers(
-            of: request.path, href: request.href(true), isDeep: depth == .infinity, link)
+            of: request.path, href: request.href(true), isDeep: depth == .infinity,
+            wantsProperties: plan.asksForDeadProperties, link)
     }
 
     /// Whether there are too many has to be known before the first is sent; they are not kept, since that
@@ -110,20 +163,32 @@ final class Propfind: DAVMembersText {
     func prepare(
         _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void
     ) {
-        guard plan.asksForLocks || plan.asksForDeadProperties else {
+        let isPlain = locks.locks.isEmpty && !plan.asksForDeadProperties
+        guard !isPlain else {
             return completion(
                 .success(Array(repeating: DAVFacts(), count: page.entries.count)))
         }
         let prefix = page.collection.directoryPrefix
-        var paths: [StorePath] = []
-        paths.reserveCapacity(page.entries.count)
+        var resources: [(path: StorePath, facts: FileFacts?)] = []
+        resources.reserveCapacity(page.entries.count)
         for entry in page.entries {
             guard let path = try? StorePath(validating: prefix + entry.name) else {
                 return completion(.failure(.unreadableListing))
             }
-            paths.append(path)
+            if case .file(_, let facts) = entry {
+                resources.append((path, facts))
+            } else {
+                resources.append((path, nil))
+            }
         }
-        DAVState.facts(of: paths, for: plan, link, completion: completion)
+        properties(of: resources) { [locks] result in
+            completion(
+                result.map { properties in
+                    zip(resources, properties).map { resource, properties in
+                        DAVFacts(properties: properties, locks: locks.covering(resource.path))
+                    }
+                })
+        }
     }
 
     func begin() -> [UInt8] {
