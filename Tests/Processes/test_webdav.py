@@ -1,6 +1,7 @@
 """WebDAV as clients meet it: every method, at /dav/ and at the root, on one node and through another one of a cluster."""
 
 import email.utils
+import re
 import unittest
 
 from client import pattern, raw_exchange, sha256, status_of
@@ -11,6 +12,10 @@ from test_roundtrip import NAMES
 
 # Names that mean something in a URL, in XML or in HTML, beside those of the file routes.
 ODD_NAMES = [*NAMES, "<b>&amp;", "]]>", "a%2Fb", "~tilde", "c:d", "*", "\u0001 control", "e\u0301", "\ufffe"]
+
+
+PROPERTY = ('<?xml version="1.0" encoding="utf-8"?><propertyupdate xmlns="DAV:"><set><prop>'
+            '<color xmlns="urn:x">blue &amp; green</color></prop></set></propertyupdate>')
 
 
 class Methods:
@@ -326,18 +331,171 @@ class Methods:
 
     # Locks and properties.
 
-    def test_what_is_not_kept_is_not_pretended(self):
+    def lock(self, path, scope="exclusive", status=200, owner="<owner>me</owner>", **headers):
+        """Takes a lock and returns the value of an If header that shows its token."""
+        body = (f'<?xml version="1.0"?><lockinfo xmlns="DAV:"><lockscope><{scope}/></lockscope>'
+                f"<locktype><write/></locktype>{owner}</lockinfo>")
+        answer = self.answers(status, self.client.dav("LOCK", path, body.encode(), **headers))
+        if status not in (200, 201):
+            return answer
+        token = answer["Lock-Token"]
+        self.assertRegex(token, r"^<urn:uuid:[0-9a-f-]{36}>$")
+        self.assertIn(token[1:-1], answer.text)
+        return token
+
+    def unlock(self, path, token, status=204):
+        return self.answers(status, self.client.dav("UNLOCK", path, Lock_Token=token))
+
+    def locks(self, path):
+        """The tokens that the reader's node discovers."""
+        found = self.reader.found(path, "0", propfind_body("lockdiscovery"))
+        prop = next(iter(found.values())).properties["lockdiscovery"]
+        return sorted(f"<{token.findtext('{DAV:}href')}>" for token in prop.iter("{DAV:}locktoken"))
+
+    def test_a_lock_keeps_others_from_writing_on_every_node(self):
+        path = self.place() + "/f"
+        self.put(path, b"one")
+        token = self.lock(path)
+        self.assertEqual(self.locks(path), [token])
+        for client in (self.client, self.reader):
+            answer = self.answers(423, client.dav("PUT", path, b"two"))
+            self.assertEqual(condition(answer), "lock-token-submitted")
+            self.answers(423, client.dav("DELETE", path))
+            self.answers(423, client.move("MOVE", path, path + "2"))
+            self.answers(423, client.dav("PROPPATCH", path, PROPERTY.encode()))
+            self.answers(412, client.dav("PUT", path, b"two", If="(<urn:uuid:00000000-0000-0000-0000-000000000001>)"))
+        self.lock(path, status=423)
+        self.lock(path, "shared", status=423)
+        self.answers(201, self.client.move("COPY", path, path + "2"))
+        self.assertEqual(self.locks(path + "2"), [])
+        self.put(path, b"two", status=204, If=f"({token})")
+        self.put(path, pattern(200_000), status=204, If=f"({token})")
+        self.put(path, b"three", status=204, If=f"<{self.client.absolute(path)}> ({token})")
+        self.unlock(path, token)
+        self.unlock(path, token, status=409)
+        self.put(path, b"four", status=204)
+        self.assertEqual(self.locks(path), [])
+
+    def test_a_lock_of_nothing_makes_an_empty_file(self):
+        place = self.place()
+        token = self.lock(place + "/f", status=201)
+        self.assertEqual(self.get(place + "/f"), b"")
+        self.put(place + "/f", b"x", status=423)
+        self.put(place + "/f", b"x", status=204, If=f"({token})")
+        self.lock(place + "/none/f", status=409)
+        self.unlock(place + "/f", token)
+
+    def test_a_lock_goes_on_when_it_is_refreshed(self):
+        path = self.place() + "/f"
+        self.put(path)
+        token = self.lock(path, Timeout="Second-100")
+        answer = self.answers(200, self.client.dav("LOCK", path, If=f"({token})", Timeout="Second-3000"))
+        seconds = int(re.search(r"Second-(\d+)", answer.text).group(1))
+        self.assertTrue(2900 < seconds <= 3000, answer)
+        self.answers(412, self.client.dav("LOCK", path, If="(<urn:uuid:00000000-0000-0000-0000-000000000001>)"))
+        self.answers(400, self.client.dav("LOCK", path))
+        self.unlock(path, token)
+
+    def test_shared_locks(self):
+        path = self.place() + "/f"
+        self.put(path)
+        first, second = self.lock(path, "shared"), self.lock(path, "shared")
+        self.assertEqual(self.locks(path), sorted([first, second]))
+        self.lock(path, status=423)
+        self.put(path, b"x", status=423)
+        self.put(path, b"x", status=204, If=f"({second})")
+        self.unlock(path, first)
+        self.put(path, b"x", status=423)
+        self.unlock(path, second)
+        self.put(path, b"x", status=204)
+
+    def test_a_lock_of_a_tree_covers_what_is_in_it(self):
+        place = self.place()
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/a/f")
+        token = self.lock(place + "/a")
+        self.assertEqual(self.locks(place + "/a/f"), [token])
+        self.put(place + "/a/f", b"x", status=423)
+        self.put(place + "/a/new", b"x", status=423)
+        self.answers(423, self.client.dav("MKCOL", place + "/a/b"))
+        self.put(place + "/a/new", b"x", If=f"<{self.client.absolute(place + '/a')}> ({token})")
+        self.put(place + "/a/f", b"x", status=204, If=f"({token})")
+        self.unlock(place + "/a/f", token)
+        self.put(place + "/a/f", b"y", status=204)
+
+    def test_a_lock_of_depth_zero_keeps_members_from_coming_and_going(self):
         place = self.place()
         self.put(place + "/f")
-        self.assertEqual(self.client.dav("OPTIONS", place)["DAV"], "1, 3")
-        lock = ('<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope>'
-                '<locktype><write/></locktype></lockinfo>')
-        self.answers(501, self.client.dav("LOCK", place + "/f", lock.encode()))
-        self.answers(501, self.client.dav(
-            "UNLOCK", place + "/f", Lock_Token="<urn:uuid:00000000-0000-0000-0000-000000000001>"))
-        self.answers(501, self.client.dav(
-            "PROPPATCH", place + "/f", b'<propertyupdate xmlns="DAV:"><set><prop><x xmlns="y:"/></prop></set></propertyupdate>'))
-        self.put(place + "/f", status=204)
+        token = self.lock(place, Depth="0")
+        self.put(place + "/f", b"x", status=204)
+        self.put(place + "/new", b"x", status=423)
+        self.answers(423, self.client.dav("DELETE", place + "/f"))
+        self.answers(423, self.client.move("MOVE", place + "/f", place + "/g"))
+        self.put(place + "/new", b"x", If=f"<{self.client.absolute(place)}> ({token})")
+        self.unlock(place, token)
+
+    def test_members_that_are_locked_are_said_one_by_one(self):
+        place = self.place()
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/a/f")
+        token = self.lock(place + "/a/f")
+        for answer in (self.client.dav("DELETE", place + "/a"), self.client.move("MOVE", place + "/a", place + "/b")):
+            found = multistatus(self.answers(207, answer))
+            self.assertEqual(found[self.client.url(place + "/a/f")].status, 423)
+        self.lock(place + "/a", status=207)
+        self.assertEqual(self.reader.tree(place), ["a/", "a/f"])
+        tagged = f"<{self.client.absolute(place + '/a/f')}> ({token})"
+        self.answers(204, self.client.dav("DELETE", place + "/a", If=tagged))
+        # A lock goes with what it was of.
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/a/f")
+        self.assertEqual(self.locks(place + "/a/f"), [])
+
+    def test_nothing_is_deleted_for_a_move_that_is_refused(self):
+        place = self.place()
+        for path in ("/from", "/to"):
+            self.answers(201, self.client.dav("MKCOL", place + path))
+            self.put(f"{place}{path}/f")
+        token = self.lock(place + "/from")
+        self.answers(423, self.client.move("MOVE", place + "/from", place + "/to"))
+        self.assertEqual(self.reader.tree(place), ["from/", "from/f", "to/", "to/f"])
+        tagged = f"<{self.client.absolute(place + '/from')}> ({token})"
+        self.answers(204, self.client.move("MOVE", place + "/from", place + "/to", If=tagged))
+        self.assertEqual(self.locks(place + "/to"), [])
+        self.comes_to(place, ["to/", "to/f"])
+
+    def test_properties_are_kept_and_go_along(self):
+        place = self.place()
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/f")
+        for path in ("/f", "/a"):
+            answer = self.answers(207, self.client.dav("PROPPATCH", place + path, PROPERTY.encode()))
+            (resource,) = multistatus(answer).values()
+            self.assertEqual(resource.statuses, {"{urn:x}color": 200})
+        # Written anew it keeps them.
+        self.put(place + "/f", b"anew", status=204)
+        self.answers(201, self.client.move("COPY", place + "/f", place + "/copy"))
+        self.answers(201, self.client.move("MOVE", place + "/f", place + "/moved"))
+        self.answers(201, self.client.move("COPY", place + "/a", place + "/b"))
+        found = self.reader.found(place + "/", "1")
+        for name in ("/copy", "/moved", "/a/", "/b/"):
+            self.assertEqual(found[place + name]["{urn:x}color"], "blue & green", name)
+        remove = '<propertyupdate xmlns="DAV:"><remove><prop><c xmlns="urn:x"/><color xmlns="urn:x"/></prop></remove></propertyupdate>'
+        self.answers(207, self.client.dav("PROPPATCH", place + "/copy", remove.encode()))
+        self.assertIsNone(self.reader.found(place + "/copy")[place + "/copy"]["{urn:x}color"])
+
+    def test_changes_of_properties_are_all_done_or_none(self):
+        path = self.place() + "/f"
+        self.put(path)
+        body = ('<propertyupdate xmlns="DAV:"><set><prop><color xmlns="urn:x">red</color>'
+                "<getetag>x</getetag></prop></set></propertyupdate>")
+        (resource,) = multistatus(self.answers(207, self.client.dav("PROPPATCH", path, body.encode()))).values()
+        self.assertEqual(resource.statuses, {"getetag": 403, "{urn:x}color": 424})
+        self.assertIsNone(self.reader.found(path)[path]["{urn:x}color"])
+        large = ('<propertyupdate xmlns="DAV:"><set><prop><color xmlns="urn:x">' + "x" * 20_000
+                 + "</color></prop></set></propertyupdate>")
+        self.answers(413, self.client.dav("PROPPATCH", path, large.encode()))
+        self.answers(413, self.client.dav("PROPPATCH", path, b" " * (1 << 20)))
 
     # Browsers.
 
@@ -388,6 +546,25 @@ class BesideOtherRoutes(SharedNodeCase):
                 self.assertIsNotNone(answer["DAV"])
             # What was written there is a file like any other.
             self.assertEqual(root.get("/api/files/status").body, b"a file")
+
+
+class Deaths(NodeCase):
+    def test_a_lock_and_properties_outlive_gateway_and_store(self):
+        node = self.node()
+        body = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
+        with DAVClient(node.port) as client:
+            self.assertEqual(client.dav("PUT", "/f", b"x").status, 201)
+            self.assertEqual(client.dav("PROPPATCH", "/f", PROPERTY.encode()).status, 207)
+            token = client.dav("LOCK", "/f", body)["Lock-Token"]
+        for worker in ("gateway", "store"):
+            node.wait_replaced(worker, node.kill_worker(worker))
+        eventually(20, node.is_ready, "a node that serves again")
+        with DAVClient(node.port) as client:
+            self.assertEqual(client.dav("PUT", "/f", b"y").status, 423)
+            self.assertEqual(client.dav("PUT", "/f", b"y", If=f"({token})").status, 204)
+            self.assertEqual(client.found("/f")["/f"]["{urn:x}color"], "blue & green")
+            self.assertEqual(client.dav("UNLOCK", "/f", Lock_Token=token).status, 204)
+            self.assertEqual(client.dav("PUT", "/f", b"z").status, 204)
 
 
 class Large(NodeCase):

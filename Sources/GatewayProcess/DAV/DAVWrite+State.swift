@@ -70,6 +70,36 @@ extension DAVWrite {
         }
     }
 
+    /// Locks of what is not there any more (sections 7.6, 9.6 and 9.9). Whoever took it away has shown their
+    /// tokens, so that they are known.
+    var endedLocks: [ActiveLock] {
+        switch request.action {
+        case .delete: rules.ended(at: request.path)
+        case .move(let destination):
+            rules.ended(at: request.path)
+                + rules.ended(at: destination.path, keepingRoot: true)
+        case .copy(_, let destination):
+            rules.ended(at: destination.path, keepingRoot: true)
+        case .get, .put, .makeCollection, .propfind, .proppatch, .lock, .unlock: []
+        }
+    }
+
+    /// One after the other. One that stays, since its holders cannot be reached, is over by itself later.
+    func endLocks(_ locks: ArraySlice<ActiveLock>, then: @escaping () -> Void) {
+        guard let lock = locks.first else { return then() }
+        let message = UnlockMessage(
+            operation: exchange.context.makeOperationID(), path: lock.root,
+            token: LockToken(bits: lock.token.bits))
+        link.call(.unlock(message)) { [self] reply in
+            if case .failed(let error) = reply, error.code != .lockNotFound {
+                Log.write(
+                    .warning, "a lock stays where nothing is any more",
+                    ["path": "\(lock.root)", "error": error.message])
+            }
+            endLocks(locks.dropFirst(), then: then)
+        }
+    }
+
     // MARK: Properties
 
     /// - Parameter attempt: others may change them in between.

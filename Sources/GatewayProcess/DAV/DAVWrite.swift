@@ -92,7 +92,9 @@ final class DAVWrite {
     // MARK: Steps
 
     private func run(_ plan: DAVPlan, _ index: Int) {
-        guard index < plan.steps.count else { return answer(plan) }
+        guard index < plan.steps.count else {
+            return endLocks(endedLocks[...]) { [self] in answer(plan) }
+        }
         let operation = exchange.context.makeOperationID()
         switch plan.steps[index] {
         case .upload: store()
