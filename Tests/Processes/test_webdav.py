@@ -606,8 +606,13 @@ class ABaseBelowTheRoot(NodeCase):
     def test_nothing_but_the_base_is_served(self):
         node = self.node(args=["--webdav", "/photos/\u00fc"])
         with DAVClient(node.port, "/dav") as client:
-            # It need not be there; then there is nothing.
-            self.assertEqual(client.propfind("/", "0").status, 404)
+            # It need not be there: then it is empty.
+            self.assertEqual(client.names("/"), [])
+            self.assertEqual(client.get("/dav/").status, 200)
+            self.assertEqual(client.dav("MKCOL", "/").status, 405)
+            self.assertEqual(client.dav("PUT", "/first", b"1").status, 201)
+            self.assertEqual(client.get("/api/files/photos/%C3%BC/first").body, b"1")
+            self.assertEqual(client.dav("DELETE", "/first").status, 204)
             self.assertEqual(client.put("/api/files/photos/%C3%BC/a", b"a").status, 201)
             self.assertEqual(client.put("/api/files/other", b"b").status, 201)
             self.assertEqual(client.names("/"), ["a"])

@@ -16,7 +16,8 @@ final class CollectionPage: DAVMembersText {
     static func answer(_ request: DAVRequest, _ exchange: Exchange) {
         let page = CollectionPage(request)
         let members = DAVMembers(
-            of: request.path, href: page.href, isDeep: false, exchange.context.link)
+            of: request.path, in: request.tree, href: page.href, isDeep: false,
+            exchange.context.link)
         DAVMembersSource(exchange, members, page).start { source in
             exchange.stream(.ok, byteCount: nil, from: source) { head in
                 head.field("Content-Type", "text/html; charset=utf-8")

@@ -18,7 +18,7 @@ final class DAVLookups {
 
     /// - Parameter paths: at least one.
     static func find(
-        _ paths: Set<StorePath>, _ link: StoreLink,
+        _ paths: Set<StorePath>, in tree: ServedTree, _ link: StoreLink,
         completion: @escaping (Result<[StorePath: DAVFound], Problem>) -> Void
     ) {
         let lookups = DAVLookups(paths.count, completion)
@@ -29,7 +29,7 @@ final class DAVLookups {
                 continue
             }
             link.call(.lookup(LookupRequest(path: path, wantsContent: false))) { reply in
-                lookups.answered(path, DAVFound.read(reply))
+                lookups.answered(path, DAVFound.read(reply, at: path, in: tree))
             }
         }
     }
@@ -46,9 +46,14 @@ final class DAVLookups {
 }
 
 extension DAVFound {
-    /// What a look-up says; that nothing is there is no failure.
-    static func read(_ reply: StoreReply) -> Result<DAVFound, Problem> {
+    /// What a look-up says; that nothing is there is no failure. The directory that is served is there for
+    /// its clients before anybody has made it.
+    static func read(
+        _ reply: StoreReply, at path: StorePath, in tree: ServedTree
+    ) -> Result<DAVFound, Problem> {
         switch reply {
+        case .failed(let error) where error.code == .notFound && path == tree.base:
+            .success(.collection)
         case .found(.file(let facts), _), .found(.heldFile(let facts, _), _),
             .found(.inline(let facts, _), _), .found(.descriptor(let facts), _),
             .found(.remote(let facts, _, _), _), .found(.region(let facts, _), _),

@@ -23,6 +23,7 @@ final class DAVMembers {
     }
 
     private let link: StoreLink
+    private let base: StorePath
     private let isDeep: Bool
     private let wantsProperties: Bool
     private var stack: [Level]
@@ -31,10 +32,12 @@ final class DAVMembers {
     ///   - href: of the collection, with its slash.
     ///   - isDeep: whether what is in its collections is wanted too.
     init(
-        of path: StorePath, href: [UInt8], isDeep: Bool, wantsProperties: Bool = false,
+        of path: StorePath, in tree: ServedTree, href: [UInt8], isDeep: Bool,
+        wantsProperties: Bool = false,
         _ link: StoreLink
     ) {
         self.link = link
+        base = tree.base
         self.isDeep = isDeep
         self.wantsProperties = wantsProperties
         stack = [Level(path: path, href: href)]
@@ -50,9 +53,10 @@ final class DAVMembers {
         link.call(.list(request)) { [self] reply in
             switch reply {
             case .listed(let page): completion(.success(taken(page)))
-            // Somebody deleted it meanwhile.
+            // Somebody deleted it meanwhile; or it is the tree's root, and nobody has made it yet.
             case .failed(let error)
-            where index > 0 && (error.code == .notFound || error.code == .notDirectory):
+            where (index > 0 || level.path == base)
+                && (error.code == .notFound || error.code == .notDirectory):
                 completion(.success(taken(ListResponse(entries: [], hasMore: false))))
             default: completion(.failure(Listing.problem(reply)))
             }

@@ -58,21 +58,13 @@ enum DAVRoutes {
         let wantsContent = exchange.head.method == .get
         let lookup = LookupRequest(path: request.path, wantsContent: wantsContent)
         exchange.context.link.call(.lookup(lookup)) { reply in
-            if request.isCollection, case .found(let response, _) = reply, response.isFile {
-                return exchange.fail(.nothingThere)
+            if case .success(let found) = DAVFound.read(reply, at: request.path, in: request.tree) {
+                if found.presence == .collection { return CollectionPage.answer(request, exchange) }
+                if request.isCollection { return exchange.fail(.nothingThere) }
             }
             FoundAnswer(exchange: exchange, path: request.path).send(reply) { _ in
                 CollectionPage.answer(request, exchange)
             }
-        }
-    }
-}
-
-extension LookupResponse {
-    var isFile: Bool {
-        switch self {
-        case .directory, .heldDirectory: false
-        case .file, .inline, .descriptor, .heldFile, .remote, .region, .windows: true
         }
     }
 }

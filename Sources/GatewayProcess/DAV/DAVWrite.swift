@@ -39,7 +39,7 @@ final class DAVWrite {
     var isCollection: Bool { found[request.path]?.presence == .collection }
 
     func start() {
-        DAVLookups.find(request.paths, link) { [self] result in
+        DAVLookups.find(request.paths, in: request.tree, link) { [self] result in
             switch result {
             case .failure(let problem): exchange.fail(problem)
             case .success(let found):
@@ -99,12 +99,14 @@ final class DAVWrite {
         switch plan.steps[index] {
         case .upload: store()
         case .proppatch:
-            guard case .properties(let update) = payload else { break }
+            guard case .properties(let update) = payload else {
+                preconditionFailure("a PROPPATCH has its changes")
+            }
             patch(update)
         case .lock:
             guard case .lock(let scope, let owner) = payload,
                 case .lock(let depth, let seconds) = request.action
-            else { break }
+            else { preconditionFailure("a LOCK says what it wants") }
             takeLock(scope, owner: owner, depth, seconds: seconds, plan)
         case .delete(let path, var conditions, let isCollection):
             conditions.tokens = tokens(for: .delete(path))
@@ -119,8 +121,7 @@ final class DAVWrite {
                 operation: operation, path: path, tokens: tokens(for: .mkcol(path)))
             call(.makeDirectory(make), seconds: GatewayLimits.storeWaitSeconds, plan, index)
         case .transfer(let kind, let isCollection):
-            let exists = true
-            let tokens = request.lockedWrite(exists: exists).map(tokens) ?? []
+            let tokens = request.lockedWrite(exists: true).map(tokens) ?? []
             let transfer = TransferRequest(
                 operation: operation, path: request.path, kind: kind, directoryOnly: isCollection,
                 tokens: tokens)
@@ -144,14 +145,16 @@ final class DAVWrite {
     }
 
     private func store() {
-        guard case .upload(var upload) = payload else { return }
+        guard case .upload(var upload) = payload else {
+            preconditionFailure("a PUT has its description")
+        }
         let exists = (found[request.path] ?? .absent).presence != .absent
         upload.conditions.tokens = tokens(for: .put(request.path, exists: exists))
         let acceptsTime =
             exchange.head.fields.contains(.modifiedSeconds) && upload.modified != nil
-        Upload(exchange, upload) { response, write, exchange in
+        let answer: Upload.Answer = { response, write, exchange in
             let isNew = response.outcome == .created
-            let answer: (inout HeadWriter) -> Void = { head in
+            let fields: (inout HeadWriter) -> Void = { head in
                 head.field("ETag", bytes: EntityTag.text(write.digest))
                 head.field("X-ClusterF-Version", response.versionName)
                 // What clients wait for that set the time of a file so.
@@ -159,11 +162,12 @@ final class DAVWrite {
                 WriteAnswer.promise(response, to: &head)
             }
             if isNew {
-                exchange.respond(.created, body: [UInt8](), fields: answer)
+                exchange.respond(.created, body: [UInt8](), fields: fields)
             } else {
-                exchange.respondWithoutBody(.noContent, fields: answer)
+                exchange.respondWithoutBody(.noContent, fields: fields)
             }
-        }.start()
+        }
+        Upload(exchange, upload, answer: answer) { [self] reply, _ in fail(reply) }.start()
     }
 
     // MARK: The answer

@@ -35,7 +35,7 @@ final class Propfind: DAVMembersText {
         var lookup = LookupRequest(path: request.path, wantsContent: false)
         lookup.wantsProperties = plan.asksForDeadProperties
         link.call(.lookup(lookup)) { [self] reply in
-            switch DAVFound.read(reply) {
+            switch DAVFound.read(reply, at: request.path, in: request.tree) {
             case .failure(let problem): exchange.fail(problem)
             case .success(let found):
                 let isMissing = found.presence == .file && request.isCollection
@@ -127,7 +127,8 @@ final class Propfind: DAVMembersText {
 
     private func makeMembers() -> DAVMembers {
         DAVMembers(
-            of: request.path, href: request.href(true), isDeep: depth == .infinity,
+            of: request.path, in: request.tree, href: request.href(true),
+            isDeep: depth == .infinity,
             wantsProperties: plan.asksForDeadProperties, link)
     }
 

@@ -25,10 +25,12 @@ final class Upload: BodySink {
     }
 
     typealias Answer = (WriteResponse, WriteRequest, Exchange) -> Void
+    typealias Refusal = (StoreReply, Exchange) -> Void
 
     private let exchange: Exchange
     private let request: PutDescription
     private let answerWritten: Answer
+    private let refuse: Refusal
     private let operation: OperationID
     private var state: State = .collecting
     private var pieces: [ByteBuffer] = []
@@ -39,14 +41,18 @@ final class Upload: BodySink {
     private var bodyIsWhole = false
     private var isAborted = false
 
-    /// - Parameter answer: to what was stored.
+    /// - Parameters:
+    ///   - answer: to what was stored.
+    ///   - refusal: to what the store did not store.
     init(
         _ exchange: Exchange, _ request: PutDescription,
-        answer: @escaping Answer = { WriteAnswer.put($0, $1, to: $2) }
+        answer: @escaping Answer = { WriteAnswer.put($0, $1, to: $2) },
+        refusal: @escaping Refusal = { $1.fail(StoreFailure.problem($0)) }
     ) {
         self.exchange = exchange
         self.request = request
         answerWritten = answer
+        refuse = refusal
         operation = exchange.context.makeOperationID()
     }
 
@@ -173,7 +179,7 @@ final class Upload: BodySink {
         }
         guard case .staging(let box, let sealing) = reply, let descriptor = box.take() else {
             state = .over
-            return exchange.fail(StoreFailure.problem(reply))
+            return refuse(reply, exchange)
         }
         let file: UploadFile
         do {
@@ -253,9 +259,7 @@ final class Upload: BodySink {
 
     private func answer(_ reply: StoreReply, _ write: WriteRequest) {
         state = .over
-        guard case .written(let response) = reply else {
-            return exchange.fail(StoreFailure.problem(reply))
-        }
+        guard case .written(let response) = reply else { return refuse(reply, exchange) }
         answerWritten(response, write, exchange)
     }
 }

@@ -14,6 +14,8 @@ enum ErrorAnswer {
         exchange.respond(problem.status, body: isForPrograms ? json(problem) : text(problem)) {
             head in
             fields(problem, isForPrograms: isForPrograms, to: &head)
+            // A method that does not fit what is there is WebDAV's alone.
+            if problem.status == .methodNotAllowed { head.field("Allow", DAVRoutes.allowed) }
         }
     }
 
