@@ -17,8 +17,9 @@ setup:
 build: setup
 	@scripts/build.sh
 
-# The units are checked with systemd's own tool; the process tests make networks of their own.
-test_tools := systemd-analyze=systemd ip=iproute2 nft=nftables
+# The units are checked with systemd's own tool; the process tests make networks of their own, and use
+# clients of WebDAV that others wrote.
+test_tools := systemd-analyze=systemd ip=iproute2 nft=nftables litmus=litmus cadaver=cadaver rclone=rclone
 
 test:
 	@scripts/setup.sh $(test_tools)

@@ -131,7 +131,7 @@ let package = Package(
         room(
             "GatewayProcess",
             [
-                "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "Model",
+                "Absence", "Peering", "PeerKeys", "Sealing", "WebDAV", "IPC", "Posix", "Model",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOTLS", package: nio),
@@ -194,8 +194,8 @@ let package = Package(
         tests(
             "GatewayProcess",
             [
-                "Cluster", "Membership", "Transfer", "Peering", "Sealing", "IPC", "Model", "Posix",
-                .product(name: "NIOCore", package: nio),
+                "Cluster", "Membership", "Transfer", "Peering", "Sealing", "WebDAV", "IPC", "Model",
+                "Posix", .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
             ]),
         tests("ControlTool", ["IPC", "Model"]),

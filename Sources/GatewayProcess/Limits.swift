@@ -87,6 +87,10 @@ enum GatewayLimits {
     /// Entries of a listing when none are asked for, and the most.
     static let listingLimitDefault = 1000
     static let listingLimitMax = 10_000
+    /// Members of a collection that are written as XML at once, of a page of the store: some 100 KB.
+    static let membersAtOnceMax = 128
+    /// How often properties are changed anew that others changed in between.
+    static let propertyAttemptsMax = 4
     /// Entries of the trash when no number is asked for.
     static let trashLimitDefault = 100
     /// Entries of the root that the start page shows.

@@ -33,10 +33,10 @@ package enum WebDAVLimits {
     /// Changes of one PROPPATCH.
     package static let propertyChangesMax = 256
 
-    /// Dead properties of one resource, and their bytes as XML together: as many as the store keeps of
-    /// one (`FileProperties.byteCountMax`), since they travel with each of its versions.
+    /// Dead properties of one resource, and their bytes as XML together: each version of a file has
+    /// them, and with the lengths that the stored form adds they stay below 16 KiB.
     package static let propertiesMax = 128
-    package static let propertiesByteCountMax = 16 << 10
+    package static let propertiesByteCountMax = 14 << 10
 
     // MARK: Header fields
 

@@ -109,7 +109,11 @@ final class FakeStore: StoreConnector {
     }
 
     func fail(_ request: Received, _ code: RemoteError.Code) {
-        session?.fail(request.id, type: request.type, RemoteError(code, "\(code)"))
+        fail(request, RemoteError(code, "\(code)"))
+    }
+
+    func fail(_ request: Received, _ error: RemoteError) {
+        session?.fail(request.id, type: request.type, error)
     }
 
     /// Answers with a descriptor; `id` is what the descriptor says it belongs to.

@@ -48,6 +48,8 @@ SUITES = [
     ("test_kinds", 6, 15),
     ("test_integrity", 4, 8),
     ("test_routes", 3, 5),
+    ("test_webdav", 4, 6),
+    ("test_dav_clients", 8, 12),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),
     ("test_fence", 2, 2),

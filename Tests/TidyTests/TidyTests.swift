@@ -43,8 +43,8 @@ import Testing
             "Crypto",
         ],
         "GatewayProcess": [
-            "Absence", "Peering", "PeerKeys", "Sealing", "IPC", "Posix", "CPosix", "Model", "Glibc",
-            "NIOCore",
+            "Absence", "Peering", "PeerKeys", "Sealing", "WebDAV", "IPC", "Posix", "CPosix",
+            "Model", "Glibc", "NIOCore",
             "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Synchronization",
         ],
         "ControlTool": ["IPC", "Posix", "CPosix", "Model", "Glibc", "ArgumentParser"],

@@ -28,7 +28,9 @@ struct ServedTreeTests {
             ("http://example.org:80/a", "/a", false), ("https://example.org:443/a", "/a", false),
             ("http://user:pass@example.org/a", "/a", false), ("http://example.org", "/", true),
             (" http://example.org/dav/x/ ", "/x", true), ("/a//", nil, true),
-            ("/a:b", "/a:b", false),
+            ("/a:b", "/a:b", false), ("/./a:b", "/a:b", false), ("/a/./././b", "/a/b", false),
+            ("/a/.", "/a", true), ("/dav/.", "/", true), ("/.", "/", true), ("/./", "/", true),
+            ("/.a/..b/c.", "/.a/..b/c.", false),
         ] as [(String, String?, Bool)])
     func destinationsAreFound(field: String, expected: String?, isCollection: Bool) throws {
         guard let expected else {
@@ -42,7 +44,9 @@ struct ServedTreeTests {
 
     @Test(arguments: [
         "", "a", "a/b", "//example.org/a", "http:/a", "http:a", "http://", "http:///a",
-        "/a?b", "/a#b", "http://example.org?x", "/..", "/a/../b", "/a/./b", "/%2e%2e/a", "/dav/..",
+        "/a?b", "/a#b", "http://example.org?x", "/..", "/a/../b", "/a/../.", "/a/%2e/b", "/.//a",
+        "/%2e%2e/a",
+        "/dav/..",
         "/dav/../a", "/a%", "/a%2", "/a%zz", "/%00", "/%FF", "/%C3", "/a//b",
         "/" + String(repeating: "n", count: 256),
         String(repeating: "/nnnnnnnnnnnnnnn", count: 257),

@@ -17,7 +17,7 @@ struct Route {
         case .get, .head:
             guard let get else { break }
             return try get(exchange)
-        case .put, .post, .patch, .delete, .other:
+        case .put, .post, .patch, .delete, .webDAV, .other:
             guard let change, change.method == method else { break }
             try RequestOrigin.checkMayAdminister(exchange)
             return try change.action(exchange)

@@ -24,39 +24,10 @@ struct FileRoutes {
         let wantsContent = exchange.head.method == .get
         let lookup = LookupRequest(
             path: path, wantsContent ? .content : .facts, version: try VersionName.of(query))
-        link.call(.lookup(lookup)) { reply in found(reply) }
-    }
-
-    private func found(_ reply: StoreReply) {
-        guard !exchange.isGone else { return }
-        guard case .found(let response, let box) = reply else {
-            return exchange.fail(StoreFailure.problem(reply))
+        link.call(.lookup(lookup)) { reply in
+            FoundAnswer(exchange: exchange, path: path, isAttachment: query.isSet("download"))
+                .send(reply) { _ in redirectToDirectory() }
         }
-        switch response {
-        case .directory, .heldDirectory: redirectToDirectory()
-        case .file(let facts), .heldFile(let facts, _): answer(facts, .none)
-        case .inline(let facts, let content): answer(facts, .inline(content))
-        case .descriptor(let facts): answer(facts, box, base: 0, reply)
-        case .region(let facts, let offset): answer(facts, box, base: offset, reply)
-        case .windows(let facts, let object): answer(facts, .windows(object))
-        case .remote(let facts, let object, let nodes): answer(facts, .remote(object, nodes))
-        }
-    }
-
-    private func answer(
-        _ facts: FileFacts, _ box: DescriptorBox?, base: UInt64, _ reply: StoreReply
-    ) {
-        guard let descriptor = box?.take() else {
-            return exchange.fail(StoreFailure.problem(reply))
-        }
-        answer(facts, .file(SharedDescriptor(descriptor), base: base))
-    }
-
-    private func answer(_ facts: FileFacts, _ content: FileAnswer.Content) {
-        FileAnswer(
-            exchange: exchange, path: path, facts: facts, content: content,
-            isAttachment: query.isSet("download")
-        ).send()
     }
 
     /// A directory's own name: the slash at the end makes relative links in a listing work.
@@ -117,13 +88,7 @@ struct FileRoutes {
         }
         let description = try PutDescription(
             exchange.head, path: path, presentYear: exchange.context.presentYear)
-        let byteCount: UInt64? =
-            switch exchange.head.framing {
-            case .none: 0
-            case .length(let length): length
-            case .chunked: nil
-            }
-        Upload(exchange, description).start(byteCount: byteCount)
+        Upload(exchange, description).start()
     }
 
     func delete() throws(Problem) {

@@ -24,8 +24,13 @@ final class Upload: BodySink {
         case over
     }
 
+    typealias Answer = (WriteResponse, WriteRequest, Exchange) -> Void
+    typealias Refusal = (StoreReply, Exchange) -> Void
+
     private let exchange: Exchange
     private let request: PutDescription
+    private let answerWritten: Answer
+    private let refuse: Refusal
     private let operation: OperationID
     private var state: State = .collecting
     private var pieces: [ByteBuffer] = []
@@ -36,16 +41,31 @@ final class Upload: BodySink {
     private var bodyIsWhole = false
     private var isAborted = false
 
-    init(_ exchange: Exchange, _ request: PutDescription) {
+    /// - Parameters:
+    ///   - answer: to what was stored.
+    ///   - refusal: to what the store did not store.
+    init(
+        _ exchange: Exchange, _ request: PutDescription,
+        answer: @escaping Answer = { WriteAnswer.put($0, $1, to: $2) },
+        refusal: @escaping Refusal = { $1.fail(StoreFailure.problem($0)) }
+    ) {
         self.exchange = exchange
         self.request = request
+        answerWritten = answer
+        refuse = refusal
         operation = exchange.context.makeOperationID()
     }
 
     private var context: LoopContext { exchange.context }
 
-    /// - Parameter byteCount: what the client announced; nil for a chunked body.
-    func start(byteCount: UInt64?) {
+    func start() {
+        // What the client announced; nil for a chunked body.
+        let byteCount: UInt64? =
+            switch exchange.head.framing {
+            case .none: 0
+            case .length(let length): length
+            case .chunked: nil
+            }
         if let byteCount, byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
             begin(byteCount: byteCount)
         } else {
@@ -159,7 +179,7 @@ final class Upload: BodySink {
         }
         guard case .staging(let box, let sealing) = reply, let descriptor = box.take() else {
             state = .over
-            return exchange.fail(StoreFailure.problem(reply))
+            return refuse(reply, exchange)
         }
         let file: UploadFile
         do {
@@ -239,10 +259,8 @@ final class Upload: BodySink {
 
     private func answer(_ reply: StoreReply, _ write: WriteRequest) {
         state = .over
-        guard case .written(let response) = reply else {
-            return exchange.fail(StoreFailure.problem(reply))
-        }
-        WriteAnswer.put(response, write, to: exchange)
+        guard case .written(let response) = reply else { return refuse(reply, exchange) }
+        answerWritten(response, write, exchange)
     }
 }
 
@@ -261,7 +279,9 @@ struct PutDescription {
         conditions = try WriteConditions(fields, presentYear: presentYear)
         contentType = ContentTypes.ofUpload(fields, path: path)
         created = try PutDescription.time(.createdAt, fields)
-        modified = try PutDescription.time(.modifiedAt, fields)
+        modified =
+            try PutDescription.time(.modifiedAt, fields)
+            ?? PutDescription.seconds(.modifiedSeconds, fields)
         expectedDigest = try ContentDigest.expected(fields)
         if let coding = fields[.contentEncoding], !coding.isEmpty,
             !Token.equal(coding, "identity")
@@ -290,6 +310,15 @@ struct PutDescription {
                 hint: "Write it as 2026-01-31T12:00:00Z.")
         }
         return time
+    }
+
+    /// Seconds since 1970, as clients of WebDAV say a file's time to servers that know the field;
+    /// what is none is ignored there.
+    private static func seconds(_ name: FieldName, _ fields: HeaderFields) -> Timestamp? {
+        guard let field = fields[name], let seconds = Token.number(field.prefix { $0 != 0x2E }),
+            seconds <= UInt64(Int64.max / 1_000_000_000)
+        else { return nil }
+        return Timestamp(nanoseconds: Int64(seconds) * 1_000_000_000)
     }
 
     func write(operation: OperationID, byteCount: UInt64, digest: Digest) -> WriteRequest {

@@ -31,7 +31,7 @@ enum WriteAnswer {
     }
 
     /// What of the usual promise does not hold yet, or not for certain.
-    private static func promise(_ response: WriteResponse, to head: inout HeadWriter) {
+    static func promise(_ response: WriteResponse, to head: inout HeadWriter) {
         if response.isListingPending { head.field("X-ClusterF-Listing", "pending") }
         if response.isDecidedInReach { head.field("X-ClusterF-Consistency", "reachable") }
     }

@@ -1,12 +1,21 @@
 internal import Model
+internal import WebDAV
 
 /// Writes what a client is told of a problem.
 enum ErrorAnswer {
     static func write(_ problem: Problem, to exchange: Exchange) {
+        if let condition = problem.condition {
+            return exchange.respond(
+                problem.status, type: "application/xml; charset=utf-8",
+                body: ErrorBody.bytes(condition)
+            ) { head in head.field("Cache-Control", "no-store") }
+        }
         let isForPrograms = exchange.head.path.starts(with: "/api/".utf8)
         exchange.respond(problem.status, body: isForPrograms ? json(problem) : text(problem)) {
             head in
             fields(problem, isForPrograms: isForPrograms, to: &head)
+            // A method that does not fit what is there is WebDAV's alone.
+            if problem.status == .methodNotAllowed { head.field("Allow", DAVRoutes.allowed) }
         }
     }
 

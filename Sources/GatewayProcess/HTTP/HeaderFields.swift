@@ -24,6 +24,13 @@ enum FieldName: UInt8, CaseIterable {
     case origin
     case secFetchSite
     case lastEventID
+    case depth
+    case destination
+    case overwrite
+    case ifStates
+    case lockToken
+    case timeout
+    case modifiedSeconds
 
     /// In lower case.
     var text: StaticString {
@@ -51,6 +58,13 @@ enum FieldName: UInt8, CaseIterable {
         case .origin: "origin"
         case .secFetchSite: "sec-fetch-site"
         case .lastEventID: "last-event-id"
+        case .depth: "depth"
+        case .destination: "destination"
+        case .overwrite: "overwrite"
+        case .ifStates: "if"
+        case .lockToken: "lock-token"
+        case .timeout: "timeout"
+        case .modifiedSeconds: "x-oc-mtime"
         }
     }
 

@@ -1,5 +1,16 @@
 /// The methods that the gateway tells apart.
-enum Method: Sendable {
+enum Method: Equatable, Sendable {
+    /// Those that WebDAV adds to HTTP (RFC 4918, section 9).
+    enum WebDAV: Sendable {
+        case propfind
+        case proppatch
+        case mkcol
+        case copy
+        case move
+        case lock
+        case unlock
+    }
+
     case get
     case head
     case put
@@ -7,6 +18,7 @@ enum Method: Sendable {
     case delete
     case patch
     case options
+    case webDAV(WebDAV)
     case other
 
     init(_ text: ArraySlice<UInt8>) {
@@ -18,6 +30,13 @@ enum Method: Sendable {
         case 5 where text.elementsEqual("PATCH".utf8): self = .patch
         case 6 where text.elementsEqual("DELETE".utf8): self = .delete
         case 7 where text.elementsEqual("OPTIONS".utf8): self = .options
+        case 8 where text.elementsEqual("PROPFIND".utf8): self = .webDAV(.propfind)
+        case 9 where text.elementsEqual("PROPPATCH".utf8): self = .webDAV(.proppatch)
+        case 5 where text.elementsEqual("MKCOL".utf8): self = .webDAV(.mkcol)
+        case 4 where text.elementsEqual("COPY".utf8): self = .webDAV(.copy)
+        case 4 where text.elementsEqual("MOVE".utf8): self = .webDAV(.move)
+        case 4 where text.elementsEqual("LOCK".utf8): self = .webDAV(.lock)
+        case 6 where text.elementsEqual("UNLOCK".utf8): self = .webDAV(.unlock)
         default: self = .other
         }
     }
@@ -25,9 +44,14 @@ enum Method: Sendable {
     /// Whether it changes nothing (RFC 9110, section 9.2.1).
     var isSafe: Bool {
         switch self {
-        case .get, .head, .options: true
-        case .put, .post, .delete, .patch, .other: false
+        case .get, .head, .options, .webDAV(.propfind): true
+        case .put, .post, .delete, .patch, .webDAV, .other: false
         }
+    }
+
+    /// Whether no route but WebDAV's knows it.
+    var isOfWebDAV: Bool {
+        if case .webDAV = self { true } else { false }
     }
 }
 
@@ -211,7 +235,11 @@ private struct RequestLine {
             target = rest.firstIndex(where: { $0 == 0x2F || $0 == 0x3F }).map { rest[$0...] } ?? []
             if target.first != 0x2F { target = [0x2F] + target }
         }
-        if let hash = target.firstIndex(of: 0x23) { target = target[..<hash] }
+        if let hash = target.firstIndex(of: 0x23) {
+            // None may be sent (RFC 9110, section 7.1). Who deletes `dir#part` does not mean `dir`.
+            guard method.isSafe else { throw .malformed("the target has a fragment") }
+            target = target[..<hash]
+        }
         guard let mark = target.firstIndex(of: 0x3F) else { return (target, nil) }
         return (target[..<mark], target[(mark + 1)...])
     }

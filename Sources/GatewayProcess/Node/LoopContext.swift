@@ -63,6 +63,9 @@ final class LoopContext {
         return OperationID(wallMilliseconds: milliseconds, using: &generator)
     }
 
+    /// What names a lock: nobody who takes one may meet another's.
+    func makeLockToken() -> LockToken { LockToken(bits: Bits128(using: &generator)) }
+
     /// Asks what the gateway knows of other nodes. `completion` runs on this loop, with nil where there is
     /// no peers' part.
     func askPeers<Value: Sendable>(

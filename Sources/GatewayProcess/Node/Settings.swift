@@ -17,6 +17,8 @@ struct GatewaySettings: Equatable, Sendable {
     var connectionsMax: Int
     var connectionsPerAddressMax: Int
     var eventLoopCount: Int
+    /// The directory that is served over WebDAV.
+    var webdav: StorePath
     /// Nil where this node has no peers.
     var peers: PeerSettings?
     /// Everything that was said and is no secret, for `/status`.
@@ -62,8 +64,19 @@ struct GatewaySettings: Equatable, Sendable {
         // More loops than cores only cost memory, and four serve what one store answers.
         eventLoopCount = Int(
             try number("event_loops", Int64(max(1, min(coreCount, 4))), in: 1...64))
+        webdav = try GatewaySettings.path(ConfigurationKey.webdav, settings)
         peers = try PeerSettings(settings)
         facts = settings.values.filter { $0.key != ConfigurationKey.clusterKey }
+    }
+
+    private static func path(
+        _ name: String, _ settings: Settings
+    ) throws(SettingsFault) -> StorePath {
+        guard let value = settings[name], !value.isEmpty else { return .root }
+        guard let bytes = StorePath.normalized([UInt8](value.utf8)),
+            let path = try? StorePath(validating: bytes)
+        else { throw SettingsFault(message: "\(name) is \(value), not a path like /photos") }
+        return path
     }
 
     private enum Defaults {

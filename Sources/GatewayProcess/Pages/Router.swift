@@ -1,4 +1,5 @@
 internal import Model
+internal import WebDAV
 
 /// Finds what answers a request. A test of the connection gives its own.
 protocol Routing: AnyObject {
@@ -7,6 +8,7 @@ protocol Routing: AnyObject {
 
 /// The routes of this version.
 final class Router: Routing {
+    private static let programs = [UInt8]("/api".utf8)
     private static let files = [UInt8]("/api/files".utf8)
     private static let metadata = [UInt8]("/api/metadata".utf8)
     private static let versions = [UInt8]("/api/versions".utf8)
@@ -22,6 +24,10 @@ final class Router: Routing {
 
     private func answer(_ exchange: Exchange) throws(Problem) {
         let path = exchange.head.path
+        if exchange.head.method.isOfWebDAV || Router.rest(of: path, after: ServedTree.prefix) != nil
+        {
+            return try DAVRoutes.answer(exchange)
+        }
         if let rest = Router.rest(of: path, after: Router.files) {
             return try files(exchange, rest)
         }
@@ -36,14 +42,22 @@ final class Router: Routing {
             return try trash(exchange, rest)
         }
         if let route = ClusterRoutes.route(path) { return try route.answer(exchange) }
-        if path.elementsEqual("*".utf8) { return Router.options(FileRoutes.allowed, exchange) }
-        guard let page = Router.page(path) else {
+        if path.elementsEqual("*".utf8) { return DAVRoutes.options(exchange, DAVRoutes.allowed) }
+        if let page = Router.page(path) {
+            // Clients ask the root what the server knows, and mean what is below it.
+            if exchange.head.method == .options {
+                return DAVRoutes.options(exchange, DAVRoutes.allowedOnPages)
+            }
+            guard Router.allow(DAVRoutes.allowedOnPages, exchange, [.get, .head]) else { return }
+            return page(exchange)
+        }
+        // Whoever mistypes a route is to hear it, and not to find or make a file.
+        guard Router.rest(of: path, after: Router.programs) == nil else {
             throw Problem(
                 .notFound, "no_route", "There is nothing at this address.",
                 hint: "Files are below /api/files/.")
         }
-        guard Router.allow("GET, HEAD, OPTIONS", exchange, [.get, .head]) else { return }
-        page(exchange)
+        try DAVRoutes.answer(exchange)
     }
 
     private static func page(_ path: [UInt8]) -> ((Exchange) -> Void)? {
@@ -80,7 +94,7 @@ final class Router: Routing {
         case .delete: try fileRoutes(exchange, rest).delete()
         case .post: try fileRoutes(exchange, rest).post()
         case .options: Router.options(FileRoutes.allowed, exchange)
-        case .patch, .other: Router.refuseMethod(FileRoutes.allowed, exchange)
+        case .patch, .webDAV, .other: Router.refuseMethod(FileRoutes.allowed, exchange)
         }
     }
 
@@ -98,7 +112,8 @@ final class Router: Routing {
         case .get, .head: try historyRoutes(exchange, rest).versions()
         case .delete: try historyRoutes(exchange, rest).dropVersions()
         case .options: Router.options(HistoryRoutes.allowed, exchange)
-        case .put, .post, .patch, .other: Router.refuseMethod(HistoryRoutes.allowed, exchange)
+        case .put, .post, .patch, .webDAV, .other:
+            Router.refuseMethod(HistoryRoutes.allowed, exchange)
         }
     }
 
@@ -107,7 +122,8 @@ final class Router: Routing {
         case .get, .head: try historyRoutes(exchange, rest).trash()
         case .delete: try historyRoutes(exchange, rest).dropTrash()
         case .options: Router.options(HistoryRoutes.allowed, exchange)
-        case .put, .post, .patch, .other: Router.refuseMethod(HistoryRoutes.allowed, exchange)
+        case .put, .post, .patch, .webDAV, .other:
+            Router.refuseMethod(HistoryRoutes.allowed, exchange)
         }
     }
 

@@ -30,16 +30,22 @@ enum StoreRequest {
     case trash(TrashRequest)
     case purge(PurgeRequest)
     case transfer(TransferRequest)
+    case lock(LockMessage)
+    case refreshLock(RefreshLockMessage)
+    case unlock(UnlockMessage)
+    case locks(LocksRequest)
+    case properties(PropertiesRequest)
+    case setProperties(SetPropertiesRequest)
 
     /// Whether an answer that never came leaves the client unsure of what happened.
     var isWrite: Bool {
         switch self {
         case .put, .commitUpload, .delete, .makeDirectory, .administer, .restartCluster, .purge,
-            .transfer:
+            .transfer, .lock, .refreshLock, .unlock, .setProperties:
             true
         case .lookup, .beginUpload, .list, .status, .clusterStatus, .settings, .partitionHealth,
             .partitionFiles, .nodeUsage, .quotas, .repair, .integrity, .inspect, .openFetch,
-            .openContent, .history, .trash, .readContent:
+            .openContent, .history, .trash, .readContent, .locks, .properties:
             false
         }
     }
@@ -99,6 +105,18 @@ enum StoreRequest {
             session.open(message, type: .purge, deadline: deadline)
         case .transfer(let message):
             session.open(message, type: .transfer, deadline: deadline)
+        case .lock(let message):
+            session.open(message, type: .lock, deadline: deadline)
+        case .refreshLock(let message):
+            session.open(message, type: .refreshLock, deadline: deadline)
+        case .unlock(let message):
+            session.open(message, type: .unlock, deadline: deadline)
+        case .locks(let message):
+            session.open(message, type: .locks, deadline: deadline)
+        case .properties(let message):
+            session.open(message, type: .properties, deadline: deadline)
+        case .setProperties(let message):
+            session.open(message, type: .setProperties, deadline: deadline)
         }
     }
 
@@ -126,7 +144,7 @@ enum StoreRequest {
             guard let descriptor else { throw .invalid("descriptor") }
             if payload.byteCount == 0 { return .staging(descriptor, nil) }
             return .staging(descriptor, try StagingSealing(decoding: payload))
-        case .put, .commitUpload, .delete, .makeDirectory, .transfer:
+        case .put, .commitUpload, .delete, .makeDirectory, .transfer, .setProperties:
             return .written(try WriteResponse(decoding: payload))
         case .list: return .listed(try ListResponse(decoding: payload))
         case .status: return .status(try StoreStatus(decoding: payload))
@@ -145,7 +163,13 @@ enum StoreRequest {
         case .restartCluster: return .restarting(try RestartPlan(decoding: payload))
         case .history: return .history(try HistoryResponse(decoding: payload))
         case .trash: return .trash(try TrashResponse(decoding: payload))
-        case .administer, .purge:
+        case .lock, .refreshLock: return .held(try HeldLock(decoding: payload))
+        case .locks: return .locks(try LocksResponse(decoding: payload))
+        case .properties(let asked):
+            let response = try PropertiesResponse(decoding: payload)
+            guard response.properties.count == asked.paths.count else { throw .invalid("count") }
+            return .properties(response)
+        case .administer, .purge, .unlock:
             _ = try Empty(decoding: payload)
             return .done
         }
@@ -195,6 +219,9 @@ enum StoreReply {
     case inspected(InspectResponse)
     case history(HistoryResponse)
     case trash(TrashResponse)
+    case held(HeldLock)
+    case locks(LocksResponse)
+    case properties(PropertiesResponse)
     case done
     case failed(RemoteError)
 }

@@ -30,6 +30,30 @@ package struct ServedTree: Hashable, Sendable {
         }
     }
 
+    /// The path without its segments of one dot: they mean nothing (RFC 3986 section 5.2.4), and Go's
+    /// URLs have one before a name with a colon, as rclone sends them. Segments of two dots stay, and
+    /// are no names.
+    private static func withoutDots(_ path: ArraySlice<UInt8>) -> [UInt8] {
+        let dot: [UInt8] = [0x2F, 0x2E]
+        guard path.firstRange(of: dot) != nil else { return [UInt8](path) }
+        var out: [UInt8] = []
+        out.reserveCapacity(path.count)
+        var rest = path
+        while let byte = rest.first {
+            if rest.starts(with: dot) {
+                let behind = rest.dropFirst(2)
+                if behind.isEmpty { return out + [0x2F] }
+                if behind.first == 0x2F {
+                    rest = behind
+                    continue
+                }
+            }
+            out.append(byte)
+            rest = rest.dropFirst()
+        }
+        return out
+    }
+
     /// The tree and the address that a request's path means, with or without the prefix.
     ///
     /// - Parameter text: from the slash on, percent-encoded, without a query.
@@ -38,7 +62,7 @@ package struct ServedTree: Hashable, Sendable {
         guard !text.contains(where: { $0 == 0x3F || $0 == 0x23 }) else {
             throw DAVFault(.badRequest, "The URL has a query or a fragment.")
         }
-        guard let decoded = PercentEncoding.decode(text) else {
+        guard let decoded = PercentEncoding.decode(ServedTree.withoutDots(text)[...]) else {
             throw DAVFault(.badRequest, "The path has a broken percent escape.")
         }
         var rest = decoded[...]

@@ -1,0 +1,43 @@
+internal import IPC
+internal import Model
+internal import WebDAV
+
+/// How much room there is at a path (RFC 4331): what quotas leave of it, and the node's disk.
+enum DAVQuota {
+    /// - Parameter completion: nil where the store does not say.
+    static func find(
+        for path: StorePath, _ link: StoreLink,
+        completion: @escaping (DAVResource.Quota?) -> Void
+    ) {
+        link.call(.status, seconds: GatewayLimits.probeWaitSeconds) { reply in
+            guard case .status(let status) = reply else { return completion(nil) }
+            link.call(.quotas, seconds: GatewayLimits.probeWaitSeconds) { reply in
+                guard case .quotas(let list) = reply else { return completion(nil) }
+                completion(quota(for: path, status, list))
+            }
+        }
+    }
+
+    /// The nearest directory with a quota says what is used; the tightest limit, the disk's among them, what
+    /// is left.
+    static func quota(
+        for path: StorePath, _ status: StoreStatus, _ list: QuotaList
+    ) -> DAVResource.Quota {
+        var quota = DAVResource.Quota(
+            availableByteCount: status.freeByteCount, usedByteCount: status.contentByteCount)
+        var nearest = 0
+        for entry in list.entries {
+            let directory = entry.directory
+            guard let used = entry.used, path == directory || path.isBelow(directory) else {
+                continue
+            }
+            let left = entry.limit > used ? entry.limit - used : 0
+            quota.availableByteCount = min(quota.availableByteCount, left)
+            if directory.bytes.count > nearest {
+                nearest = directory.bytes.count
+                quota.usedByteCount = used
+            }
+        }
+        return quota
+    }
+}

@@ -1,0 +1,207 @@
+import IPC
+import Model
+import Testing
+import WebDAV
+
+@testable import GatewayProcess
+
+/// What the gateway asks the store of locks and properties, and makes of its answers.
+@Suite struct DAVLockTests {
+    private static let token = LockToken(bits: Bits128(high: 1, low: 2))
+    private static let shown = "If: (<\(uri(token))>)\r\n"
+
+    private static func uri(_ token: LockToken) -> String {
+        String(decoding: StateToken(bits: token.bits).uri, as: UTF8.self)
+    }
+
+    private static func held(_ path: String, _ depth: LockDepth = .zero) throws -> HeldLock {
+        HeldLock(
+            root: try davPath(path), token: token, owner: [UInt8]("<owner xmlns=\"DAV:\"/>".utf8),
+            scope: .exclusive, depth: depth, seconds: 600, secondsLeft: 600)
+    }
+
+    /// Files `/f` and `/d/f` in collections; `locks` are those that there are.
+    private func ask(
+        _ request: String, locks: [HeldLock] = [],
+        _ answer: @escaping (FakeStore, FakeStore.Received) -> Void
+    ) throws -> String {
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup:
+                switch (try? request.message(LookupRequest.self))?.path.text {
+                case "/f", "/d/f": store.answer(request, LookupResponse.file(Bench.facts))
+                case "/d":
+                    store.answer(
+                        request, LookupResponse.directory(modified: Timestamp(nanoseconds: 0)))
+                default: store.fail(request, .notFound)
+                }
+            case .locks:
+                store.answer(request, LocksResponse(locks: locks, isComplete: true))
+            default: answer(store, request)
+            }
+            return true
+        }
+        try bench.send(request)
+        return try bench.output()
+    }
+
+    private func head(_ method: String, _ path: String, _ fields: String = "") -> String {
+        "\(method) \(path) HTTP/1.1\r\nHost: h\r\n\(fields)\r\n"
+    }
+
+    private func lock(_ path: String, _ fields: String = "") -> String {
+        let body = """
+            <lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope>\
+            <locktype><write/></locktype><owner>me</owner></lockinfo>
+            """
+        return head("LOCK", path, "Content-Length: \(body.utf8.count)\r\n\(fields)") + body
+    }
+
+    @Test func aLockIsTakenAsItIsAskedFor() throws {
+        var asked: LockMessage?
+        let output = try ask(lock("/f", "Depth: 0\r\nTimeout: Second-100\r\n")) { store, request in
+            asked = try? request.message(LockMessage.self)
+            if let held = try? Self.held("/f") { store.answer(request, held) }
+        }
+        #expect(output.hasPrefix("HTTP/1.1 200"))
+        #expect(output.contains("\r\nLock-Token: <\(Self.uri(Self.token))>\r\n"))
+        #expect(output.contains("<D:timeout>Second-600</D:timeout>"))
+        #expect(asked?.seconds == 100)
+        #expect(asked?.depth == .zero)
+        #expect(asked?.scope == .exclusive)
+        #expect(String(decoding: asked?.owner ?? [], as: UTF8.self).contains("me"))
+    }
+
+    @Test func aLockOfNothingMakesTheFileFirst() throws {
+        var types: [MessageType] = []
+        let output = try ask(lock("/d/new")) { store, request in
+            types.append(request.type)
+            guard request.type == .lock, let held = try? Self.held("/d/new", .infinity) else {
+                let put = try? request.message(PutRequest.self)
+                #expect(put?.content == [])
+                #expect(put?.write.conditions.ifNoneMatch == .any)
+                return store.answer(request, Bench.written)
+            }
+            store.answer(request, held)
+        }
+        #expect(output.hasPrefix("HTTP/1.1 201"))
+        #expect(types == [.put, .lock])
+    }
+
+    @Test func aLockInTheWayIsSaid() throws {
+        let conflict = try ask(lock("/f"), locks: [try Self.held("/f")]) { _, _ in
+            Issue.record("a lock was asked for")
+        }
+        #expect(conflict.hasPrefix("HTTP/1.1 423"))
+        #expect(conflict.contains("<D:no-conflicting-lock><D:href>/f</D:href>"))
+        // One that was granted in between is met by the store.
+        let raced = try ask(lock("/f")) { store, request in store.fail(request, .locked) }
+        #expect(raced.hasPrefix("HTTP/1.1 423"))
+        #expect(raced.contains("no-conflicting-lock"))
+        let members = try ask(lock("/d"), locks: [try Self.held("/d/f")]) { _, _ in
+            Issue.record("a lock was asked for")
+        }
+        #expect(members.hasPrefix("HTTP/1.1 207"))
+        #expect(members.contains("424 Failed Dependency"))
+    }
+
+    @Test func aLockGoesOnAndEnds() throws {
+        let refreshed = try ask(
+            head("LOCK", "/f", Self.shown + "Timeout: Second-50\r\n"), locks: [try Self.held("/f")]
+        ) { store, request in
+            #expect((try? request.message(RefreshLockMessage.self))?.seconds == 50)
+            if let held = try? Self.held("/f") { store.answer(request, held) }
+        }
+        #expect(refreshed.hasPrefix("HTTP/1.1 200"))
+        #expect(!refreshed.contains("Lock-Token:"))
+        let fields = "Lock-Token: <\(Self.uri(Self.token))>\r\n"
+        let ended = try ask(head("UNLOCK", "/f", fields), locks: [try Self.held("/f")]) {
+            store, request in
+            #expect((try? request.message(UnlockMessage.self))?.token == Self.token)
+            store.answer(request, Empty())
+        }
+        #expect(ended.hasPrefix("HTTP/1.1 204"))
+        let none = try ask(head("UNLOCK", "/f", fields)) { _, _ in Issue.record("no lock") }
+        #expect(none.hasPrefix("HTTP/1.1 409"))
+        #expect(none.contains("lock-token-matches-request-uri"))
+    }
+
+    @Test func aStepShowsTheTokensOfLocksThatProtectWhatItChanges() throws {
+        var tokens: [LockToken]?
+        let body = "Content-Length: 5\r\n"
+        _ = try ask(head("PUT", "/f", body + Self.shown) + "hello", locks: [try Self.held("/f")]) {
+            store, request in
+            tokens = (try? request.message(PutRequest.self))?.write.conditions.tokens
+            store.answer(request, Bench.written)
+        }
+        #expect(tokens == [Self.token])
+        // The source of a copy is only read.
+        tokens = nil
+        let fields = "Destination: /new\r\n" + Self.shown
+        _ = try ask(head("COPY", "/f", fields), locks: [try Self.held("/f")]) { store, request in
+            tokens = (try? request.message(TransferRequest.self))?.tokens
+            store.answer(request, Bench.written)
+        }
+        #expect(tokens == [])
+    }
+
+    @Test func whatTheStoreRefusesForLocksIsSaidOfEach() throws {
+        func refuse(_ paths: [String]) -> (FakeStore, FakeStore.Received) -> Void {
+            { store, request in
+                var error = RemoteError(.locked, "locked")
+                error.lockedPaths = paths.compactMap { try? davPath($0) }
+                store.fail(request, error)
+            }
+        }
+        let own = try ask(head("DELETE", "/f"), refuse(["/f"]))
+        #expect(own.hasPrefix("HTTP/1.1 423"))
+        #expect(own.contains("<D:lock-token-submitted><D:href>/f</D:href>"))
+        let members = try ask(head("DELETE", "/d"), refuse(["/d/f"]))
+        #expect(members.hasPrefix("HTTP/1.1 207"))
+        #expect(members.contains("<D:href>/d/f</D:href><D:status>HTTP/1.1 423 Locked"))
+        #expect(members.contains("<D:href>/d/</D:href><D:status>HTTP/1.1 424"))
+        let above = try ask(head("DELETE", "/d/f"), refuse([]))
+        #expect(above.hasPrefix("HTTP/1.1 423"))
+    }
+
+    @Test func aLockGoesWithWhatIsDeleted() throws {
+        var types: [MessageType] = []
+        let output = try ask(head("DELETE", "/f", Self.shown), locks: [try Self.held("/f")]) {
+            store, request in
+            types.append(request.type)
+            request.type == .unlock
+                ? store.answer(request, Empty()) : store.answer(request, Bench.written)
+        }
+        #expect(output.hasPrefix("HTTP/1.1 204"))
+        #expect(types == [.delete, .unlock])
+    }
+
+    @Test func propertiesAreReplacedAsTheyWereSeen() throws {
+        let body = """
+            <propertyupdate xmlns="DAV:"><set><prop><x xmlns="urn:x">1</x></prop></set>\
+            </propertyupdate>
+            """
+        let old = [
+            DeadProperty(name: XMLName("urn:y", "y"), xml: [UInt8]("<y xmlns=\"urn:y\"/>".utf8))
+        ]
+        var attempts = 0
+        let output = try ask(
+            head("PROPPATCH", "/f", "Content-Length: \(body.utf8.count)\r\n") + body
+        ) { store, request in
+            if request.type == .properties {
+                return store.answer(request, PropertiesResponse(properties: [old.encoded]))
+            }
+            attempts += 1
+            let set = try? request.message(SetPropertiesRequest.self)
+            #expect(set?.seen == old.encoded)
+            let new = try? [DeadProperty](decoding: set?.properties ?? [])
+            #expect(new?.map(\.name) == [XMLName("urn:y", "y"), XMLName("urn:x", "x")])
+            attempts == 1
+                ? store.fail(request, .preconditionFailed) : store.answer(request, Bench.written)
+        }
+        #expect(output.hasPrefix("HTTP/1.1 207"))
+        #expect(output.contains("HTTP/1.1 200 OK"))
+        #expect(attempts == 2)
+    }
+}
