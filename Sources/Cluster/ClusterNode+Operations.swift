@@ -367,6 +367,7 @@ extension ClusterNode {
             } else {
                 // What the others have comes to this disk, or goes there as well.
                 upkeep.hasOutbox = true
+                outboxMoved(isNew: false, &turn)
             }
         case .entry(let writer, let item):
             switch writer.outcome {
@@ -375,6 +376,7 @@ extension ClusterNode {
             case .done: ask(self: .outboxDone([item]), .nothing, &turn)
             }
             operations[id] = nil
+            outboxMoved(isNew: false, &turn)
         }
     }
 

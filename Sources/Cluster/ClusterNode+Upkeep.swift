@@ -17,14 +17,8 @@ extension ClusterNode {
                     self: .settle(preparedBefore: before, after: upkeep.settledAfter),
                     .upkeep(.settled), &turn)
             }
-            if upkeep.hasOutbox, !configuration.canaries.contains(.forgetsEntries) {
-                upkeep.hasOutbox = false
-                ask(
-                    self: .outbox(
-                        after: upkeep.publishedAfter, limit: ClusterLimits.outboxCountMax),
-                    .upkeep(.outbox), &turn)
-            }
         }
+        outboxTick(&turn)
         lookForMoves(&turn)
         if now >= upkeep.nextAudit {
             auditNext(&turn)
@@ -146,10 +140,46 @@ extension ClusterNode {
         }
     }
 
+    private mutating func outboxTick(_ turn: inout Turn) {
+        // Of those whose holders do not answer not all may hold up the others.
+        if operations.values.count(where: { $0.row != nil }) < ClusterLimits.outboxCountMax {
+            askForOutbox(&turn)
+        }
+    }
+
+    /// Rows came into the outbox, or all that were worked on are done: people look at once for what they made or
+    /// deleted. Many of them go together, since the next are taken when the last are done.
+    mutating func outboxMoved(isNew: Bool, _ turn: inout Turn) {
+        if isNew {
+            upkeep.hasOutbox = true
+            upkeep.nextOutbox = turn.now.monotonic
+        }
+        // As in `tick`: by layouts of which one may be missing nothing is said to others.
+        guard isDiskTrusted, !isEstablished || gossip.isInformed,
+            !operations.values.contains(where: { $0.row != nil })
+        else { return }
+        askForOutbox(&turn)
+    }
+
+    private mutating func askForOutbox(_ turn: inout Turn) {
+        guard upkeep.hasOutbox, !upkeep.isOutboxAsked, turn.now.monotonic >= upkeep.nextOutbox,
+            !configuration.canaries.contains(.forgetsEntries)
+        else { return }
+        upkeep.hasOutbox = false
+        upkeep.isOutboxAsked = true
+        // What fails is tried again after this; what comes new is not held up by it.
+        upkeep.nextOutbox = turn.now.monotonic + ClusterLimits.upkeepInterval
+        ask(
+            self: .outbox(after: upkeep.publishedAfter, limit: ClusterLimits.outboxCountMax),
+            .upkeep(.outbox), &turn)
+    }
+
     private mutating func publish(_ items: [OutboxItem], _ turn: inout Turn) {
+        upkeep.isOutboxAsked = false
         // In turn: those whose directory's holders are away hold up no others.
         let isFull = items.count == ClusterLimits.outboxCountMax
         if isFull || upkeep.publishedAfter != nil { upkeep.hasOutbox = true }
+        if isFull { upkeep.nextOutbox = turn.now.monotonic }
         upkeep.publishedAfter = isFull ? items.last?.row : nil
         for item in items {
             if operations.values.contains(where: { $0.row == item.row }) {

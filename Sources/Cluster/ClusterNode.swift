@@ -187,7 +187,7 @@ package struct ClusterNode: Sendable {
         }
         if case .replica(let outcome) = answer {
             sums.apply(outcome.changes)
-            if outcome.hasOutbox { upkeep.hasOutbox = true }
+            if outcome.hasOutbox { outboxMoved(isNew: true, &turn) }
             if outcome.isUnsettled { upkeep.isUnsettled = true }
             if outcome.hasMoves { upkeep.hasMoves = true }
             noteDamage(outcome, &turn)

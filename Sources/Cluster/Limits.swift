@@ -101,7 +101,7 @@ package enum ClusterLimits {
     /// their path anyway; for settings and layouts a wall clock that was set back must not matter.
     package static let clockSaveInterval = Duration.seconds(1)
 
-    /// Between two rounds of upkeep: settling, outbox.
+    /// Between two rounds of upkeep: settling, and rows of the outbox that could not be worked on.
     package static let upkeepInterval = Duration.seconds(1)
 
     /// Between two looks for what has aged.

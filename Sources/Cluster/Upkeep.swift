@@ -44,6 +44,9 @@ struct Upkeep: Sendable {
     var settledAfter: RegisterKey?
     /// The same, of the outbox.
     var publishedAfter: OutboxRow?
+    /// When rows of the outbox are looked for next, and whether the disk was asked for them already.
+    var nextOutbox = Duration.zero
+    var isOutboxAsked = false
 
     /// Whether moves may be on the disk that are not over.
     var hasMoves = false

@@ -370,8 +370,8 @@ package enum StoreLimits {
     /// it: somebody goes on writing there.
     static let deletionRelistingsMax = 16
 
-    /// Between two of these in a tree that is moved, more with each: that a directory is empty reaches the one
-    /// above it a moment later. All together some seconds.
+    /// Between two of these in a tree that is moved or deleted, more with each: that a directory is empty
+    /// reaches the one above it a moment later. All together some seconds.
     static let relistingDelay = Duration.milliseconds(20)
 
     /// How long a new node looks for others before it founds a cluster of its own: discovery is

@@ -156,7 +156,7 @@ import Testing
         cluster.run(for: .seconds(10))
         #expect(isWritten(cluster.ask("a", put(cluster, try path("/first")))))
         cluster.run(for: .seconds(20))
-        let node = try #require(cluster.node("a"))
+        var node = try #require(cluster.node("a"))
         let holders = node.knownHolders(of: Partition(of: .root)).map(\.name)
         let others = names.filter { !holders.contains($0) }
         #expect(others.count == 4)

@@ -8,20 +8,26 @@ internal import Replication
 /// listed. It removes what it finds; what is written below meanwhile may stay, and with it the
 /// directories above it. Sent again after a death it removes what is left.
 struct TreeRemoval {
+    struct Level {
+        let path: StorePath
+        /// Directories in it that were removed. Their names leave its listing a moment later.
+        var emptied: Set<StorePath> = []
+        /// How often it was listed again though it should have been empty.
+        var relistings = 0
+    }
+
     /// Directories from the top to the one that is being emptied.
-    var stack: [StorePath]
+    var stack: [Level]
     let request: DeleteRequest
     /// Names of the page that are being removed.
     var open = 0
     var hasFailed: RemoteError?
-    /// How often each directory of the stack was listed again though it should have been empty.
-    var relistings = 0
     /// The last deletion.
     var last: WriteResponse?
 
     init(_ request: DeleteRequest) {
         self.request = request
-        stack = [request.path]
+        stack = [Level(path: request.path)]
     }
 
     /// The operation by which a path below goes: the same whenever the request is sent again.
@@ -129,7 +135,7 @@ extension Store {
     }
 
     private func step(_ id: UInt64) {
-        guard let (removal, _) = removals[id], let directory = removal.stack.last else { return }
+        guard let directory = removals[id]?.removal.stack.last?.path else { return }
         let request = ClientRequest.list(
             directory, after: nil, limit: StoreLimits.deletionPageCount)
         askCluster(request) { answer in
@@ -150,13 +156,7 @@ extension Store {
             guard let path = try? directory.appending(entry.name) else { continue }
             if entry.isDirectory { directories.append(path) } else { files.append(path) }
         }
-        if files.isEmpty {
-            guard let next = directories.first else {
-                return endRemoval(id, RemoteError(.internalError, "a name that is none"))
-            }
-            removals[id]?.removal.stack.append(next)
-            return step(id)
-        }
+        if files.isEmpty { return enter(directories, id) }
         removals[id]?.removal.open = files.count
         for file in files {
             guard let removal = removals[id]?.removal else { return }
@@ -164,6 +164,39 @@ extension Store {
             askToWrite(delete, showing: removal.request.conditions.tokens, isPart: true) { answer in
                 self.removed(file, answer, id)
             }
+        }
+    }
+
+    /// Goes on in the first of the directories that was not emptied yet.
+    private func enter(_ directories: [StorePath], _ id: UInt64) {
+        guard let level = removals[id]?.removal.stack.last else { return }
+        if let next = directories.first(where: { !level.emptied.contains($0) }) {
+            removals[id]?.removal.stack.append(TreeRemoval.Level(path: next))
+            return step(id)
+        }
+        guard !directories.isEmpty else {
+            return endRemoval(id, RemoteError(.internalError, "a name that is none"))
+        }
+        if level.relistings < StoreLimits.deletionRelistingsMax { return relist(id) }
+        // Whether they are there again or their names still: the directory is not empty.
+        removedEmpty(level.path, .directoryNotEmpty, id)
+    }
+
+    /// The names of directories that were emptied go a moment later; or somebody wrote there meanwhile.
+    private func relist(_ id: UInt64) {
+        guard var removal = removals[id]?.removal, let level = removal.stack.popLast() else {
+            return
+        }
+        let again = TreeRemoval.Level(path: level.path, relistings: level.relistings + 1)
+        removal.stack.append(again)
+        removals[id]?.removal = removal
+        do {
+            _ = try loop.schedule(after: StoreLimits.relistingDelay * again.relistings) {
+                [weak self] in self?.assumeIsolated { $0.step(id) }
+            }
+        } catch {
+            Log.error("no timer for a tree", ["error": "\(error)"])
+            endRemoval(id, .broken)
         }
     }
 
@@ -192,7 +225,7 @@ extension Store {
     }
 
     private func removedEmpty(_ directory: StorePath, _ answer: ClientAnswer, _ id: UInt64) {
-        guard var removal = removals[id]?.removal else { return }
+        guard var removal = removals[id]?.removal, let level = removal.stack.last else { return }
         switch answer {
         case .written:
             if case .success(let response) = deleted(answer, at: directory) {
@@ -200,15 +233,17 @@ extension Store {
             }
         // It was there by what was in it alone, or others were faster.
         case .notFound, .done: break
-        case .directoryNotEmpty where removal.relistings < StoreLimits.deletionRelistingsMax:
-            removal.relistings += 1
-            removals[id]?.removal = removal
-            return step(id)
+        case .directoryNotEmpty where level.relistings < StoreLimits.deletionRelistingsMax:
+            return relist(id)
         // Somebody goes on writing there.
         case .directoryNotEmpty: break
         default: return endRemoval(id, failure(answer, at: directory))
         }
         removal.stack.removeLast()
+        if let above = removal.stack.indices.last {
+            removal.stack[above].emptied.insert(level.path)
+            if case .written = answer { removal.stack[above].relistings = 0 }
+        }
         removals[id]?.removal = removal
         if removal.stack.isEmpty { endRemoval(id, nil) } else { step(id) }
     }
