@@ -1,6 +1,7 @@
 import IPC
 import Model
 import NIOCore
+import NIOEmbedded
 import Testing
 import WebDAV
 
