@@ -1,4 +1,4 @@
-"""Recorded sequences of macOS, GNOME and neon (davfs2, cadaver): what these clients send, and what becomes of it.
+"""Recorded sequences of macOS, GNOME, neon (davfs2, cadaver) and curl: what these clients send, and what becomes of it.
 
 Written from each client's documented behaviour, which every class names; Windows and Office have a suite of their own.
 """
@@ -7,7 +7,7 @@ import unicodedata
 import unittest
 
 from client import pattern, quoted
-from dav_client import multistatus
+from dav_client import multistatus, propfind_body
 from dav_replay import FIELDS, LENGTH, Replay, Wire
 
 
@@ -53,14 +53,16 @@ class Finder(Replay):
         self.assertIsNotNone(answer["Date"])
         self.stat(207, url)
 
-    def takes_lock(self, url, status=200):
-        return self.locks(status, f"LOCK {url}", "Accept: */*", "Depth: 0", "Timeout: Second-600",
-                          'Content-Type: text/xml; charset="utf-8"', body=APPLE_LOCK)
+    def takes_lock(self, url):
+        answer = self.locks(200, f"LOCK {url}", "Accept: */*", "Depth: 0", "Timeout: Second-600",
+                            'Content-Type: text/xml; charset="utf-8"', body=APPLE_LOCK)
+        # It refreshes by the time that it has asked for.
+        self.assertRegex(answer.text, "Second-(600|59[0-9])<")
 
-    def streams(self, url, data, status=204):
+    def streams(self, url, data):
         """The content in pieces, as the application writes it, with the length as a hint."""
         pieces = [data[start:start + 65_536] for start in range(0, len(data), 65_536)]
-        answer = self.sends(status, f"PUT {url}", "Accept: */*", f"X-Expected-Entity-Length: {len(data)}",
+        answer = self.sends(204, f"PUT {url}", "Accept: */*", f"X-Expected-Entity-Length: {len(data)}",
                             "If: (<{token}>)", pieces=pieces)
         # Without either it asks for both.
         self.assertTrue(answer["ETag"] or answer["Last-Modified"])
@@ -172,8 +174,8 @@ class Finder(Replay):
         self.stat(404, "{at}/Summer/")
 
     def test_a_tree_of_folders_is_deleted_from_the_inside(self):
-        """It lists each folder before it deletes it (network_rmdir, network_dir_is_empty): one that still names a folder
-        that it has just deleted is one that cannot be deleted."""
+        """It lists each folder before it deletes it (network_rmdir, network_dir_is_empty): one that still names a
+        folder that it has just deleted is one that cannot be deleted."""
         folders = ["{at}/a", "{at}/a/b", "{at}/a/b/c"]
         for url in folders:
             self.sends(201, f"MKCOL {url}", "Accept: */*", body=b"")
@@ -361,6 +363,27 @@ class Neon(Replay):
         other.send(self.head("PUT {at}/f", ["Expect: 100-continue"], "Content-Length: 1000000"))
         self.assertEqual(other.interim(), 423)
         self.assertEqual(self.content("f"), b"")
+
+
+class Scripts(Replay):
+    """People with a shell: `curl -X PROPFIND`, with --data, which has the type of a form (curl(1)), and programs whose
+    HTTP library sends no type at all."""
+
+    frame = ("Host: {host}", "User-Agent: curl/7.88.1", "Accept: */*", FIELDS, LENGTH)
+
+    def test_properties_are_asked_for_with_any_type_or_none_or_without_a_body(self):
+        self.judge.dav("PUT", f"{self.place}/f", b"content")
+        body = propfind_body("getcontentlength").encode()
+        for fields in ([], ["Content-Type: application/x-www-form-urlencoded"], ["Content-Type: text/xml"]):
+            answer = self.sends(207, "PROPFIND {at}/f", "Depth: 0", *fields, body=body)
+            self.assertEqual(self.found(answer)["f"]["getcontentlength"], "7", fields)
+            self.assertEqual(list(self.found(answer)["f"].properties), ["getcontentlength"])
+        everything = self.found(self.sends(207, "PROPFIND {at}/f", "Depth: 0"))["f"]
+        self.assertIn("getetag", everything.properties)
+        # What an empty body in chunks asks for is the same.
+        self.assertEqual(
+            set(self.found(self.sends(207, "PROPFIND {at}/f", "Depth: 0", pieces=[]))["f"].properties),
+            set(everything.properties))
 
 
 if __name__ == "__main__":
