@@ -62,7 +62,7 @@ struct DAVPlan: Equatable {
         if let header = request.ifHeader {
             let state: (StorePath) -> IfHeader.State = { path in
                 IfHeader.State(
-                    entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
+                    entityTag: found[path]?.facts.map { EntityTag.short($0.digest) },
                     tokens: rules.tokens(covering: path))
             }
             holds = holds && header.holds(of: request.path, state)

@@ -62,7 +62,7 @@ enum DAVRoutes {
                 if found.presence == .collection { return CollectionPage.answer(request, exchange) }
                 if request.isCollection { return exchange.fail(.nothingThere) }
             }
-            FoundAnswer(exchange: exchange, path: request.path).send(reply) { _ in
+            FoundAnswer(exchange: exchange, path: request.path, isDAV: true).send(reply) { _ in
                 CollectionPage.answer(request, exchange)
             }
         }

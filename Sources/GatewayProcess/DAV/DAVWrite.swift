@@ -155,7 +155,7 @@ final class DAVWrite {
         let answer: Upload.Answer = { response, write, exchange in
             let isNew = response.outcome == .created
             let fields: (inout HeadWriter) -> Void = { head in
-                head.field("ETag", bytes: EntityTag.text(write.digest))
+                head.field("ETag", bytes: EntityTag.short(write.digest))
                 head.field("X-ClusterF-Version", response.versionName)
                 // What clients wait for that set the time of a file so.
                 if acceptsTime { head.field("X-OC-MTime", "accepted") }

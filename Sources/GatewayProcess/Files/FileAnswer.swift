@@ -30,6 +30,7 @@ struct FileAnswer {
     let facts: FileFacts
     let content: Content
     let isAttachment: Bool
+    let isDAV: Bool
 
     func send() {
         do throws(Problem) {
@@ -236,7 +237,7 @@ struct FileAnswer {
 
     /// What a 304 has too (RFC 9110, section 15.4.5).
     private func writeValidators(_ head: inout HeadWriter, hex: [UInt8]) {
-        head.field("ETag", bytes: [0x22] + hex + [0x22])
+        head.field("ETag", bytes: isDAV ? EntityTag.short(facts.digest) : [0x22] + hex + [0x22])
         head.field("Last-Modified", bytes: HTTPDate.format(unixSeconds: facts.modified.seconds))
         head.field("X-ClusterF-Version", bytes: facts.versionBytes)
     }

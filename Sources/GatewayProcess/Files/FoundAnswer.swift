@@ -7,6 +7,8 @@ struct FoundAnswer {
     let exchange: Exchange
     let path: StorePath
     var isAttachment = false
+    /// Whether the client asked over WebDAV.
+    var isDAV = false
 
     /// - Parameter directory: answers where the path is a directory, which changed at that time.
     func send(_ reply: StoreReply, directory: (Timestamp) -> Void) {
@@ -37,7 +39,7 @@ struct FoundAnswer {
     private func answer(_ facts: FileFacts, _ content: FileAnswer.Content) {
         FileAnswer(
             exchange: exchange, path: path, facts: facts, content: content,
-            isAttachment: isAttachment
+            isAttachment: isAttachment, isDAV: isDAV
         ).send()
     }
 }

@@ -129,6 +129,7 @@ extension Store {
                     let isNew = response.outcome == .created && !wasThere
                     response.outcome = isNew ? .directoryMade : .directoryExisted
                     result = .success(response)
+                    if isNew { return self.whenListed(path, true) { reply(result) } }
                 }
                 reply(result)
             }
