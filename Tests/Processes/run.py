@@ -49,6 +49,7 @@ SUITES = [
     ("test_integrity", 4, 8),
     ("test_routes", 3, 5),
     ("test_webdav", 4, 6),
+    ("test_webdav_rules", 3, 4),
     ("test_dav_clients", 8, 12),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),
