@@ -87,8 +87,9 @@ enum GatewayLimits {
     /// Entries of a listing when none are asked for, and the most.
     static let listingLimitDefault = 1000
     static let listingLimitMax = 10_000
-    /// Members of a collection that are written as XML at once, of a page of the store: some 100 KB.
-    static let membersAtOnceMax = 128
+    /// Members of a collection are written as XML until there are this many bytes: what one has may be more,
+    /// by its properties and by what it lacks.
+    static let membersByteCount = 64 << 10
     /// How often properties are changed anew that others changed in between.
     static let propertyAttemptsMax = 4
     /// Entries of the trash when no number is asked for.

@@ -27,8 +27,10 @@ package enum WebDAVLimits {
 
     // MARK: Properties
 
-    /// Properties of one PROPFIND: each is answered for every resource.
+    /// Properties of one PROPFIND, those that are included among them, and the bytes of their elements:
+    /// each that a resource lacks is answered for it. Clients ask for twenty.
     package static let propertiesAskedMax = 256
+    package static let propertiesAskedByteCountMax = 16 << 10
 
     /// Changes of one PROPPATCH.
     package static let propertyChangesMax = 256

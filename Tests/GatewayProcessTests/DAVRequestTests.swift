@@ -39,7 +39,12 @@ func davRequest(
         let root = try davRequest("GET", "/dav", base: "/photos")
         #expect(root.path == (try davPath("/photos")))
         #expect(root.isCollection)
-        #expect(try davRequest("GET", "/davx").path == davPath("/davx"))
+        // A name that only begins so is a name like others.
+        for path in ["/davx", "/davx/y"] {
+            let other = try davRequest("GET", path)
+            #expect(other.path == (try davPath(path)))
+            #expect(other.href(false) == [UInt8](path.utf8))
+        }
     }
 
     @Test func aWriteKnowsWhereItGoes() throws {

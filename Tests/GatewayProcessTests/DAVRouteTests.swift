@@ -135,6 +135,22 @@ import WebDAV
         #expect(try bench.output().hasPrefix("HTTP/1.1 404"))
     }
 
+    @Test func whatWouldBeTheTreeItselfIsListedBelowThePrefixAlone() throws {
+        let (bench, _) = try bench(["/a", "/dav/x", "/davos/dav/y", "/e"])
+        let plain = ["/", "/a", "/davos/", "/davos/dav/", "/davos/dav/y", "/e"]
+        try bench.send(head("PROPFIND", "/", "Depth: infinity\r\n"))
+        #expect(hrefs(try bench.output()).sorted() == plain)
+        try bench.send(head("PROPFIND", "/", "Depth: 1\r\n"))
+        #expect(hrefs(try bench.output()) == ["/", "/a", "/davos/", "/e"])
+        try bench.send(head("PROPFIND", "/dav/", "Depth: infinity\r\n"))
+        #expect(
+            hrefs(try bench.output()).sorted()
+                == [
+                    "/dav/", "/dav/a", "/dav/dav/", "/dav/dav/x", "/dav/davos/",
+                    "/dav/davos/dav/", "/dav/davos/dav/y", "/dav/e",
+                ])
+    }
+
     @Test func aBodyOfXMLIsReadAndWhatIsNoneIsRefused() throws {
         let (bench, asked) = try bench(Self.tree)
         for (body, status) in [("<x/>", "400"), ("<propfind", "400"), ("", "207")] {

@@ -51,6 +51,7 @@ SUITES = [
     ("test_webdav", 4, 6),
     ("test_dav_recorded", 3, 5),
     ("test_dav_recorded_windows", 3, 5),
+    ("test_webdav_rules", 3, 4),
     ("test_dav_clients", 8, 12),
     ("test_dav_mount", 5, 8),
     ("test_large", 4, 8),

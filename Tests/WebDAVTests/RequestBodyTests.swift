@@ -66,6 +66,39 @@ struct RequestBodyTests {
                 == .contentTooLarge)
     }
 
+    @Test func askedPropertiesOfAllElementsAreCountedTogether() {
+        func status(includes: Int, of each: Int) -> DAVStatus? {
+            let elements = (0..<includes).map { number in
+                "<include>" + (0..<each).map { "<p\(number * each + $0)/>" }.joined()
+                    + "</include>"
+            }
+            let body = "<propfind xmlns=\"DAV:\"><allprop/>\(elements.joined())</propfind>"
+            return WebDAVTests.status { () throws(DAVFault) in
+                _ = try PropfindRequest(body: utf8(body))
+            }
+        }
+        #expect(status(includes: 2, of: WebDAVLimits.propertiesAskedMax / 2) == nil)
+        #expect(
+            status(includes: 3, of: WebDAVLimits.propertiesAskedMax / 2) == .contentTooLarge)
+    }
+
+    /// Each is answered with its namespace for every resource that lacks it.
+    @Test func theBytesOfAskedNamesAreBounded() {
+        func status(_ count: Int) -> DAVStatus? {
+            let namespace = String(repeating: "n", count: WebDAVLimits.namespaceByteCountMax)
+            let names = (0..<count).map { "<p\($0)/>" }.joined()
+            let prop = "<D:prop xmlns=\"\(namespace)\">\(names)</D:prop>"
+            return WebDAVTests.status { () throws(DAVFault) in
+                _ = try PropfindRequest(
+                    body: utf8("<D:propfind xmlns:D=\"DAV:\">\(prop)</D:propfind>"))
+            }
+        }
+        let most =
+            WebDAVLimits.propertiesAskedByteCountMax / (WebDAVLimits.namespaceByteCountMax + 32)
+        #expect(status(most) == nil)
+        #expect(status(most + 2) == .contentTooLarge)
+    }
+
     // MARK: PROPPATCH
 
     private func update(_ steps: String) throws -> PropertyUpdate {

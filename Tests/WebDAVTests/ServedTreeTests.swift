@@ -95,6 +95,10 @@ struct ServedTreeTests {
         ("/", false, "/a", false, "/a"), ("/", true, "/a", true, "/dav/a/"),
         ("/p", false, "/p", true, "/"), ("/p", true, "/p", true, "/dav/"),
         ("/p", true, "/p/a", false, "/dav/a"),
+        // Without the prefix these would be the tree itself.
+        ("/", false, "/dav", true, "/dav/dav/"), ("/", false, "/dav/a", false, "/dav/dav/a"),
+        ("/p", false, "/p/dav", false, "/dav/dav"), ("/", false, "/davos", false, "/davos"),
+        ("/", true, "/dav", true, "/dav/dav/"),
         ("/", false, "/a b", false, "/a%20b"), ("/", false, "/50%#?", false, "/50%25%23%3F"),
         ("/", false, "/é+&<\\\"'", false, "/%C3%A9%2B%26%3C%5C%22%27"),
         ("/", false, "/\u{1}\u{7F}\n", false, "/%01%7F%0A"),
@@ -122,6 +126,15 @@ struct ServedTreeTests {
             let address = try tree().address(ofPath: href[...])
             #expect(address.path.bytes == utf8("/d/") + normal)
         }
+    }
+
+    @Test func aMemberWhoseAddressIsTheTreesIsHidden() {
+        #expect(tree().hides(utf8("dav"), in: .root))
+        #expect(tree("/p").hides(utf8("dav"), in: path("/p")))
+        #expect(!tree(below: true).hides(utf8("dav"), in: .root))
+        #expect(!tree().hides(utf8("dav"), in: path("/a")))
+        #expect(!tree("/p").hides(utf8("dav"), in: .root))
+        for name in ["davos", "da", "Dav"] { #expect(!tree().hides(utf8(name), in: .root)) }
     }
 
     @Test func membersContinueTheirCollection() {

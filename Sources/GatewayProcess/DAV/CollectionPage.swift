@@ -7,6 +7,7 @@ internal import WebDAV
 final class CollectionPage: DAVMembersText {
     private let request: DAVRequest
     private let href: [UInt8]
+    private var out: [UInt8] = []
 
     private init(_ request: DAVRequest) {
         self.request = request
@@ -41,11 +42,10 @@ final class CollectionPage: DAVMembersText {
         completion(.success(Array(repeating: DAVFacts(), count: page.entries.count)))
     }
 
-    func begin() -> [UInt8] {
+    func begin() {
         let path = request.tree.base == request.path ? "/" : request.path.text
         let title = HomePage.escape(path.utf8)
-        var out = [UInt8](
-            """
+        let text = """
             <!doctype html>
             <html lang="en">
             <meta charset="utf-8">
@@ -56,31 +56,31 @@ final class CollectionPage: DAVMembersText {
             <h1>\(title)</h1>
             <ul>
 
-            """.utf8)
+            """
+        out += text.utf8
         if request.path != request.tree.base, let parent = request.path.parent {
             out += "<li><a href=\"".utf8
             out += request.tree.href(parent, isCollection: true)
             out += "\">..</a>\n".utf8
         }
-        return out
     }
 
-    func text(
-        of entries: ArraySlice<ListResponse.Entry>, in page: DAVMembers.Page,
-        _ facts: ArraySlice<DAVFacts>
-    ) -> [UInt8] {
-        var out: [UInt8] = []
-        for entry in entries {
-            let isCollection = if case .directory = entry { true } else { false }
-            // An href has nothing that HTML would read otherwise.
-            out += "<li><a href=\"".utf8
-            out += Href.member(entry.name, of: page.href, isCollection: isCollection)
-            out += "\">".utf8
-            out += HomePage.escape(entry.name).utf8
-            out += (isCollection ? "/</a>\n" : "</a>\n").utf8
-        }
-        return out
+    func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts) {
+        let isCollection = if case .directory = entry { true } else { false }
+        // An href has nothing that HTML would read otherwise.
+        out += "<li><a href=\"".utf8
+        out += Href.member(entry.name, of: page.href, isCollection: isCollection)
+        out += "\">".utf8
+        out += HomePage.escape(entry.name).utf8
+        out += (isCollection ? "/</a>\n" : "</a>\n").utf8
     }
 
-    func end() -> [UInt8] { [UInt8]("</ul>\n</html>\n".utf8) }
+    func end() { out += "</ul>\n</html>\n".utf8 }
+
+    var byteCount: Int { out.count }
+
+    func take() -> [UInt8] {
+        defer { out = [] }
+        return out
+    }
 }

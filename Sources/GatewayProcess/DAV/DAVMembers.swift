@@ -23,7 +23,7 @@ final class DAVMembers {
     }
 
     private let link: StoreLink
-    private let base: StorePath
+    private let tree: ServedTree
     private let isDeep: Bool
     private let wantsProperties: Bool
     private var stack: [Level]
@@ -37,7 +37,7 @@ final class DAVMembers {
         _ link: StoreLink
     ) {
         self.link = link
-        base = tree.base
+        self.tree = tree
         self.isDeep = isDeep
         self.wantsProperties = wantsProperties
         stack = [Level(path: path, href: href)]
@@ -55,7 +55,7 @@ final class DAVMembers {
             case .listed(let page): completion(.success(taken(page)))
             // Somebody deleted it meanwhile; or it is the tree's root, and nobody has made it yet.
             case .failed(let error)
-            where (index > 0 || level.path == base)
+            where (index > 0 || level.path == tree.base)
                 && (error.code == .notFound || error.code == .notDirectory):
                 completion(.success(taken(ListResponse(entries: [], hasMore: false))))
             default: completion(.failure(Listing.problem(reply)))
@@ -85,12 +85,13 @@ final class DAVMembers {
         if let name = page.entries.last?.name { stack[last].after = name }
         // A page without entries that promises more would have no end.
         stack[last].isListed = !page.hasMore || page.entries.isEmpty
+        let collection = stack[last].path
+        let entries = page.entries.filter { !tree.hides($0.name, in: collection) }
         if isDeep {
-            stack[last].collections = page.entries.reversed().compactMap { entry in
+            stack[last].collections = entries.reversed().compactMap { entry in
                 if case .directory(let name, _) = entry { name } else { nil }
             }
         }
-        return Page(
-            collection: stack[last].path, href: stack[last].href, entries: page.entries)
+        return Page(collection: collection, href: stack[last].href, entries: entries)
     }
 }

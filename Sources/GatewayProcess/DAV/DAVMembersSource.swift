@@ -8,13 +8,13 @@ protocol DAVMembersText: AnyObject {
     /// Finds out what a page needs besides what the listing says of it.
     func prepare(
         _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void)
-    /// What goes before the first.
-    func begin() -> [UInt8]
-    func text(
-        of entries: ArraySlice<ListResponse.Entry>, in page: DAVMembers.Page,
-        _ facts: ArraySlice<DAVFacts>
-    ) -> [UInt8]
-    func end() -> [UInt8]
+    /// Writes what goes before the first.
+    func begin()
+    func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts)
+    func end()
+    /// Bytes that were written and not taken.
+    var byteCount: Int { get }
+    func take() -> [UInt8]
 }
 
 /// Gives the members out while the client takes them: a page of the store is in memory, and the text of a
@@ -74,7 +74,8 @@ final class DAVMembersSource: BodySource {
     func next() -> BodyPart {
         if !hasBegun {
             hasBegun = true
-            return .bytes(ByteBuffer(bytes: text.begin()))
+            text.begin()
+            return .bytes(ByteBuffer(bytes: text.take()))
         }
         while true {
             if hasFailed { return .failed }
@@ -82,7 +83,8 @@ final class DAVMembersSource: BodySource {
             if let bytes = part() { return .bytes(ByteBuffer(bytes: bytes)) }
             if isAtEnd {
                 hasEnded = true
-                return .bytes(ByteBuffer(bytes: text.end()))
+                text.end()
+                return .bytes(ByteBuffer(bytes: text.take()))
             }
             if isAsking { return .wait }
             var isInPlace = true
@@ -97,9 +99,13 @@ final class DAVMembersSource: BodySource {
             page = nil
             return nil
         }
-        let end = min(index + GatewayLimits.membersAtOnceMax, page.entries.count)
+        var end = index
+        while end < page.entries.count, text.byteCount < GatewayLimits.membersByteCount {
+            text.write(page.entries[end], in: page, facts[end])
+            end += 1
+        }
         self.page?.index = end
-        return text.text(of: page.entries[index..<end], in: page, facts[index..<end])
+        return text.take()
     }
 
     func closed() {}

@@ -39,7 +39,7 @@ struct DAVRequest: Equatable {
     init(_ head: RequestHead, base: StorePath, presentYear: Int) throws(Problem) {
         let fields = head.fields
         tree = ServedTree(
-            base: base, isBelowPrefix: head.path.starts(with: ServedTree.prefix),
+            base: base, isBelowPrefix: ServedTree.hasPrefix(head.path),
             authority: fields[.host].map { [UInt8]($0) })
         hasBody = head.framing != .none && head.framing != .length(0)
         conditions = try WriteConditions(fields, presentYear: presentYear)

@@ -192,29 +192,23 @@ final class Propfind: DAVMembersText {
         }
     }
 
-    func begin() -> [UInt8] {
+    func begin() {
         writer.begin()
         if let own { writer.response(own, plan) }
-        return writer.take()
     }
 
-    func text(
-        of entries: ArraySlice<ListResponse.Entry>, in page: DAVMembers.Page,
-        _ facts: ArraySlice<DAVFacts>
-    ) -> [UInt8] {
-        for (entry, facts) in zip(entries, facts) {
-            var resource = DAVResource(entry, of: page.href, facts)
-            // What is left is the same for all of them.
-            if resource.isCollection { resource.quota = own?.quota }
-            writer.response(resource, plan)
-        }
-        return writer.take()
+    func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts) {
+        var resource = DAVResource(entry, of: page.href, facts)
+        // What is left is the same for all of them.
+        if resource.isCollection { resource.quota = own?.quota }
+        writer.response(resource, plan)
     }
 
-    func end() -> [UInt8] {
-        writer.end()
-        return writer.take()
-    }
+    func end() { writer.end() }
+
+    var byteCount: Int { writer.bytes.count }
+
+    func take() -> [UInt8] { writer.take() }
 }
 
 extension DAVResource {

@@ -17,6 +17,7 @@ package enum PropfindRequest: Hashable, Sendable {
         let document = try DAVBody.read(body, charset: charset, root: "propfind")
         var found: PropfindRequest?
         var included: [XMLName] = []
+        var asked = Asked()
         for child in document.children(of: document.root) {
             let choice: PropfindRequest
             if document.isDAV(child, "allprop") {
@@ -24,10 +25,10 @@ package enum PropfindRequest: Hashable, Sendable {
             } else if document.isDAV(child, "propname") {
                 choice = .names
             } else if document.isDAV(child, "prop") {
-                choice = .properties(try PropfindRequest.names(in: child, of: document))
+                choice = .properties(try asked.names(in: child, of: document))
             } else {
                 if document.isDAV(child, "include") {
-                    included += try PropfindRequest.names(in: child, of: document)
+                    included += try asked.names(in: child, of: document)
                 }
                 // What is not known is skipped (RFC 4918 section 17).
                 continue
@@ -48,22 +49,36 @@ package enum PropfindRequest: Hashable, Sendable {
         }
     }
 
-    /// Each name once.
-    private static func names(
-        in place: XMLDocument.Place, of document: XMLDocument
-    ) throws(DAVFault) -> [XMLName] {
-        var seen: Set<XMLName> = []
-        var result: [XMLName] = []
-        for child in document.children(of: place) {
-            let name = document.name(child)
-            if seen.insert(name).inserted { result.append(name) }
-            guard result.count <= WebDAVLimits.propertiesAskedMax else {
-                throw DAVFault(
-                    .contentTooLarge,
-                    "More than \(WebDAVLimits.propertiesAskedMax) properties are asked for.")
+    /// The names of a whole request, as far as it was read.
+    private struct Asked {
+        private var seen: Set<XMLName> = []
+        /// Of their elements in an answer.
+        private var byteCount = 0
+
+        /// Each name once, in the first element that has it.
+        mutating func names(
+            in place: XMLDocument.Place, of document: XMLDocument
+        ) throws(DAVFault) -> [XMLName] {
+            var result: [XMLName] = []
+            for child in document.children(of: place) {
+                let name = document.name(child)
+                guard seen.insert(name).inserted else { continue }
+                result.append(name)
+                var element: [UInt8] = []
+                PropertyText.appendEmpty(name, to: &element)
+                byteCount += element.count
+                guard seen.count <= WebDAVLimits.propertiesAskedMax,
+                    byteCount <= WebDAVLimits.propertiesAskedByteCountMax
+                else {
+                    throw DAVFault(
+                        .contentTooLarge,
+                        "More than \(WebDAVLimits.propertiesAskedMax) properties are asked for, or "
+                            + "their names have more than "
+                            + "\(WebDAVLimits.propertiesAskedByteCountMax) bytes.")
+                }
             }
+            return result
         }
-        return result
     }
 }
 

@@ -18,6 +18,22 @@ package struct ServedTree: Hashable, Sendable {
         self.authority = authority
     }
 
+    /// Whether a path lies at the prefix or below it.
+    package static func hasPrefix(_ path: some Collection<UInt8>) -> Bool {
+        guard path.starts(with: prefix) else { return false }
+        let behind = path.dropFirst(prefix.count)
+        return behind.isEmpty || behind.first == 0x2F
+    }
+
+    /// Whether the tree, and not the server's root, is where a member of the tree's base would be that has
+    /// this name, for a client without the prefix: it is not listed to such a client, since whoever
+    /// deletes what is listed would delete everything.
+    ///
+    /// - Parameter collection: that it is a member of.
+    package func hides(_ name: [UInt8], in collection: StorePath) -> Bool {
+        !isBelowPrefix && collection == base && name.elementsEqual(ServedTree.prefix.dropFirst())
+    }
+
     /// A resource that a client names.
     package struct Address: Hashable, Sendable {
         package var path: StorePath
@@ -66,10 +82,7 @@ package struct ServedTree: Hashable, Sendable {
             throw DAVFault(.badRequest, "The path has a broken percent escape.")
         }
         var rest = decoded[...]
-        if rest.starts(with: ServedTree.prefix) {
-            let behind = rest.dropFirst(ServedTree.prefix.count)
-            if behind.isEmpty || behind.first == 0x2F { rest = behind }
-        }
+        if ServedTree.hasPrefix(rest) { rest = rest.dropFirst(ServedTree.prefix.count) }
         if rest.isEmpty || rest.elementsEqual([0x2F]) {
             return Address(path: base, isCollection: true)
         }
@@ -131,12 +144,13 @@ package struct ServedTree: Hashable, Sendable {
     }
 
     /// The path of a resource as this client names it, percent-encoded; a collection ends in a
-    /// slash (RFC 4918 section 5.2).
+    /// slash (RFC 4918 section 5.2). What only the prefix leads to has it whoever asks.
     ///
     /// - Parameter path: the base or below it.
     package func href(_ path: StorePath, isCollection: Bool) -> [UInt8] {
-        var out = isBelowPrefix ? ServedTree.prefix : []
         let own = path.bytes.dropFirst(base.isRoot ? 0 : base.bytes.count)
+        var out =
+            isBelowPrefix || ServedTree.hasPrefix(own) ? ServedTree.prefix : []
         if !path.isRoot { PercentEncoding.append(own, keepingSlash: true, to: &out) }
         if isCollection || out.isEmpty, out.last != 0x2F { out.append(0x2F) }
         return out

@@ -1,0 +1,75 @@
+import IPC
+import Model
+import Testing
+import WebDAV
+
+@testable import GatewayProcess
+
+/// What a listing of many members costs, and says of each.
+@Suite struct DAVListingTests {
+    private static let count = 200
+
+    /// A collection `/d` of many members, all in one page of the store.
+    private func bench(
+        _ entry: @escaping (Int) -> ListResponse.Entry,
+        _ properties: @escaping (PropertiesRequest) -> [[UInt8]] = { $0.paths.map { _ in [] } }
+    ) throws -> Bench {
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup:
+                store.answer(
+                    request, LookupResponse.directory(modified: Timestamp(nanoseconds: 0)))
+            case .list:
+                store.answer(
+                    request, ListResponse(entries: (0..<Self.count).map(entry), hasMore: false))
+            case .properties:
+                guard let asked = try? request.message(PropertiesRequest.self) else { break }
+                store.answer(request, PropertiesResponse(properties: properties(asked)))
+            default: store.fail(request, .invalid)
+            }
+            return true
+        }
+        return bench
+    }
+
+    private static func name(_ number: Int) -> [UInt8] { [UInt8]("m\(1000 + number)".utf8) }
+
+    private static func file(_ number: Int) -> ListResponse.Entry {
+        .file(name: name(number), Bench.facts)
+    }
+
+    private static func propfind(_ names: String) -> String {
+        let body = "<propfind xmlns=\"DAV:\"><prop>\(names)</prop></propfind>"
+        return "PROPFIND /d/ HTTP/1.1\r\nHost: h\r\nDepth: 1\r\n"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n" + body
+    }
+
+    /// The sizes of an answer's chunks.
+    private static func chunks(_ output: [UInt8]) throws -> [Int] {
+        let text = output[...]
+        let end = try #require(text.firstRange(of: "\r\n\r\n".utf8))
+        var rest = text[end.upperBound...]
+        var sizes: [Int] = []
+        while let line = rest.firstRange(of: "\r\n".utf8) {
+            let digits = String(decoding: rest[..<line.lowerBound], as: UTF8.self)
+            let size = try #require(Int(digits, radix: 16))
+            if size == 0 { break }
+            sizes.append(size)
+            rest = rest[line.upperBound...].dropFirst(size + 2)
+        }
+        return sizes
+    }
+
+    @Test func aListingIsWrittenInPartsThatAreBoundedInBytes() throws {
+        let bench = try bench(Self.file)
+        let long = String(repeating: "n", count: 1000)
+        let names = (0..<10).map { "<p\($0) xmlns=\"\(long)\"/>" }.joined()
+        try bench.send(Self.propfind("<getetag/>" + names))
+        let sizes = try Self.chunks(try bench.outputBytes())
+        #expect(sizes.reduce(0, +) > Self.count * 10_000)
+        // What one member has comes on top of what was there.
+        #expect(try #require(sizes.max()) <= GatewayLimits.membersByteCount + 12_000)
+        #expect(sizes.count > Self.count * 10_000 / (GatewayLimits.membersByteCount + 12_000))
+    }
+}

@@ -1,0 +1,30 @@
+"""Rules of WebDAV that clients count on when something goes another way than usual."""
+
+import unittest
+
+from dav_client import DAVClient
+from harness import NodeCase
+
+
+class AMemberCalledDav(NodeCase):
+    def test_deleting_what_is_listed_at_the_root_deletes_no_more_than_that(self):
+        node = self.node()
+        with DAVClient(node.port, "/dav") as dav, DAVClient(node.port) as root:
+            for path in ("/dav", "/davos"):
+                self.assertEqual(dav.dav("MKCOL", path).status, 201)
+                self.assertEqual(dav.dav("PUT", path + "/f", b"x").status, 201)
+            self.assertEqual(dav.dav("PUT", "/a", b"x").status, 201)
+            self.assertEqual(root.names("/"), ["a", "davos/"])
+            self.assertEqual(root.tree("/"), ["a", "davos/", "davos/f"])
+            self.assertEqual(dav.tree("/"), ["a", "dav/", "dav/f", "davos/", "davos/f"])
+            # A name that only begins so is a name like others.
+            self.assertEqual(root.tree("/davos"), ["f"])
+            self.assertNotIn('href="/dav/"', root.get("/davos/").body.decode())
+            for name in root.names("/"):
+                self.assertEqual(root.dav("DELETE", "/" + name).status, 204)
+            self.assertEqual(dav.get("/dav/dav/f").body, b"x")
+            self.assertEqual(dav.dav("DELETE", "/dav").status, 204)
+
+
+if __name__ == "__main__":
+    unittest.main()
