@@ -54,6 +54,7 @@ SUITES = [
     ("test_webdav_rules", 3, 4),
     ("test_dav_clients", 8, 12),
     ("test_dav_mount", 5, 8),
+    ("test_dav_partial", 6, 9),
     ("test_large", 4, 8),
     ("test_badinput", 3, 10),
     ("test_fence", 2, 2),

@@ -60,7 +60,7 @@ class Methods:
 
     def test_other_methods_are_405_and_say_which_there_are(self):
         place = self.place()
-        for method in ("POST", "PATCH", "BREW"):
+        for method in ("POST", "BREW"):
             answer = self.answers(405, self.client.dav(method, place + "/x", b""))
             self.assertIn("PUT", answer["Allow"].split(", "))
         self.assertEqual(self.reader.names(place), [])
@@ -100,16 +100,6 @@ class Methods:
         self.assertEqual(part.body, data[100_000:100_010])
         self.assertEqual(part["Content-Range"], "bytes 100000-100009/200000")
         self.answers(416, self.reader.dav("GET", path, Range="bytes=200000-"))
-
-    def test_a_part_is_never_taken_for_the_whole(self):
-        path = self.place() + "/f"
-        self.put(path, b"0123456789")
-        self.answers(400, self.client.dav("PUT", path, b"ab", Content_Range="bytes 2-3/10"))
-        answer = self.client.dav(
-            "PATCH", path, b"ab", Content_Type="application/x-sabredav-partialupdate", X_Update_Range="bytes=2-3")
-        self.answers(405, answer)
-        self.assertNotIn("PATCH", answer["Allow"].split(", "))
-        self.assertEqual(self.get(path), b"0123456789")
 
     def test_a_file_needs_a_collection_and_is_none(self):
         place = self.place()

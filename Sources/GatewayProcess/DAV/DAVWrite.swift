@@ -21,7 +21,7 @@ final class DAVWrite {
     let exchange: Exchange
     let request: DAVRequest
     private let payload: Payload
-    private var found: [StorePath: DAVFound] = [:]
+    private(set) var found: [StorePath: DAVFound] = [:]
     /// The locks that matter, where they had to be known.
     private(set) var rules = LockRules(locks: [], now: 0)
     /// What the last step that wrote was answered.
@@ -97,7 +97,8 @@ final class DAVWrite {
         }
         let operation = exchange.context.makeOperationID()
         switch plan.steps[index] {
-        case .upload: store()
+        case .upload: store(description)
+        case .write(let part): write(part, of: description)
         case .proppatch:
             guard case .properties(let update) = payload else {
                 preconditionFailure("a PROPPATCH has its changes")
@@ -144,10 +145,21 @@ final class DAVWrite {
         }
     }
 
-    private func store() {
-        guard case .upload(var upload) = payload else {
+    private var description: PutDescription {
+        guard case .upload(let description) = payload else {
             preconditionFailure("a PUT has its description")
         }
+        return description
+    }
+
+    /// - Parameters:
+    ///   - feed: gives the content; nil: it is the body.
+    ///   - refusal: answers what the store did not store.
+    func store(
+        _ description: PutDescription, feed: (any UploadFeed)? = nil,
+        refusal: ((StoreReply) -> Void)? = nil
+    ) {
+        var upload = description
         let exists = (found[request.path] ?? .absent).presence != .absent
         upload.conditions.tokens = tokens(for: .put(request.path, exists: exists))
         let acceptsTime =
@@ -167,7 +179,9 @@ final class DAVWrite {
                 exchange.respondWithoutBody(.noContent, fields: fields)
             }
         }
-        Upload(exchange, upload, answer: answer) { [self] reply, _ in fail(reply) }.start()
+        Upload(exchange, upload, feed: feed, answer: answer) { [self] reply, _ in
+            if let refusal { refusal(reply) } else { fail(reply) }
+        }.start()
     }
 
     // MARK: The answer
