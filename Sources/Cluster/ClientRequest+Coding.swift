@@ -51,7 +51,7 @@ extension ClientRequest {
             writer.write(operation)
         case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
             .locks, .mark,
-            .guarded, .lockSet,
+            .guarded, .lockSet, .clearTraces,
             .setSetting, .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             return false
         }

@@ -133,7 +133,7 @@ extension ClientRequest {
         case .showing(let request, _): request.coordinatedKey
         case .get, .list, .move, .copy, .history, .restore, .purge, .guarded, .lock, .refreshLock,
             .unlock,
-            .locks, .lockSet, .mark,
+            .locks, .lockSet, .clearTraces, .mark,
             .setSetting,
             .setReplicationFactor, .leave, .cancelLeave, .takeOut, .joinCluster:
             nil
@@ -150,7 +150,7 @@ extension ClientRequest {
             .changeLocks(_, _, let id), .restore(_, _, let id), .describe(_, _, _, let id):
             id
         case .guarded(let request, _, _), .showing(let request, _): request.operation
-        case .get, .list, .history, .purge, .locks, .lockSet, .mark, .setSetting,
+        case .get, .list, .history, .purge, .locks, .lockSet, .clearTraces, .mark, .setSetting,
             .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:
             nil

@@ -24,7 +24,11 @@ extension ClusterNode {
         var deadline = turn.now.monotonic + time
         // A step is over with its task: what it undoes may be done again by then.
         if case .task(let parent) = origin, let task = tasks[parent] {
-            deadline = min(deadline, task.deadline)
+            let undo = task.leavesTimeToUndo ? ClusterLimits.lockUndoTime : .zero
+            deadline = min(deadline, task.deadline - undo)
+        }
+        if case .clearTraces = request {
+            deadline = min(deadline, turn.now.monotonic + ClusterLimits.lockClearTime)
         }
         tasks[id] = ClientTask(
             origin: origin, request: request, began: turn.now.monotonic, deadline: deadline,
@@ -73,6 +77,17 @@ extension ClusterNode {
             return finish(task.origin, .unavailable(.contended), &turn)
         }
         finish(task.origin, answer, &turn)
+    }
+
+    /// Forgets the steps of a task that are under way: nobody waits for them.
+    mutating func dropSteps(of id: UInt64) {
+        for (step, task) in tasks where task.origin == .task(id) {
+            switch task.stage {
+            case .running(let operation), .looking(let operation): operations[operation] = nil
+            case .due, .forwarded, .waiting, .askingForCluster, .purging: break
+            }
+            tasks[step] = nil
+        }
     }
 
     /// Starts the task again a little later; or ends it, when its time is over.
@@ -138,7 +153,7 @@ extension ClusterNode {
             return administer(id, task.request.plain, &turn)
         case .put, .delete, .place, .makeDirectory, .removeDirectory, .get, .list, .move,
             .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock, .locks, .lockSet,
-            .changeLocks, .guarded, .showing, .describe, .mark:
+            .clearTraces, .changeLocks, .guarded, .showing, .describe, .mark:
             break
         }
         guard hasLookedAround(turn), mayCoordinate else {
@@ -159,7 +174,7 @@ extension ClusterNode {
             read(.file(path), .checked, for: id, &turn)
         case .lockSet(let path): read(.locks(path), .checked, for: id, &turn)
         case .mark(let path): read(.mark(path), .checked, for: id, &turn)
-        case .lock, .refreshLock, .unlock, .locks, .guarded: startLocks(id, &turn)
+        case .lock, .refreshLock, .unlock, .locks, .clearTraces, .guarded: startLocks(id, &turn)
         default:
             guard let key = task.request.coordinatedKey, !looksForSibling(id, &turn),
                 hasPassedCheck(id, &turn)
@@ -332,7 +347,8 @@ extension ClusterNode {
             self.change(key, change, operation, targets, for: id, &turn)
         case .get, .list, .move, .copy, .history, .restore, .purge, .lock, .refreshLock, .unlock,
             .locks,
-            .lockSet, .mark, .guarded, .showing, .setSetting, .setReplicationFactor, .leave,
+            .lockSet, .clearTraces, .mark, .guarded, .showing, .setSetting, .setReplicationFactor,
+            .leave,
             .cancelLeave,
             .takeOut,
             .joinCluster:

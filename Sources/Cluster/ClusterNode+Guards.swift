@@ -45,26 +45,23 @@ extension ClusterNode {
             } else {
                 writeGuarded(of: id, &turn)
             }
-        case .locks(let path, let below):
+        case .locks(let path, let reach):
             guard live.mayHaveLocks(path) else { return end(id, .locks([]), &turn) }
-            lookAround([path], below: below, of: id, &turn)
+            lookAround(path, reach, of: id, &turn)
         default: break
         }
     }
 
     /// The locks that cover `path`, and those in it.
     private mutating func lookAround(
-        _ paths: [StorePath], below: Bool, of id: UInt64, _ turn: inout Turn
+        _ path: StorePath, _ reach: LockReach, of id: UInt64, _ turn: inout Turn
     ) {
-        guard below, paths.contains(.root), let set = tasks[id]?.lockSteps.found[.root] else {
-            return lookAround(paths, of: id, &turn)
+        guard path.isRoot, reach != .path, let set = tasks[id]?.lockSteps.found[.root] else {
+            return lookAround([path], of: id, &turn)
         }
         // Nothing else is above or at it.
         tasks[id]?.lockSteps.stage = .above
-        guard let requests = self.below(.root, set, of: id, turn) else {
-            return end(id, .tooManyLocks, &turn)
-        }
-        begin(requests, .above, of: id, &turn)
+        begin(below(.root, set, of: id, turn).paths.map { .lockSet($0) }, .above, of: id, &turn)
     }
 
     /// Whether locks are looked for at a path of which no holder is reached: under `available` writes go
@@ -174,19 +171,6 @@ extension LockSet {
         if !locks.isEmpty || crowdedUntil > 0 { return true }
         let top = ([path] + path.ancestors).dropLast().last ?? path
         return traces.contains { $0.name.elementsEqual(top.name) }
-    }
-}
-
-extension [PlacedLock] {
-    /// Those in the way of who shows `tokens`: an exclusive lock without its token, and shared ones
-    /// where it shows the token of none.
-    func barring(_ tokens: [LockToken]) -> [PlacedLock] {
-        let holdsShared = contains {
-            $0.lock.scope == .shared && tokens.contains($0.lock.token)
-        }
-        return filter {
-            !tokens.contains($0.lock.token) && !($0.lock.scope == .shared && holdsShared)
-        }
     }
 }
 

@@ -8,6 +8,8 @@ struct LockSteps: Sendable {
         case root
         /// Reading what is locked at the path's ancestors.
         case above
+        /// Making room there for traces.
+        case clearing
         /// Leaving traces there, of what is about to be locked.
         case tracing
         /// The ballot at the path itself.
@@ -20,13 +22,30 @@ struct LockSteps: Sendable {
         case looking
         /// The guarded write itself.
         case writing
+        /// Of `clearTraces`: reading the directory's traces, and then what is below them.
+        case reading, weighing
+        /// Clearing the traces of directories in it.
+        case emptying
+        /// Closing those below which nothing was found, looking there again, and dropping them.
+        case closing, weighingAgain, dropping
     }
 
     var stage = Stage.above
     /// Steps that are not answered yet.
     var open = 0
     var found: [StorePath: LockSet] = [:]
+    /// Cleared where there is more below than is looked at.
+    var isComplete = true
     var answer = ClientAnswer.lockNotFound
+    /// The lock that is asked for is taken already: it is given back where it cannot be granted.
+    var isTaken = false
+    /// Until when the traces above it have to be good, and of each directory until when it was when it
+    /// was read last.
+    var tracesWanted: UInt64 = 0
+    var traces: [StorePath: UInt64] = [:]
+    var mayClear = true
+    /// Of `clearTraces`: those that are about to be dropped.
+    var closing: [LockSet.Trace] = []
 }
 
 // Locks (RFC 4918 section 6): decided by ballot at their own path, which is exact; locks at other
@@ -48,6 +67,8 @@ extension ClusterNode {
                 return again(id, after: ClusterLimits.tick * 2, .clockInDoubt, &turn)
             }
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)
+        case .clearTraces(let directory, _):
+            begin([.lockSet(directory)], .reading, of: id, &turn)
         case .locks:
             if lockLease.isQuiet(turn.now.monotonic) { return end(id, .locks([]), &turn) }
             begin([.lockSet(.root)], .root, of: id, &turn)
@@ -68,27 +89,31 @@ extension ClusterNode {
 
     /// A step of a request about locks ended.
     mutating func resumeLocks(_ id: UInt64, _ answer: ClientAnswer, _ turn: inout Turn) {
-        guard let stage = tasks[id]?.lockSteps.stage else { return }
-        switch (stage, answer) {
+        guard let task = tasks[id] else { return }
+        if case .clearTraces = task.request { return resumeClearing(id, answer, &turn) }
+        switch (task.lockSteps.stage, answer) {
         case (.looking, .file), (.looking, .notFound):
             return memberFound(answer, of: id, &turn)
         case (.looking, _), (.writing, _): return end(id, answer, &turn)
         case (.root, .lockSet(_, let set)): return lookedAtRoot(set, of: id, &turn)
         case (.above, .lockSet(let path, let set)), (.checking, .lockSet(let path, let set)):
             tasks[id]?.lockSteps.found[path] = set
-            guard let below = below(path, set, of: id, turn) else {
-                if case .locks = tasks[id]?.request { return end(id, .tooManyLocks, &turn) }
-                return undo(.tooManyLocks, of: id, &turn)
+            let (below, isComplete) = below(path, set, of: id, turn)
+            if !isComplete {
+                if case .lock = task.request { return refuse(.tooManyLocks, of: id, &turn) }
+                tasks[id]?.lockSteps.isComplete = false
             }
             tasks[id]?.lockSteps.open += below.count - 1
-            for request in below { begin(request, for: .task(id), &turn) }
+            for path in below { begin(.lockSet(path), for: .task(id), &turn) }
         case (.changing, .lockDecision(let decision, let copies, let exact)):
             return decided(decision, copies: copies, exact: exact, of: id, &turn)
-        case (.tracing, .lockDecision), (.undoing, .lockDecision):
+        // Where there is no room after all, a lock may still be granted.
+        case (.clearing, _), (.tracing, .lockDecision), (.undoing, .lockDecision):
             tasks[id]?.lockSteps.open -= 1
         // Of a stage that is over.
         case (_, .lockSet), (_, .lockDecision): return
-        default: return end(id, answer, &turn)
+        case (.undoing, _): return end(id, answer, &turn)
+        default: return refuse(answer, of: id, &turn)
         }
         if tasks[id]?.lockSteps.open == 0 { stepsEnded(id, &turn) }
     }
@@ -96,19 +121,24 @@ extension ClusterNode {
     /// All steps of the stage are answered.
     private mutating func stepsEnded(_ id: UInt64, _ turn: inout Turn) {
         guard let task = tasks[id] else { return }
-        let wall = turn.now.wallMilliseconds
+        let wall = lockWall(turn)
         switch (task.lockSteps.stage, task.request) {
-        case (.above, .locks(let path, let below)):
-            let covering = task.lockSteps.covering(path, at: wall)
-            let inside = below ? task.lockSteps.inside(path, at: wall) : []
-            end(id, .locks(covering + inside), &turn)
+        case (.above, .locks(let path, let reach)):
+            var locks = task.lockSteps.covering(path, at: wall)
+            if reach != .path { locks += task.lockSteps.inside(path, at: wall) }
+            if reach == .tree { locks += task.lockSteps.ofMembers(path, at: wall) }
+            end(id, .locks(locks, isComplete: task.lockSteps.isComplete), &turn)
         case (.above, .guarded(let request, let tokens, let isPart)):
             lookedAround(request, tokens, isPart: isPart, of: id, &turn)
         case (.above, .lock(let path, let request, _)):
             let others = task.lockSteps.conflicts(with: request, at: path, wall)
-            guard others.isEmpty else { return end(id, .locked(others), &turn) }
-            trace(path, request.seconds, of: id, &turn)
+            guard others.isEmpty else { return refuse(.locked(others), of: id, &turn) }
+            makeRoom(path, request.seconds, of: id, &turn)
         case (.above, .refreshLock(let path, _, let seconds, _)):
+            makeRoom(path, seconds, of: id, &turn)
+        case (.clearing, .lock(let path, let request, _)):
+            trace(path, request.seconds, of: id, &turn)
+        case (.clearing, .refreshLock(let path, _, let seconds, _)):
             trace(path, seconds, of: id, &turn)
         case (.tracing, .lock(let path, let request, let operation)):
             if !path.isRoot { lockLease.noteTrace(turn.now.monotonic) }
@@ -122,33 +152,6 @@ extension ClusterNode {
         case (.undoing, _): end(id, task.lockSteps.answer, &turn)
         default: break
         }
-    }
-
-    /// Who locks a directory above with all below it has to find this lock for as long as it lasts.
-    private mutating func trace(
-        _ path: StorePath, _ seconds: UInt32, of id: UInt64, _ turn: inout Turn
-    ) {
-        guard let found = tasks[id]?.lockSteps.found else { return }
-        let wall = turn.now.wallMilliseconds
-        func after(_ duration: Duration) -> UInt64 {
-            wall + UInt64(clamping: duration.milliseconds)
-        }
-        let longest = Duration.seconds(ReplicationLimits.lockSecondsMax)
-        let wanted = after(
-            min(.seconds(seconds), longest) + ReplicationLimits.lockDoubt * 3)
-        let good = after(ClusterLimits.lockTraceAge)
-        var requests: [ClientRequest] = []
-        var child = path
-        while let directory = child.parent {
-            let name = Array(child.name)
-            if found[directory]?.hasTrace(of: name, until: wanted) != true {
-                let change = LockChange.trace(.init(name: name, until: good))
-                let operation = OperationID(wallMilliseconds: wall, using: &turn.generator)
-                requests.append(.changeLocks(directory, change, operation))
-            }
-            child = directory
-        }
-        begin(requests, .tracing, of: id, &turn)
     }
 
     /// The ballot at the path itself decided.
@@ -174,12 +177,12 @@ extension ClusterNode {
             guard let lock = set[request.token] else { return end(id, .lockNotFound, &turn) }
             if path.isRoot { lockLease.noteTrace(turn.now.monotonic) }
             tasks[id]?.lockSteps.answer = .lockGranted(lock, copies: copies, exact: exact)
+            tasks[id]?.lockSteps.isTaken = true
             tasks[id]?.lockSteps.found = [path: set]
             tasks[id]?.lockSteps.stage = .checking
-            guard let below = below(path, set, of: id, turn) else {
-                return undo(.tooManyLocks, of: id, &turn)
-            }
-            begin(path.ancestors.map { .lockSet($0) } + below, .checking, of: id, &turn)
+            let (below, isComplete) = below(path, set, of: id, turn)
+            guard isComplete else { return refuse(.tooManyLocks, of: id, &turn) }
+            begin((path.ancestors + below).map { .lockSet($0) }, .checking, of: id, &turn)
         default: end(id, .lockNotFound, &turn)
         }
     }
@@ -187,39 +190,44 @@ extension ClusterNode {
     /// Follows the traces of locks below a directory that was just locked with all that is in it, or
     /// of which all locks are asked for.
     ///
-    /// - Returns: where to look next; nil where there is more than may be looked at.
+    /// - Returns: where to look next, and whether that is everything.
     func below(
         _ path: StorePath, _ set: LockSet, of id: UInt64, _ turn: Turn
-    ) -> [ClientRequest]? {
-        guard let task = tasks[id], let top = task.walkedTree, path == top || path.isBelow(top)
-        else { return [] }
-        let live = set.live(at: turn.now.wallMilliseconds)
+    ) -> (paths: [StorePath], isComplete: Bool) {
+        guard let task = tasks[id], task.walks(path) else { return ([], true) }
+        let live = set.live(at: lockWall(turn))
         let paths = live.traces.compactMap { try? path.appending($0.name) }
-        guard live.crowdedUntil == 0,
-            task.lockSteps.found.count + task.lockSteps.open + paths.count
-                <= ClusterLimits.lockWalkMax
-        else { return nil }
-        return paths.map { .lockSet($0) }
+        let room = ClusterLimits.lockWalkMax - task.lockSteps.found.count - task.lockSteps.open
+        let isComplete = live.crowdedUntil == 0 && paths.count <= room
+        return (Array(paths.prefix(max(room, 0))), isComplete)
     }
 
     private mutating func checked(
         _ path: StorePath, _ request: LockRequest, of id: UInt64, _ turn: inout Turn
     ) {
-        guard let steps = tasks[id]?.lockSteps else { return }
-        let others = steps.conflicts(with: request, at: path, turn.now.wallMilliseconds)
-        guard !others.isEmpty else {
-            let grantTime = lockLease.grantTime(turn.now.monotonic)
-            if grantTime <= turn.now.monotonic { return end(id, steps.answer, &turn) }
-            // Somebody may still go by a read from before there were locks. Asked for again, it is found
-            // to be taken, and is looked at once more.
-            tasks[id]?.stage = .due(at: grantTime)
-            return
+        guard let task = tasks[id] else { return }
+        let others = task.lockSteps.conflicts(with: request, at: path, lockWall(turn))
+        guard others.isEmpty else { return refuse(.locked(others), of: id, &turn) }
+        guard areTracesKept(path, task.lockSteps) else {
+            return trace(path, request.seconds, of: id, &turn)
         }
-        undo(.locked(others), of: id, &turn)
+        let grantTime = lockLease.grantTime(turn.now.monotonic)
+        if grantTime <= turn.now.monotonic { return end(id, task.lockSteps.answer, &turn) }
+        guard grantTime + ClusterLimits.lockUndoTime < task.deadline else {
+            return refuse(.unavailable(.timedOut), of: id, &turn)
+        }
+        // Somebody may still go by a read from before there were locks. Asked for again, it is found
+        // to be taken, and is looked at once more.
+        tasks[id]?.stage = .due(at: grantTime)
     }
 
-    private mutating func undo(_ answer: ClientAnswer, of id: UInt64, _ turn: inout Turn) {
-        guard case .lock(let path, let request, _) = tasks[id]?.request else { return }
+    /// Ends with another answer than a lock; one that was taken is given back first.
+    private mutating func refuse(_ answer: ClientAnswer, of id: UInt64, _ turn: inout Turn) {
+        guard case .lock(let path, let request, _)? = tasks[id]?.request,
+            tasks[id]?.lockSteps.isTaken == true
+        else { return end(id, answer, &turn) }
+        // What others of its steps are answered is nothing to this.
+        dropSteps(of: id)
         tasks[id]?.lockSteps.answer = answer
         let operation = OperationID(
             wallMilliseconds: turn.now.wallMilliseconds, using: &turn.generator)
@@ -275,13 +283,22 @@ extension StorePath {
 }
 
 extension ClientTask {
-    /// The directory of which all locks are looked for now.
-    fileprivate var walkedTree: StorePath? {
+    /// Whether what is below `path` is looked at as well.
+    fileprivate func walks(_ path: StorePath) -> Bool {
         switch (request, lockSteps.stage) {
-        case (.lock(let path, let lock, _), .checking) where lock.depth == .infinity: path
-        case (.locks(let path, below: true), .above): path
-        default: nil
+        case (.lock(let top, let lock, _), .checking):
+            lock.depth == .infinity && (path == top || path.isBelow(top))
+        case (.locks(let top, .members), .above): path == top
+        case (.locks(let top, .below), .above), (.locks(let top, .tree), .above):
+            (path == top || path.isBelow(top))
+        default: false
         }
+    }
+
+    /// Whether its steps have to leave time to give back what was taken.
+    var leavesTimeToUndo: Bool {
+        guard lockSteps.isTaken, case .lock = request else { return false }
+        return lockSteps.stage != .undoing
     }
 }
 

@@ -188,8 +188,21 @@ package enum ClusterLimits {
     /// An entry that is wrong for less may be about to follow by itself.
     package static let auditAge = Duration.seconds(10)
 
-    /// Paths looked at for locks below a directory that is to be locked with all that is in it.
+    /// Paths looked at for locks below a directory that is to be locked with all that is in it, or of which
+    /// all locks are asked for; and where its traces are cleared.
     package static let lockWalkMax = 1024
+
+    /// Traces of a directory from which on those below which there are no locks go: the room that is left
+    /// is for locks of other names that are taken at one time. And so many are looked at at one time: a
+    /// question each, once for as many new names.
+    package static let lockTracesCleared = 192
+    package static let lockTracesClearedMax = 64
+
+    /// So long that may take of the time of the lock for which it is done.
+    package static let lockClearTime = Duration.seconds(3)
+
+    /// So long before a lock's time is over it is given back where it cannot be granted: a ballot.
+    package static let lockUndoTime = Duration.seconds(3)
 
     /// How long a node that read that nobody uses locks does not look again; and so how long the first lock
     /// waits after hours without any. Each node that writes reads the root so often at the most; and half

@@ -18,8 +18,9 @@ import Replication
 struct LockLease: Sendable {
     /// When the newest read of the root that found nothing began.
     private var quietFrom: Duration?
-    /// Since when this node knows that the root has something.
+    /// Since when this node knows that the root has something, and when it saw that last.
     private var busySince: Duration?
+    private var busySeen: Duration?
 
     /// - Parameters:
     ///   - isEmpty: nothing is in the root, as far as this node's clock says.
@@ -39,6 +40,9 @@ struct LockLease: Sendable {
     /// Something is durable in the root.
     mutating func noteTrace(_ now: Duration) {
         quietFrom = nil
+        // What lasts was there for so long by every clock. After that it may have gone, and come again.
+        if let seen = busySeen, now > seen + ReplicationLimits.lockDoubt * 2 { busySince = nil }
+        busySeen = now
         if busySince == nil { busySince = now }
     }
 

@@ -20,6 +20,8 @@ package struct NodeConfiguration: Sendable {
     /// Of the disk, for people; 0 where nobody said.
     package var capacityBytes: UInt64
     package var programVersion: String
+    /// Traces of locks in a directory from which on those that are good for nothing go.
+    package var lockTracesCleared: Int
     /// Rules that a test breaks on purpose, to prove that a checker can fail. Empty in production.
     package var canaries: Canaries
 
@@ -34,6 +36,7 @@ package struct NodeConfiguration: Sendable {
         foundingWait = .zero
         capacityBytes = 0
         programVersion = ""
+        lockTracesCleared = ClusterLimits.lockTracesCleared
         canaries = []
     }
 }

@@ -52,8 +52,8 @@ package enum ClientRequest: Equatable, Sendable {
     /// Lets a lock go on, counted from now.
     case refreshLock(StorePath, LockToken, seconds: UInt32, OperationID)
     case unlock(StorePath, LockToken, OperationID)
-    /// The locks that cover a path, those taken above it included. `below`: and those in it.
-    case locks(StorePath, below: Bool = false)
+    /// The locks around a path.
+    case locks(StorePath, LockReach = .path)
     /// A write (put, delete, makeDirectory, removeDirectory, move) that is refused where a lock
     /// covers what it changes, of which its client shows no token; and where it shows tokens, and
     /// none of them is of such a lock: then it counts on one that is over. `isPart`: it is part of what
@@ -64,6 +64,9 @@ package enum ClientRequest: Equatable, Sendable {
     /// A step of these: the locks taken at one path.
     case lockSet(StorePath)
     case changeLocks(StorePath, LockChange, OperationID)
+    /// Drops a directory's traces of locks that are there no longer, where it is asked of so many paths at
+    /// the most whether they are.
+    case clearTraces(StorePath, budget: Int)
     case setSetting(key: String, value: String)
     case setReplicationFactor(Int)
     /// Leaves the cluster: the layout goes on without this node, which serves until everything is
@@ -113,7 +116,8 @@ package enum ClientAnswer: Equatable, Sendable {
     /// Held, on `copies` disks. `exact` is cleared where it was decided among the reachable alone.
     case lockGranted(Lock, copies: Int, exact: Bool)
     case unlocked(exact: Bool)
-    case locks([PlacedLock])
+    /// Cleared where there are more below than are looked at.
+    case locks([PlacedLock], isComplete: Bool = true)
     /// 423: these are in the way; empty where the holders found them in the decision of a write.
     case locked([PlacedLock])
     /// No lock of that token is there, or it is over.

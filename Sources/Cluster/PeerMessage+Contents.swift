@@ -52,7 +52,8 @@ extension ClientRequest {
         case .delete, .get, .copy, .history, .restore, .purge, .makeDirectory, .removeDirectory,
             .list, .mark,
             .move, .lock, .refreshLock,
-            .unlock, .locks, .lockSet, .changeLocks, .setSetting, .setReplicationFactor, .leave,
+            .unlock, .locks, .lockSet, .clearTraces, .changeLocks, .setSetting,
+            .setReplicationFactor, .leave,
             .cancelLeave, .takeOut, .joinCluster:
             break
         }

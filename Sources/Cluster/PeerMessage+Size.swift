@@ -87,7 +87,7 @@ extension ClientRequest {
         case .showing(let request, let guarding): guarding.byteCount + request.byteCount
         case .lock(let path, let lock, _): path.bytes.count + lock.byteCount
         case .refreshLock(let path, _, _, _), .unlock(let path, _, _), .locks(let path, _),
-            .lockSet(let path), .mark(let path):
+            .lockSet(let path), .clearTraces(let path, _), .mark(let path):
             path.bytes.count + 40
         case .changeLocks(let path, let change, _): path.bytes.count + change.byteCount
         case .setSetting(let key, let value): key.utf8.count + value.utf8.count + 8
@@ -110,7 +110,7 @@ extension ClientAnswer {
             }
         case .mark(let version): 1 + (version?.encodedByteCount ?? 0)
         case .lockGranted(let lock, _, _): lock.encodedByteCount + 8
-        case .locks(let locks), .locked(let locks):
+        case .locks(let locks, _), .locked(let locks):
             locks.reduce(4) { $0 + $1.path.bytes.count + $1.lock.encodedByteCount }
         case .lockSet(let path, let set): path.bytes.count + set.encodedByteCount
         case .lockDecision(let decision, _, _): 8 + decision.byteCount
@@ -142,6 +142,8 @@ extension LockChange {
         switch self {
         case .take(let request): request.byteCount
         case .trace(let trace): 24 + trace.name.count
+        case .close(let traces), .drop(let traces):
+            traces.reduce(4) { $0 + 24 + $1.name.count }
         case .refresh, .release, .expire: 40
         }
     }

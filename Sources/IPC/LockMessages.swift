@@ -108,23 +108,33 @@ package struct UnlockMessage: Message {
 
 /// `locks`: those that cover a path, the path's own first and then those of the directories above.
 package struct LocksRequest: Message {
-    package var path: StorePath
-    /// And then all that were taken below it.
-    package var below: Bool
-
-    package init(path: StorePath, below: Bool) {
-        self.path = path
-        self.below = below
+    package enum Reach: UInt8, Sendable {
+        case path = 0
+        /// And then all that were taken below it.
+        case below = 1
+        /// And then those of the names in it.
+        case members = 2
     }
+
+    package var path: StorePath
+    package var reach: Reach
+
+    package init(path: StorePath, _ reach: Reach) {
+        self.path = path
+        self.reach = reach
+    }
+
+    package init(path: StorePath, below: Bool) { self.init(path: path, below ? .below : .path) }
 
     package func encode(into writer: inout ByteWriter) {
         writer.write(path)
-        writer.write(below)
+        writer.write(reach.rawValue)
     }
 
     package init(from reader: inout ByteReader) throws(DecodeError) {
         path = try reader.readPath()
-        below = try reader.readBool()
+        guard let reach = Reach(rawValue: try reader.readUInt8()) else { throw .invalid("reach") }
+        self.reach = reach
     }
 }
 
@@ -180,7 +190,7 @@ package struct HeldLock: Message {
 package struct LocksResponse: Message {
     /// At most `IPCLimits.locksMax`.
     package var locks: [HeldLock]
-    /// Whether these are all.
+    /// Whether these are all: of more than fit, or more below than are looked at, some are told.
     package var isComplete: Bool
 
     package init(locks: [HeldLock], isComplete: Bool) {

@@ -11,6 +11,10 @@ package enum LockChange: Hashable, Sendable {
     case trace(LockSet.Trace)
     /// Removes what is over.
     case expire
+    /// These are to be dropped, as they are: whoever counts on one leaves it anew.
+    case close([LockSet.Trace])
+    /// Removes those that are closed still.
+    case drop([LockSet.Trace])
 }
 
 /// What a change amounts to.
@@ -30,7 +34,7 @@ extension LockChange {
         switch self {
         case .take(let request): request.token
         case .refresh(let token, _), .release(let token): token
-        case .trace, .expire: nil
+        case .trace, .expire, .close, .drop: nil
         }
     }
 
@@ -65,6 +69,8 @@ extension LockChange {
             new.remove(token)
         case .trace(let trace): new.set(trace)
         case .expire: break
+        case .close(let traces): traces.forEach { new.close($0) }
+        case .drop(let traces): traces.forEach { new.drop($0) }
         }
         return new == set ? .unchanged(set) : .changed(new)
     }

@@ -18,11 +18,22 @@ package struct LockSet: Hashable, Sendable {
         package var name: [UInt8]
         /// Milliseconds since 1970.
         package var until: UInt64
+        /// It is about to be dropped, and good for nobody who takes a lock now. To others it counts.
+        package private(set) var isClosing: Bool
 
-        package init(name: [UInt8], until: UInt64) {
+        package init(name: [UInt8], until: UInt64, isClosing: Bool = false) {
             self.name = name
             self.until = until
+            self.isClosing = isClosing
         }
+
+        fileprivate mutating func set(_ until: UInt64) {
+            // Another than the one that was closed, also by a clock that is behind.
+            self.until = max(isClosing ? self.until + 1 : self.until, until)
+            isClosing = false
+        }
+
+        fileprivate mutating func close() { isClosing = true }
     }
 
     /// Two clocks of which neither is in doubt differ by no more.
@@ -53,10 +64,22 @@ package struct LockSet: Hashable, Sendable {
         return result
     }
 
-    /// Whether a trace of `name` is there until then.
+    /// Whether a trace of `name` is there until then, that a lock can count on.
     package func hasTrace(of name: some Collection<UInt8>, until: UInt64) -> Bool {
         crowdedUntil >= until
-            || traces.contains { $0.until >= until && $0.name.elementsEqual(name) }
+            || traces.contains {
+                $0.until >= until && !$0.isClosing && $0.name.elementsEqual(name)
+            }
+    }
+
+    /// Until when the trace of `name` is good.
+    package func traceEnd(of name: some Collection<UInt8>) -> UInt64? {
+        traces.first { $0.name.elementsEqual(name) }?.until
+    }
+
+    /// Whether it is closed and not left anew since.
+    package func isClosed(_ trace: Trace) -> Bool {
+        traces.contains { $0.isClosing && $0.name == trace.name && $0.until == trace.until }
     }
 
     /// The same with the clock of the version that holds it on what it grants.
@@ -82,12 +105,24 @@ package struct LockSet: Hashable, Sendable {
     mutating func set(_ trace: Trace) {
         let index = traces.position { $0.name.lexicographicallyPrecedes(trace.name) }
         if index < traces.count, traces[index].name == trace.name {
-            traces[index].until = max(traces[index].until, trace.until)
+            traces[index].set(trace.until)
         } else if traces.count < ReplicationLimits.lockTracesMax {
             traces.insert(trace, at: index)
         } else {
             crowdedUntil = max(crowdedUntil, trace.until)
         }
+    }
+
+    mutating func close(_ trace: Trace) {
+        guard let index = traces.firstIndex(where: { $0.name == trace.name }),
+            traces[index].until == trace.until
+        else { return }
+        traces[index].close()
+    }
+
+    mutating func drop(_ trace: Trace) {
+        guard isClosed(trace) else { return }
+        traces.removeAll { $0.name == trace.name }
     }
 }
 

@@ -105,6 +105,19 @@ import Testing
         #expect(!lease.isQuiet(.seconds(21)))
     }
 
+    /// It may have gone meanwhile, and another node may have found nothing.
+    @Test func aTraceThatWasSeenLongAgoMakesNoLockFaster() {
+        var lease = LockLease()
+        for second in [0, 200, 400] {
+            let now = Duration.seconds(second)
+            lease.rootRead(isEmpty: false, isLasting: true, begun: now, now: now)
+        }
+        #expect(lease.grantTime(.seconds(400)) <= .seconds(400))
+        let later = Duration.seconds(700)
+        lease.rootRead(isEmpty: false, isLasting: true, begun: later, now: later)
+        #expect(lease.grantTime(later) > later + ClusterLimits.lockLease)
+    }
+
     @Test func aLeaseIsCountedFromTheBeginningOfTheRead() {
         var lease = LockLease()
         lease.rootRead(isEmpty: true, isLasting: false, begun: .seconds(1), now: .seconds(9))
@@ -138,7 +151,7 @@ import Testing
             for node in ["a", "b", "c"] {
                 let write = cluster.ask(node, .guarded(put(cluster, target), tokens: []))
                 #expect(isLocked(write), "\(locked) after \(delay) ms: \(node) wrote")
-                guard case .locks(let locks)? = cluster.ask(node, .locks(target)) else {
+                guard case .locks(let locks, _)? = cluster.ask(node, .locks(target)) else {
                     Issue.record("no answer")
                     return
                 }
@@ -176,15 +189,19 @@ import Testing
         #expect(isGranted(cluster.ask("b", lock(cluster, try path("/d/g"), 2, .zero))))
         #expect(isGranted(cluster.ask("c", lock(cluster, try path("/x"), 3, .zero))))
         #expect(isGranted(cluster.ask("c", lock(cluster, try path("/d"), 4, .zero))))
-        func tokens(_ at: String, below: Bool) throws -> [LockToken]? {
-            guard case .locks(let locks)? = cluster.ask("a", .locks(try path(at), below: below))
+        func tokens(_ at: String, _ reach: LockReach) throws -> [LockToken]? {
+            guard
+                case .locks(let locks, isComplete: true)? = cluster.ask(
+                    "a", .locks(try path(at), reach))
             else { return nil }
             return locks.map(\.lock.token)
         }
-        #expect(try tokens("/d", below: false) == [token(4)])
-        #expect(try tokens("/d", below: true) == [token(4), token(1), token(2)])
-        #expect(try tokens("/", below: true) == [token(4), token(1), token(2), token(3)])
-        #expect(try tokens("/y", below: true) == [])
+        #expect(try tokens("/d", .path) == [token(4)])
+        #expect(try tokens("/d", .members) == [token(4), token(2)])
+        #expect(try tokens("/d", .below) == [token(4), token(1), token(2)])
+        #expect(try tokens("/", .members) == [token(4), token(3)])
+        #expect(try tokens("/", .below) == [token(4), token(1), token(2), token(3)])
+        #expect(try tokens("/y", .below) == [])
     }
 
     /// A tree is changed file by file, and the token of one need not be that of another's lock.

@@ -37,7 +37,7 @@ import Testing
     private func discovered(
         _ cluster: TinyCluster, _ node: String, _ path: StorePath
     ) -> [LockToken]? {
-        guard case .locks(let locks)? = cluster.ask(node, .locks(path)) else { return nil }
+        guard case .locks(let locks, _)? = cluster.ask(node, .locks(path)) else { return nil }
         return locks.map(\.lock.token)
     }
 
@@ -126,6 +126,64 @@ import Testing
         }
         #expect(isGranted(lock(cluster, "b", try path("/a/b/c"), 5, .exclusive, .infinity)))
         #expect(inTheWay(lock(cluster, "b", .root, 6, .exclusive, .infinity))?.count == 3)
+    }
+
+    /// What the clock says is no reason to tell a client that nobody has a lock.
+    @Test func whileTheClockIsInDoubtALockIsStillTold() throws {
+        let cluster = TinyCluster.three()
+        let path = try path("/d/a")
+        #expect(isGranted(lock(cluster, "b", path, 1)))
+        cluster.wallShifts[cluster.id("a")] = 3_600_000
+        cluster.run(for: .seconds(3))
+        #expect(cluster.node("a")?.isClockInDoubt == true)
+        #expect(discovered(cluster, "a", path) == [token(1)])
+        guard case .locks(let below, _)? = cluster.ask("a", .locks(.root, .below)) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(below.map(\.lock.token) == [token(1)])
+    }
+
+    /// Else it stays until its time is over, and nobody has its token.
+    @Test func aLockThatCannotBeCheckedIsGivenBack() throws {
+        let cluster = TinyCluster(seed: 3)
+        let names = ["a", "b", "c", "d", "e", "f", "g"]
+        cluster.add("a")
+        for name in names.dropFirst() { cluster.add(name, seeds: ["a"]) }
+        cluster.run(for: .seconds(10))
+        _ = cluster.ask("a", .setSetting(key: "write_policy", value: "majority"))
+        _ = cluster.ask("a", .makeDirectory(try path("/first"), cluster.operation()))
+        cluster.run(for: .seconds(20))
+        var node = try #require(cluster.node("a"))
+        let above = node.knownHolders(of: Partition(of: .root)).map(\.name)
+        let others = names.filter { !above.contains($0) }
+        let target = try #require(
+            try (0..<1000).map { try path("/\($0)") }.first { path in
+                node.knownHolders(of: Partition(of: path)).allSatisfy { others.contains($0.name) }
+            })
+        let holder = node.knownHolders(of: Partition(of: target))[0]
+        let request = LockRequest(
+            token: token(1), owner: [], scope: .exclusive, depth: .infinity, seconds: 600)
+        let ticket = cluster.begin(holder.name, .lock(target, request, cluster.operation()))
+        func isTaken() -> Bool {
+            cluster.disks[holder]?.tables.register(.locks(target))?.head?.value.locks.locks.isEmpty
+                == false
+        }
+        #expect(cluster.run(until: isTaken, atMost: .seconds(10)))
+        #expect(cluster.answers[ticket] == nil)
+        // What is above cannot be read from now on.
+        cluster.isCut = { one, other in
+            one == holder && above.contains(other.name)
+                || other == holder && above.contains(one.name)
+        }
+        cluster.run(until: { cluster.answers[ticket] != nil }, atMost: .seconds(30))
+        guard case .unavailable? = cluster.answers[ticket] else {
+            Issue.record("\(cluster.answers[ticket].debugDescription)")
+            return
+        }
+        cluster.isCut = { _, _ in false }
+        cluster.run(for: .seconds(5))
+        #expect(discovered(cluster, others.first { $0 != holder.name } ?? "", target) == [])
     }
 
     /// The register of a lock goes like that of a deleted file, once it is over.

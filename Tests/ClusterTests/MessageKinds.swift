@@ -7,7 +7,7 @@ import Replication
 
 enum ClientRequestKind: CaseIterable {
     case copy, put, delete, get, makeDirectory, removeDirectory, list, move, place, lock,
-        refreshLock, unlock, locks, guarded, showing, lockSet, changeLocks, setSetting,
+        refreshLock, unlock, locks, guarded, showing, lockSet, changeLocks, clearTraces, setSetting,
         setReplicationFactor, leave, cancelLeave, takeOut, joinCluster, history,
         restore, purge, describe, mark
 
@@ -31,6 +31,7 @@ enum ClientRequestKind: CaseIterable {
             case .showing: .showing
             case .lockSet: .lockSet
             case .changeLocks: .changeLocks
+            case .clearTraces: .clearTraces
             case .setSetting: .setSetting
             case .setReplicationFactor: .setReplicationFactor
             case .leave: .leave

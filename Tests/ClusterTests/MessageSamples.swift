@@ -46,6 +46,9 @@ struct MessageSamples {
             .changeLocks(path, .release(token), operation),
             .changeLocks(path, .trace(.init(name: [0x61], until: 8)), operation),
             .changeLocks(path, .expire, operation),
+            .changeLocks(path, .close([.init(name: [0x61], until: 8)]), operation),
+            .changeLocks(
+                path, .drop([.init(name: [0x61], until: 8, isClosing: true)]), operation),
             .describe(
                 path, .file(facts.described(by: [0x3C])), when: conditions[5], operation),
             .describe(path, .describedMark([0x3C, 0x3E]), when: .absent, operation),
@@ -140,7 +143,7 @@ struct MessageSamples {
             .takeOut(try #require(NodeID("n1"))),
             .joinCluster(ClusterID(bits: Bits128(high: 1, low: 2))),
             .copy(path, to: path, operation), .history(path), .restore(path, nil, operation),
-            .purge(path, []), .mark(path),
+            .purge(path, []), .mark(path), .clearTraces(path, budget: 1),
         ]
     }
 }

@@ -87,6 +87,8 @@ import Testing
                 switch request {
                 case .put, .place: true
                 case .showing(.put, _), .showing(.place, _): true
+                // It is stored anew, under another version.
+                case .describe(_, let value, _, _): value.facts != nil
                 default: false
                 }
             #expect(message.namedContents.required.count == (isFile ? 1 : 0), "\(request)")

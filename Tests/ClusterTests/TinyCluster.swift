@@ -32,6 +32,8 @@ final class TinyCluster {
     /// Whether messages are encoded and decoded on their way; what did not survive that.
     var encodesMessages = false
     private(set) var encodingFaults: [String] = []
+    /// Milliseconds that a node's wall clock is ahead.
+    var wallShifts: [NodeID: UInt64] = [:]
     /// Pairs that do not hear each other.
     var isCut: (NodeID, NodeID) -> Bool = { _, _ in false }
 
@@ -193,7 +195,7 @@ final class TinyCluster {
     private func time(_ node: NodeID) -> Now {
         Now(
             monotonic: now,
-            wallMilliseconds: 1_700_000_000_000
+            wallMilliseconds: 1_700_000_000_000 + (wallShifts[node] ?? 0)
                 + UInt64(now.components.seconds) * 1000
                 + UInt64(now.components.attoseconds / 1_000_000_000_000_000))
     }

@@ -55,7 +55,8 @@ extension Samples {
                     operation: operation, path: path("/a"), token: token, seconds: 60)
             ),
             ("unlock", UnlockMessage(operation: operation, path: path("/a"), token: token)),
-            ("locks", LocksRequest(path: path("/a"), below: true)),
+            ("locks", LocksRequest(path: path("/a"), .below)),
+            ("locks-members", LocksRequest(path: path("/a"), .members)),
             ("held-lock", held),
             ("locks-are", LocksResponse(locks: [held], isComplete: true)),
             ("error-locked", lockedError),

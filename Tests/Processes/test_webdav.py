@@ -441,6 +441,31 @@ class Methods:
         self.put(place + "/a/f")
         self.assertEqual(self.locks(place + "/a/f"), [])
 
+    def test_a_collection_alone_that_is_locked_keeps_the_trees_in_it(self):
+        place = self.place()
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/a/f")
+        token = self.lock(place, Depth="0")
+        self.answers(423, self.client.dav("DELETE", place + "/a"))
+        self.answers(423, self.client.move("MOVE", place + "/a", place + "/b"))
+        self.assertEqual(self.reader.tree(place), ["a/", "a/f"])
+        tagged = f"<{self.client.absolute(place)}> ({token})"
+        self.answers(204, self.client.dav("DELETE", place + "/a", If=tagged))
+        self.unlock(place, token)
+
+    def test_those_who_share_a_collection_share_what_is_in_it(self):
+        place = self.place()
+        self.answers(201, self.client.dav("MKCOL", place + "/a"))
+        self.put(place + "/a/f")
+        above = self.lock(place + "/a", "shared")
+        below = self.lock(place + "/a/f", "shared")
+        tagged = f"<{self.client.absolute(place + '/a')}> ({above})"
+        for content in (b"x", pattern(200_000)):
+            self.put(place + "/a/f", content, status=423)
+            self.put(place + "/a/f", content, status=204, If=tagged)
+        self.unlock(place + "/a/f", below)
+        self.unlock(place + "/a", above)
+
     def test_nothing_is_deleted_for_a_move_that_is_refused(self):
         place = self.place()
         for path in ("/from", "/to"):
@@ -558,6 +583,24 @@ class Deaths(NodeCase):
 
 
 class Large(NodeCase):
+    def test_a_collection_stays_usable_however_many_of_its_files_were_locked(self):
+        node = self.node()
+        body = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
+        with DAVClient(node.port, timeout=60) as client:
+            self.assertEqual(client.dav("MKCOL", "/d").status, 201)
+            for number in range(300):
+                path = f"/d/{number}"
+                token = client.dav("LOCK", path, body)["Lock-Token"]
+                self.assertEqual(client.dav("PUT", path, b"x", If=f"({token})").status, 204)
+                self.assertEqual(client.dav("UNLOCK", path, Lock_Token=token).status, 204)
+            self.assertEqual(len(client.found("/d", "1")), 301)
+            self.assertEqual(client.move("COPY", "/d/", "/e/").status, 201)
+            self.assertEqual(client.move("MOVE", "/d/", "/f/").status, 201)
+            self.assertEqual(client.move("COPY", "/e/", "/f/").status, 204)
+            token = client.dav("LOCK", "/f", body)["Lock-Token"]
+            self.assertEqual(client.dav("UNLOCK", "/f", Lock_Token=token).status, 204)
+            self.assertEqual(client.dav("DELETE", "/f").status, 204)
+
     def test_a_large_collection_is_listed_whole(self):
         node = self.node()
         with DAVClient(node.port, "/dav", timeout=60) as client:

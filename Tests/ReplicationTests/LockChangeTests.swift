@@ -117,6 +117,30 @@ import Testing
         #expect(changed(.expire, set, at: 1_001)?.isEmpty == true)
     }
 
+    /// Whoever leaves a trace in between counts on it.
+    @Test func onlyATraceThatIsClosedStillIsDropped() throws {
+        let trace = LockSet.Trace(name: [1], until: 1_000)
+        let other = LockSet.Trace(name: [2], until: 1_000)
+        let set = LockSet(traces: [trace, other])
+        #expect(LockChange.drop([trace]).applied(to: set, at: 0) == .unchanged(set))
+        let closed = try #require(changed(.close([trace]), set))
+        #expect(closed.isClosed(trace) && !closed.isClosed(other))
+        // It counts all the same, and no lock goes by it.
+        #expect(closed.traces.count == 2)
+        #expect(!closed.hasTrace(of: [1], until: 1))
+        #expect(changed(.drop([trace, other]), closed)?.traces == [other])
+
+        // Left anew, also by a clock that is behind.
+        for until in [500, 2_000] as [UInt64] {
+            let left = try #require(
+                changed(.trace(LockSet.Trace(name: [1], until: until)), closed))
+            #expect(left.hasTrace(of: [1], until: 1_000))
+            #expect(left.traceEnd(of: [1]) ?? 0 > 1_000)
+            #expect(LockChange.drop([trace]).applied(to: left, at: 0) == .unchanged(left))
+            #expect(LockChange.close([trace]).applied(to: left, at: 0) == .unchanged(left))
+        }
+    }
+
     @Test func whatIsLeftOfNoLocksIsATombstone() {
         let held = set(request(1))
         #expect(changed(.release(token(1)), held)?.value == .deleted)

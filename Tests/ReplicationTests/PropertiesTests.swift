@@ -90,9 +90,13 @@ import Testing
         var register = Register()
         var context = PartitionContext()
         var one = known(1, [1], time: 5)
-        var other = known(2, [2], time: 6)
         one.value = .file(facts(9, [1]))
-        other.value = .file(facts(9, [2]))
+        // Of another disk, which did not know it.
+        let other = RegisterVersion(
+            version: Version(
+                dot: dot(8, 1), time: HybridTime(value: 6),
+                context: CausalContext(entries: [dot(8, 1)])),
+            value: .file(facts(9, [2])), operation: operation(2))
         register.commit(one, in: &context)
         register.commit(other, in: &context)
         #expect(register.head == other)

@@ -132,6 +132,8 @@ import Testing
     private static let changes: [LockChange] = [
         .take(request(1, .shared, .infinity)), .refresh(token(1), seconds: 60), .release(token(1)),
         .trace(LockSet.Trace(name: [0x62], until: 0x0C)), .expire,
+        .close([LockSet.Trace(name: [0x62], until: 0x0C)]),
+        .drop([LockSet.Trace(name: [0x62], until: 0x0C, isClosing: true)]),
     ]
 
     private static let decisions: [LockDecision] = [

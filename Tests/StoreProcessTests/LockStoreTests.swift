@@ -80,7 +80,8 @@ import Testing
     @Test func everyWriteTakesTheToken() async throws {
         let directory = try TemporaryDirectory()
         let store = try await TestStore(directory)
-        _ = try await store.put("/d/a", [1])
+        // Twice, so that there is a version to restore.
+        for byte in [1, 0] as [UInt8] { _ = try await store.put("/d/a", [byte]) }
         _ = try await lock(store, "/d", token)
         let root = [try StorePath.test("/d")]
         #expect(await isRefused { try await store.put("/d/a", [2]) } == root)
@@ -101,10 +102,9 @@ import Testing
                 let _: WriteResponse = try await store.ask { $0.transfer(request, $1) }
                 return true
             }
-            // Nothing is kept yet to be restored.
-            if case .restore = kind { #expect(refused == nil) } else { #expect(refused == root) }
+            #expect(refused == root, "\(kind)")
         }
-        #expect(try await store.content("/d/a") == [1])
+        #expect(try await store.content("/d/a") == [0])
         _ = try await store.put("/d/a", [2], conditions: shows(token))
         #expect(try await store.content("/d/a") == [2])
         let over = await refusal { _ = try await store.put("/e", [1], conditions: shows(token)) }
@@ -137,6 +137,49 @@ import Testing
         let request = shown
         let _: WriteResponse = try await store.ask { $0.transfer(request, $1) }
         #expect(try await store.names("/e") == ["a", "b", "c"])
+        await store.end()
+    }
+
+    /// The lock of a directory alone keeps its names, and so a whole tree.
+    @Test func aTreeIsNotBegunWhereItsDirectoryMayNotLoseIt() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        for name in ["a", "b"] { _ = try await store.put("/p/d/\(name)", [1]) }
+        _ = try await lock(store, "/p", token, .zero)
+        let root = [try StorePath.test("/p")]
+        #expect(await isRefused { try await store.delete("/p/d", recursive: true) } == root)
+        func move(_ source: String, _ target: String) async throws -> [StorePath]? {
+            let move = TransferRequest(
+                operation: .test(), path: try .test(source),
+                kind: .move(to: try .test(target), overwrite: true))
+            return await isRefused {
+                let _: WriteResponse = try await store.ask { $0.transfer(move, $1) }
+                return true
+            }
+        }
+        #expect(try await move("/p/d", "/e") == root)
+        _ = try await store.put("/q/c", [1])
+        #expect(try await move("/q", "/p/q") == root)
+        #expect(try await store.names("/p/d") == ["a", "b"])
+        #expect(try await store.names("/q") == ["c"])
+        _ = try await store.delete("/p/d", recursive: true, conditions: shows(token))
+        await store.end()
+    }
+
+    /// Those who share the lock of a directory and that of a file in it hold the file together.
+    @Test func aSharedLockAboveIsEnoughForWhatIsSharedBelow() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try await TestStore(directory)
+        _ = try await store.put("/a/f", [1])
+        _ = try await lock(store, "/a", token, scope: .shared)
+        _ = try await lock(store, "/a/f", other, scope: .shared)
+        _ = try await store.put("/a/f", [2], conditions: shows(token))
+        _ = try await store.upload("/a/f", noise(70_000, seed: 1), conditions: shows(token))
+        #expect(
+            await isRefused {
+                try await store.delete("/a", recursive: true, conditions: shows(other))
+            } == [try StorePath.test("/a")])
+        _ = try await store.delete("/a", recursive: true, conditions: shows(token))
         await store.end()
     }
 

@@ -155,14 +155,8 @@ import Testing
         #expect(directory.names("staging") == [])
         #expect(try directory.objectFault(phrase: phrase) == nil)
         guard kind == .rawfile, phrase == nil else { return }
-        let tree = directory.tree("files")
-        #expect(
-            tree
-                == Dictionary(
-                    uniqueKeysWithValues: reference.files.map {
-                        (String($0.key.dropFirst()), $0.value)
-                    }
-                ))
+        let files = reference.files.map { (String($0.key.dropFirst()), $0.value) }
+        #expect(directory.tree("files") == Dictionary(uniqueKeysWithValues: files))
     }
 
     private func describe(

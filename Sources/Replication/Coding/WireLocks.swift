@@ -64,12 +64,19 @@ extension PlacedLock: WireValue {
 
 extension LockSet.Trace: WireValue {
     package static var byteCountMin: Int { 13 }
+    /// In the time: it is closed.
+    private static let closingBit: UInt64 = 1 << 63
+
     package func encode(into writer: inout ByteWriter) {
         writer.writeRun(name)
-        writer.write(until)
+        writer.write(until | (isClosing ? Self.closingBit : 0))
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
-        self.init(name: try reader.readName(), until: try reader.readNumber())
+        let name = try reader.readName()
+        let bits = try reader.readUInt64()
+        let until = bits & ~Self.closingBit
+        guard until <= WireLimits.numberMax else { throw .invalid("number") }
+        self.init(name: name, until: until, isClosing: bits != until)
     }
 }
 
@@ -107,6 +114,12 @@ extension LockChange: WireValue {
             writer.write(UInt8(4))
             writer.write(trace)
         case .expire: writer.write(UInt8(5))
+        case .close(let traces):
+            writer.write(UInt8(6))
+            writer.write(traces)
+        case .drop(let traces):
+            writer.write(UInt8(7))
+            writer.write(traces)
         }
     }
     package init(from reader: inout ByteReader) throws(DecodeError) {
@@ -116,6 +129,8 @@ extension LockChange: WireValue {
         case 3: self = .release(try reader.read())
         case 4: self = .trace(try reader.read())
         case 5: self = .expire
+        case 6: self = .close(try reader.readList(max: ReplicationLimits.lockTracesMax))
+        case 7: self = .drop(try reader.readList(max: ReplicationLimits.lockTracesMax))
         default: throw .unknown("lock change")
         }
     }

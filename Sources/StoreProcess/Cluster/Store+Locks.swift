@@ -46,8 +46,8 @@ extension Store {
 
     func locks(_ request: LocksRequest, _ reply: @escaping Reply<LocksResponse>) {
         let reply = counted(reply)
-        askCluster(.locks(request.path, below: request.below)) { answer in
-            guard case .locks(let locks) = answer else {
+        askCluster(.locks(request.path, request.reach.lockReach)) { answer in
+            guard case .locks(let locks, let isComplete) = answer else {
                 return reply(.failure(self.failure(answer, at: request.path)))
             }
             let wall = self.clusterNow.wallMilliseconds
@@ -59,7 +59,9 @@ extension Store {
                 held.append(HeldLock(placed, at: wall))
             }
             reply(
-                .success(LocksResponse(locks: held, isComplete: held.count == locks.count)))
+                .success(
+                    LocksResponse(
+                        locks: held, isComplete: isComplete && held.count == locks.count)))
         }
     }
 
@@ -73,14 +75,15 @@ extension Store {
             HeldLock(PlacedLock(path: path, lock: lock), at: clusterNow.wallMilliseconds))
     }
 
-    /// Looks before a tree is changed for locks in it that are in the way, so that nothing of it is
-    /// changed where there are. Each of its files is looked at again by its own write.
+    /// Looks before a tree is changed for locks that are in the way of any of it, so that nothing of it is
+    /// changed where there are. Each of its files is looked at again by its own write: so that is all that
+    /// is known where there are more locks in it than are looked at.
     func unlocked(
         _ trees: [StorePath], _ tokens: [LockToken],
         _ then: @escaping (RemoteError?) -> Void
     ) {
         guard let tree = trees.first else { return then(nil) }
-        lookForLocks(at: tree, below: true, tokens) { error in
+        lookForLocks(at: tree, .tree, { $0.barring(tokens, in: tree) }) { error in
             if let error { return then(error) }
             self.unlocked(Array(trees.dropFirst()), tokens, then)
         }
@@ -90,19 +93,30 @@ extension Store {
     func unbarred(
         _ path: StorePath, _ tokens: [LockToken], _ then: @escaping (RemoteError?) -> Void
     ) {
-        lookForLocks(at: path, below: false, tokens, then)
+        lookForLocks(at: path, .path, { $0.barring(tokens) }, then)
     }
 
     private func lookForLocks(
-        at path: StorePath, below: Bool, _ tokens: [LockToken],
+        at path: StorePath, _ reach: LockReach,
+        _ barring: @escaping ([PlacedLock]) -> [PlacedLock],
         _ then: @escaping (RemoteError?) -> Void
     ) {
-        askCluster(.locks(path, below: below)) { answer in
-            guard case .locks(let locks) = answer else {
+        askCluster(.locks(path, reach)) { answer in
+            guard case .locks(let locks, _) = answer else {
                 return then(self.failure(answer, at: path))
             }
-            let barring = locks.barring(tokens)
+            let barring = barring(locks)
             then(barring.isEmpty ? nil : .locked(barring, at: path))
+        }
+    }
+}
+
+extension LocksRequest.Reach {
+    fileprivate var lockReach: LockReach {
+        switch self {
+        case .path: .path
+        case .below: .below
+        case .members: .members
         }
     }
 }
@@ -114,21 +128,6 @@ extension HeldLock {
         self.init(
             root: placed.path, token: lock.token, owner: lock.owner, scope: lock.scope,
             depth: lock.depth, seconds: lock.seconds, secondsLeft: UInt32(clamping: left))
-    }
-}
-
-extension [PlacedLock] {
-    /// Those in the way of who shows `tokens`. Shared locks of one place are held together: who holds one
-    /// of them may write.
-    fileprivate func barring(_ tokens: [LockToken]) -> [PlacedLock] {
-        filter { placed in
-            if tokens.contains(placed.lock.token) { return false }
-            guard placed.lock.scope == .shared else { return true }
-            return !contains {
-                $0.path == placed.path && $0.lock.scope == .shared
-                    && tokens.contains($0.lock.token)
-            }
-        }
     }
 }
 

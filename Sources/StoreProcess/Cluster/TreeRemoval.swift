@@ -6,7 +6,7 @@ internal import Replication
 
 /// A recursive deletion under way: from the leaves up, so that at each moment what is left can be
 /// listed. It removes what it finds; what is written below meanwhile may stay, and with it the
-/// directories above it. Sent again after a death it removes what is left.
+/// directories above it, which is no success. Sent again after a death it removes what is left.
 struct TreeRemoval {
     struct Level {
         let path: StorePath
@@ -28,6 +28,16 @@ struct TreeRemoval {
     init(_ request: DeleteRequest) {
         self.request = request
         stack = [Level(path: request.path)]
+    }
+
+    /// What is done where a directory was emptied and is not empty.
+    enum Full { case relist, leave, fail }
+
+    var whereNotEmpty: Full {
+        guard let level = stack.last else { return .fail }
+        if level.relistings < StoreLimits.deletionRelistingsMax { return .relist }
+        // Somebody goes on writing there: it stays, and with it those above it.
+        return level.path == request.path ? .fail : .leave
     }
 
     /// The operation by which a path below goes: the same whenever the request is sent again.
@@ -235,10 +245,12 @@ extension Store {
             }
         // It was there by what was in it alone, or others were faster.
         case .notFound, .done: break
-        case .directoryNotEmpty where level.relistings < StoreLimits.deletionRelistingsMax:
-            return relist(id)
-        // Somebody goes on writing there.
-        case .directoryNotEmpty: break
+        case .directoryNotEmpty:
+            switch removal.whereNotEmpty {
+            case .relist: return relist(id)
+            case .fail: return endRemoval(id, .filledAgain(directory))
+            case .leave: break
+            }
         default: return endRemoval(id, failure(answer, at: directory))
         }
         removal.stack.removeLast()
@@ -258,5 +270,13 @@ extension Store {
         let response =
             removal.last ?? WriteResponse(outcome: .deleted, dot: zero, time: .zero, copies: 1)
         whenListed(removal.request.path, false) { done(.success(response)) }
+    }
+}
+
+extension RemoteError {
+    fileprivate static func filledAgain(_ directory: StorePath) -> RemoteError {
+        RemoteError(
+            .directoryNotEmpty, "somebody writes to \(directory) meanwhile",
+            hint: "what was found in it is deleted; try again")
     }
 }
