@@ -74,7 +74,7 @@ import WebDAV
         #expect(owner.contains("me"))
     }
 
-    @Test func aLockOfNothingMakesTheFileFirst() throws {
+    @Test func aLockOfNothingIsTakenAndThenTheFileIsMadeUnderIt() throws {
         var types: [MessageType] = []
         let output = try ask(lock("/d/new")) { store, request in
             types.append(request.type)
@@ -82,12 +82,74 @@ import WebDAV
                 let put = try? request.message(PutRequest.self)
                 #expect(put?.content == [])
                 #expect(put?.write.conditions.ifNoneMatch == .any)
+                #expect(put?.write.conditions.tokens == [Self.token])
                 return store.answer(request, Bench.written)
             }
             store.answer(request, held)
         }
         #expect(output.hasPrefix("HTTP/1.1 201"))
-        #expect(types == [.put, .lock])
+        #expect(types == [.lock, .put])
+    }
+
+    @Test func whoDoesNotGetTheLockLeavesNoFile() throws {
+        for (code, status) in [(RemoteError.Code.locked, 423), (.tooManyLocks, 507)] {
+            let output = try ask(lock("/d/new")) { store, request in
+                #expect(request.type == .lock)
+                store.fail(request, code)
+            }
+            #expect(output.hasPrefix("HTTP/1.1 \(status)"))
+        }
+    }
+
+    @Test func aLockIsGivenBackWhereNoFileCanBeMade() throws {
+        for (code, status) in [
+            (RemoteError.Code.quotaExceeded, 507), (.locked, 423), (.unavailable, 503),
+            // The token of a lock above that is over; still nothing is there.
+            (.preconditionFailed, 412),
+        ] {
+            var types: [MessageType] = []
+            let output = try ask(lock("/d/new")) { store, request in
+                types.append(request.type)
+                switch request.type {
+                case .lock:
+                    if let held = try? Self.held("/d/new") { store.answer(request, held) }
+                case .unlock:
+                    #expect((try? request.message(UnlockMessage.self))?.token == Self.token)
+                    store.answer(request, Empty())
+                default: store.fail(request, code)
+                }
+            }
+            #expect(output.hasPrefix("HTTP/1.1 \(status)"))
+            #expect(types == [.lock, .put, .unlock])
+        }
+    }
+
+    @Test func whatOthersMadeMeanwhileIsLocked() throws {
+        var isThere = false
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup:
+                guard let path = (try? request.message(LookupRequest.self))?.path.text else { break }
+                if path == "/new", isThere {
+                    store.answer(request, LookupResponse.file(Bench.facts))
+                } else {
+                    store.fail(request, .notFound)
+                }
+            case .locks: store.answer(request, LocksResponse(locks: [], isComplete: true))
+            case .lock:
+                if let held = try? Self.held("/new") { store.answer(request, held) }
+            case .put:
+                isThere = true
+                store.fail(request, .preconditionFailed)
+            default: Issue.record("\(request.type)")
+            }
+            return true
+        }
+        try bench.send(lock("/new"))
+        let output = try bench.output()
+        #expect(output.hasPrefix("HTTP/1.1 200"))
+        #expect(output.contains("\r\nLock-Token: <\(Self.uri(Self.token))>\r\n"))
     }
 
     @Test func aLockInTheWayIsSaid() throws {

@@ -3,7 +3,9 @@
 import unittest
 
 from dav_client import DAVClient
-from harness import NodeCase
+from harness import NodeCase, SharedNodeCase
+
+LOCK = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
 
 
 class AMemberCalledDav(NodeCase):
@@ -24,6 +26,25 @@ class AMemberCalledDav(NodeCase):
                 self.assertEqual(root.dav("DELETE", "/" + name).status, 204)
             self.assertEqual(dav.get("/dav/dav/f").body, b"x")
             self.assertEqual(dav.dav("DELETE", "/dav").status, 204)
+
+
+class LocksOfNothing(SharedNodeCase):
+    """LOCK of a name where nothing is."""
+
+    def setUp(self):
+        self.client = DAVClient(self.shared.port)
+        self.addCleanup(self.client.close)
+
+    def test_a_refused_lock_leaves_no_file(self):
+        client = self.client
+        self.assertEqual(client.dav("MKCOL", "/refused").status, 201)
+        self.assertEqual(client.dav("PUT", "/refused/f", b"x").status, 201)
+        for path, status in (("/refused/new/", 409), ("/refused/f/", 409), ("/refused/f/new", 409)):
+            self.assertEqual(client.dav("LOCK", path, LOCK).status, status, path)
+        token = client.dav("LOCK", "/refused", LOCK)["Lock-Token"]
+        self.assertEqual(client.dav("LOCK", "/refused/new", LOCK).status, 423)
+        self.assertEqual(client.names("/refused"), ["f"])
+        self.assertEqual(client.dav("UNLOCK", "/refused", Lock_Token=token).status, 204)
 
 
 if __name__ == "__main__":

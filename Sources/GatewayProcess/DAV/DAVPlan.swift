@@ -123,7 +123,9 @@ struct DAVPlan: Equatable {
             try checkIsThere(source)
             return ([.proppatch], .multiStatus)
         case .lock:
-            return ([.lock], Status(try ResourceRules.lock(at: source.presence, parent: parent)))
+            let status = try ResourceRules.lock(
+                at: source.presence, parent: parent, hasSlash: request.isCollection)
+            return ([.lock], Status(status))
         case .get, .propfind, .unlock: preconditionFailure("nothing that is planned")
         }
     }

@@ -27,38 +27,16 @@ extension DAVWrite {
             token: exchange.context.makeLockToken(), owner: owner ?? [],
             scope: scope == .exclusive ? .exclusive : .shared,
             depth: reach == .zero ? .zero : .infinity, seconds: seconds)
-        guard plan.status == .created else { return lock(message, plan.status) }
-        makeEmptyFile { [self] in lock(message, plan.status) }
+        lock(message, makesFile: plan.status == .created)
     }
 
-    /// There has to be something at the path (section 7.3); an empty file, since that is what most clients
-    /// lock before they write it.
-    private func makeEmptyFile(_ then: @escaping () -> Void) {
-        let path = request.path
-        var conditions = WriteConditions(ifNoneMatch: .any)
-        conditions.tokens = tokens(for: .lockOfUnmapped(path))
-        let write = WriteRequest(
-            operation: exchange.context.makeOperationID(), path: path, conditions: conditions,
-            contentType: ContentTypes.guess(path), created: nil, modified: nil, byteCount: 0,
-            digest: ContentHasher.digest(of: []))
-        link.call(.put(PutRequest(write: write, content: []))) { [self] reply in
-            switch reply {
-            case .written: then()
-            // Others were faster, and that is locked as well.
-            case .failed(let error)
-            where error.code == .preconditionFailed || error.code == .preconditionFailedInReach:
-                then()
-            default: fail(reply)
-            }
-        }
-    }
-
-    private func lock(_ message: LockMessage, _ status: Status) {
+    /// The lock comes first: who does not get it leaves nothing behind, and who does has the file that is
+    /// made for it.
+    private func lock(_ message: LockMessage, makesFile: Bool) {
         link.call(.lock(message)) { [self] reply in
             switch reply {
             case .held(let lock):
-                DAVLocking.answer(
-                    lock, among: rules.covering(request.path), request, status, exchange)
+                makesFile ? makeEmptyFile(under: lock) : answer(lock, isNew: false)
             case .failed(let error) where error.code == .locked:
                 exchange.fail(
                     Problem(
@@ -68,6 +46,58 @@ extension DAVWrite {
             default: fail(reply)
             }
         }
+    }
+
+    /// There has to be something at the path (section 7.3); an empty file, since that is what most clients
+    /// lock before they write it.
+    private func makeEmptyFile(under lock: HeldLock) {
+        let path = request.path
+        var conditions = WriteConditions(ifNoneMatch: .any)
+        let tokens = [lock.token] + tokens(for: .lockOfUnmapped(path))
+        conditions.tokens = Array(tokens.prefix(IPCLimits.lockTokensMax))
+        let write = WriteRequest(
+            operation: exchange.context.makeOperationID(), path: path, conditions: conditions,
+            contentType: ContentTypes.guess(path), created: nil, modified: nil, byteCount: 0,
+            digest: ContentHasher.digest(of: []))
+        link.call(.put(PutRequest(write: write, content: []))) { [self] reply in
+            switch reply {
+            case .written: answer(lock, isNew: true)
+            case .failed(let error)
+            where error.code == .preconditionFailed || error.code == .preconditionFailedInReach:
+                lookAgain(lock, reply)
+            default: giveBack(lock) { [self] in fail(reply) }
+            }
+        }
+    }
+
+    /// Others were faster, and what they made is locked as well; or a lock is over whose token was shown.
+    private func lookAgain(_ lock: HeldLock, _ refusal: StoreReply) {
+        DAVLookups.find([request.path], in: request.tree, link) { [self] result in
+            if case .success(let found) = result,
+                (found[request.path] ?? .absent).presence != .absent
+            {
+                return answer(lock, isNew: false)
+            }
+            giveBack(lock) { [self] in fail(refusal) }
+        }
+    }
+
+    private func giveBack(_ lock: HeldLock, then: @escaping () -> Void) {
+        let message = UnlockMessage(
+            operation: exchange.context.makeOperationID(), path: lock.root, token: lock.token)
+        link.call(.unlock(message)) { reply in
+            if case .failed(let error) = reply, error.code != .lockNotFound {
+                Log.write(
+                    .warning, "a lock stays that nobody has",
+                    ["path": "\(lock.root)", "error": error.message])
+            }
+            then()
+        }
+    }
+
+    private func answer(_ lock: HeldLock, isNew: Bool) {
+        DAVLocking.answer(
+            lock, among: rules.covering(request.path), request, isNew ? .created : .ok, exchange)
     }
 
     /// Locks of what is not there any more (sections 7.6, 9.6 and 9.9). Whoever took it away has shown their
