@@ -1,5 +1,7 @@
 import IPC
 import Model
+import NIOCore
+import NIOEmbedded
 import Testing
 import WebDAV
 
@@ -130,7 +132,9 @@ import WebDAV
         bench.store.onRequest = { store, request in
             switch request.type {
             case .lookup:
-                guard let path = (try? request.message(LookupRequest.self))?.path.text else { break }
+                guard let path = (try? request.message(LookupRequest.self))?.path.text else {
+                    break
+                }
                 if path == "/new", isThere {
                     store.answer(request, LookupResponse.file(Bench.facts))
                 } else {
@@ -167,6 +171,57 @@ import WebDAV
         }
         #expect(members.hasPrefix("HTTP/1.1 207"))
         #expect(members.contains("424 Failed Dependency"))
+    }
+
+    /// Answers look-ups of `/f`, and nothing else by itself.
+    private func waitingBench() throws -> Bench {
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup: store.answer(request, LookupResponse.file(Bench.facts))
+            case .locks: store.answer(request, LocksResponse(locks: [], isComplete: true))
+            default: return false
+            }
+            return true
+        }
+        return bench
+    }
+
+    @Test func aLockOfAClientThatIsGoneIsGivenBack() throws {
+        let bench = try waitingBench()
+        try bench.send(lock("/f"))
+        let asked = try #require(bench.store.received.last)
+        #expect(asked.type == .lock)
+        bench.client.close(promise: nil)
+        bench.loop.run()
+        bench.store.answer(asked, try Self.held("/f"))
+        bench.store.flush()
+        bench.store.pump()
+        let last = try #require(bench.store.received.last)
+        #expect(last.type == .unlock)
+        #expect(try last.message(UnlockMessage.self).token == Self.token)
+    }
+
+    @Test func aLockThatMayBeGrantedTooLateIsGivenBackOnceItIsThere() throws {
+        let bench = try waitingBench()
+        try bench.send(lock("/f"))
+        let asked = try bench.store.received.last?.message(LockMessage.self)
+        bench.advance(seconds: GatewayLimits.storeWaitSeconds + 1)
+        #expect(try bench.output().hasPrefix("HTTP/1.1 504"))
+        func returns() -> [FakeStore.Received] {
+            bench.store.received.filter { $0.type == .unlock }
+        }
+        let first = try #require(returns().first)
+        #expect(try first.message(UnlockMessage.self).token == asked?.token)
+        // Not yet; and then it is.
+        bench.store.fail(first, .lockNotFound)
+        bench.store.flush()
+        bench.advance(seconds: GatewayLimits.lockReturnSeconds)
+        #expect(returns().count == 2)
+        bench.store.answer(try #require(returns().last), Empty())
+        bench.store.flush()
+        bench.advance(seconds: 100)
+        #expect(returns().count == 2)
     }
 
     @Test func aLockGoesOnAndEnds() throws {

@@ -35,6 +35,8 @@ extension DAVWrite {
     private func lock(_ message: LockMessage, makesFile: Bool) {
         link.call(.lock(message)) { [self] reply in
             switch reply {
+            // A client that is gone has no token to give it back with.
+            case .held(let lock) where exchange.isGone: giveBack(lock)
             case .held(let lock):
                 makesFile ? makeEmptyFile(under: lock) : answer(lock, isNew: false)
             case .failed(let error) where error.code == .locked:
@@ -43,6 +45,10 @@ extension DAVWrite {
                         DAVFault(
                             .locked, error.message,
                             condition: .noConflictingLock(hrefs: hrefs(of: error)))))
+            case .failed(let error) where error.leavesOutcomeOpen:
+                LockReturn.start(
+                    exchange.context, message.path, message.token, mayBeLate: true)
+                fail(reply)
             default: fail(reply)
             }
         }
@@ -82,20 +88,12 @@ extension DAVWrite {
         }
     }
 
-    private func giveBack(_ lock: HeldLock, then: @escaping () -> Void) {
-        let message = UnlockMessage(
-            operation: exchange.context.makeOperationID(), path: lock.root, token: lock.token)
-        link.call(.unlock(message)) { reply in
-            if case .failed(let error) = reply, error.code != .lockNotFound {
-                Log.write(
-                    .warning, "a lock stays that nobody has",
-                    ["path": "\(lock.root)", "error": error.message])
-            }
-            then()
-        }
+    private func giveBack(_ lock: HeldLock, then: @escaping () -> Void = {}) {
+        LockReturn.start(exchange.context, lock.root, lock.token, then: then)
     }
 
     private func answer(_ lock: HeldLock, isNew: Bool) {
+        guard !exchange.isGone else { return giveBack(lock) }
         DAVLocking.answer(
             lock, among: rules.covering(request.path), request, isNew ? .created : .ok, exchange)
     }
