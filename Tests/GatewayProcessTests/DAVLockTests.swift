@@ -305,7 +305,10 @@ import WebDAV
         ]
         var attempts = 0
         let output = try ask(
-            head("PROPPATCH", "/f", "Content-Length: \(body.utf8.count)\r\n") + body
+            head(
+                "PROPPATCH", "/f",
+                "Content-Length: \(body.utf8.count)\r\nIf-Match: \"\(Bench.facts.digest)\"\r\n")
+                + body
         ) { store, request in
             if request.type == .properties {
                 return store.answer(request, PropertiesResponse(properties: [old.encoded]))
@@ -313,6 +316,7 @@ import WebDAV
             attempts += 1
             let set = try? request.message(SetPropertiesRequest.self)
             #expect(set?.seen == old.encoded)
+            #expect(set?.conditions.ifMatch == .digests([Bench.facts.digest]))
             let new = try? [DeadProperty](decoding: set?.properties ?? [])
             #expect(new?.map(\.name) == [XMLName("urn:y", "y"), XMLName("urn:x", "x")])
             attempts == 1

@@ -145,6 +145,25 @@ import WebDAV
         #expect(refusal("PUT", "/new", "If: (Not <DAV:no-lock>)\r\n") == 0)
     }
 
+    @Test func whatAnEntityTagOfAnIfHeaderAllowsIsDoneToThatVersionAlone() throws {
+        let digest = Bench.facts.digest
+        let tag = "If: ([\"\(digest)\"])\r\n"
+        for method in ["PUT", "DELETE", "PROPPATCH"] {
+            let plan = try plan(method, "/f", tag)
+            #expect(plan.conditions.ifMatch == .digests([digest]), "\(method)")
+        }
+        guard case .delete(_, let conditions, _) = try plan("DELETE", "/f", tag).steps[0] else {
+            Issue.record("no deletion")
+            return
+        }
+        #expect(conditions.ifMatch == .digests([digest]))
+        #expect(try plan("PUT", "/new", "If: (Not [\"x\"])\r\n").conditions.ifNoneMatch == .any)
+        #expect(try plan("PUT", "/f", "If: (Not <DAV:no-lock>)\r\n").conditions == .none)
+        #expect(try plan("DELETE", "/d", "If: (Not [\"x\"])\r\n").conditions == .none)
+        // Another file's state is looked at once.
+        #expect(try plan("PUT", "/new", "If: </f> ([\"\(digest)\"])\r\n").conditions == .none)
+    }
+
     @Test func locksAreInTheWayOfWhoDoesNotShowTheirTokens() throws {
         let token = StateToken(bits: Bits128(high: 1, low: 2))
         let lock = ActiveLock(

@@ -1,5 +1,6 @@
 """Rules of WebDAV that clients count on when something goes another way than usual."""
 
+import socket
 import unittest
 
 from dav_client import DAVClient
@@ -45,6 +46,26 @@ class LocksOfNothing(SharedNodeCase):
         self.assertEqual(client.dav("LOCK", "/refused/new", LOCK).status, 423)
         self.assertEqual(client.names("/refused"), ["f"])
         self.assertEqual(client.dav("UNLOCK", "/refused", Lock_Token=token).status, 204)
+
+
+class EntityTags(SharedNodeCase):
+    def test_of_two_uploads_under_one_tag_one_is_done(self):
+        with DAVClient(self.shared.port) as client:
+            tag = client.dav("PUT", "/tagged", b"one")["ETag"]
+            # Both heads are judged while the first version is there.
+            request = (f"PUT /tagged HTTP/1.1\r\nHost: h\r\nIf: ([{tag}])\r\nExpect: 100-continue\r\n"
+                       "Content-Length: 3\r\nConnection: close\r\n\r\n").encode()
+            sockets = [socket.create_connection(("127.0.0.1", self.shared.port), timeout=20) for _ in range(2)]
+            for connection in sockets:
+                self.addCleanup(connection.close)
+                connection.sendall(request)
+                self.assertIn(b" 100 ", connection.recv(1000))
+            statuses = []
+            for connection, body in zip(sockets, (b"two", b"six")):
+                connection.sendall(body)
+                statuses.append(int(connection.recv(1000).split(b" ")[1]))
+            self.assertEqual(statuses, [204, 412])
+            self.assertEqual(client.get("/tagged").body, b"two")
 
 
 if __name__ == "__main__":

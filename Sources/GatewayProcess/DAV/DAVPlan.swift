@@ -29,6 +29,9 @@ struct DAVPlan: Equatable {
 
     var steps: [Step]
     var status: Status
+    /// What the store is to look at again in the transaction of a write: what the request demands, and
+    /// where an If header holds by an entity tag, that it is still what was found.
+    var conditions: WriteConditions
 
     /// What a request comes to.
     ///
@@ -43,10 +46,10 @@ struct DAVPlan: Equatable {
         if request.isCollection, source.presence == .file, request.action != .makeCollection {
             source = .absent
         }
-        try DAVPlan.checkConditions(request, found, source, rules)
+        conditions = try DAVPlan.checkConditions(request, found, source, rules)
         try DAVPlan.checkLocks(request, source, rules)
         do throws(DAVFault) {
-            (steps, status) = try DAVPlan.steps(request, found, source)
+            (steps, status) = try DAVPlan.steps(request, found, source, conditions)
         } catch {
             throw .problem(Problem(error))
         }
@@ -57,22 +60,31 @@ struct DAVPlan: Equatable {
     private static func checkConditions(
         _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound,
         _ rules: LockRules
-    ) throws(DAVRefusal) {
-        var holds = request.conditions.hold(at: source)
-        if let header = request.ifHeader {
-            let state: (StorePath) -> IfHeader.State = { path in
-                IfHeader.State(
-                    entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
-                    tokens: rules.tokens(covering: path))
-            }
-            holds = holds && header.holds(of: request.path, state)
+    ) throws(DAVRefusal) -> WriteConditions {
+        let state: (StorePath) -> IfHeader.State = { path in
+            IfHeader.State(
+                entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
+                tokens: rules.tokens(covering: path))
         }
-        guard holds else {
+        guard request.conditions.hold(at: source),
+            request.ifHeader?.holds(of: request.path, state) ?? true
+        else {
             throw .problem(
                 Problem(
                     .preconditionFailed, "precondition_failed",
                     "What is there is not in the state that the request demands."))
         }
+        // What is demanded of a collection was looked at: the store knows that of files.
+        if source.presence == .collection { return .none }
+        var conditions = request.conditions
+        if let header = request.ifHeader, header.holdsByTag(of: request.path, state) {
+            if let facts = source.facts {
+                conditions.ifMatch = .digests([facts.digest])
+            } else {
+                conditions.ifNoneMatch = .any
+            }
+        }
+        return conditions
     }
 
     private static func checkLocks(
@@ -94,7 +106,8 @@ struct DAVPlan: Equatable {
     private typealias Result = (steps: [Step], status: Status)
 
     private static func steps(
-        _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound
+        _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound,
+        _ conditions: WriteConditions
     ) throws(DAVFault) -> Result {
         let path = request.path
         let parent = path.parent.flatMap { found[$0]?.presence } ?? .collection
@@ -111,8 +124,6 @@ struct DAVPlan: Equatable {
             try checkIsThere(source)
             try checkIsNoRoot(path, request)
             let isCollection = source.presence == .collection
-            // What is demanded of a collection was looked at: the store knows that of files.
-            let conditions = isCollection ? .none : request.conditions
             return ([.delete(path, conditions, isCollection: isCollection)], .noContent)
         case .copy(let depth, let destination):
             return try transfer(request, found, source, to: destination, depth, isMove: false)

@@ -130,8 +130,10 @@ extension DAVWrite {
 
     // MARK: Properties
 
-    /// - Parameter attempt: others may change them in between.
-    func patch(_ update: PropertyUpdate, attempt: Int = 1) {
+    /// - Parameters:
+    ///   - conditions: what the file has to be.
+    ///   - attempt: others may change them in between.
+    func patch(_ update: PropertyUpdate, _ conditions: WriteConditions, attempt: Int = 1) {
         let path = request.path
         link.call(.properties(PropertiesRequest(paths: [path]))) { [self] reply in
             guard case .properties(let response) = reply, let seen = response.properties.first
@@ -140,7 +142,7 @@ extension DAVWrite {
                 switch update.applied(to: try DAVState.decoded(seen)) {
                 case .refused(let results): answer(results)
                 case .changed(let properties):
-                    set(properties.encoded, seen: seen, update, attempt: attempt)
+                    set(properties.encoded, seen: seen, update, conditions, attempt: attempt)
                 }
             } catch {
                 exchange.fail(error)
@@ -148,18 +150,22 @@ extension DAVWrite {
         }
     }
 
-    private func set(_ properties: [UInt8], seen: [UInt8], _ update: PropertyUpdate, attempt: Int) {
+    private func set(
+        _ properties: [UInt8], seen: [UInt8], _ update: PropertyUpdate,
+        _ conditions: WriteConditions, attempt: Int
+    ) {
+        var shown = conditions
+        shown.tokens = tokens(for: .proppatch(request.path))
         let set = SetPropertiesRequest(
             operation: exchange.context.makeOperationID(), path: request.path, seen: seen,
-            properties: properties,
-            conditions: WriteConditions(tokens: tokens(for: .proppatch(request.path))))
+            properties: properties, conditions: shown)
         link.call(.setProperties(set)) { [self] reply in
             switch reply {
             case .written: answer(update.results(.ok))
             case .failed(let error)
             where error.code == .preconditionFailed
                 && attempt < GatewayLimits.propertyAttemptsMax:
-                patch(update, attempt: attempt + 1)
+                patch(update, conditions, attempt: attempt + 1)
             default: fail(reply)
             }
         }

@@ -97,12 +97,12 @@ final class DAVWrite {
         }
         let operation = exchange.context.makeOperationID()
         switch plan.steps[index] {
-        case .upload: store()
+        case .upload: store(plan.conditions)
         case .proppatch:
             guard case .properties(let update) = payload else {
                 preconditionFailure("a PROPPATCH has its changes")
             }
-            patch(update)
+            patch(update, plan.conditions)
         case .lock:
             guard case .lock(let scope, let owner) = payload,
                 case .lock(let depth, let seconds) = request.action
@@ -144,11 +144,12 @@ final class DAVWrite {
         }
     }
 
-    private func store() {
+    private func store(_ conditions: WriteConditions) {
         guard case .upload(var upload) = payload else {
             preconditionFailure("a PUT has its description")
         }
         let exists = (found[request.path] ?? .absent).presence != .absent
+        upload.conditions = conditions
         upload.conditions.tokens = tokens(for: .put(request.path, exists: exists))
         let acceptsTime =
             exchange.head.fields.contains(.modifiedSeconds) && upload.modified != nil
