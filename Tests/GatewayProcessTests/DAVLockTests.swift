@@ -245,6 +245,32 @@ import WebDAV
         #expect(none.contains("lock-token-matches-request-uri"))
     }
 
+    @Test func anIfHeaderCountsForEveryMethod() throws {
+        let held = try Self.held("/f")
+        let tag = "\"\(Bench.facts.digest)\""
+        let token = "Lock-Token: <\(Self.uri(Self.token))>\r\n"
+        for (method, fields, done) in [
+            ("GET", "", "200"), ("HEAD", "", "200"), ("PROPFIND", "Depth: 0\r\n", "207"),
+            ("UNLOCK", token, "204"), ("LOCK", "", "200"),
+        ] {
+            func status(_ header: String) throws -> String {
+                let output = try ask(
+                    head(method, "/f", fields + "If: \(header)\r\n"), locks: [held]
+                ) { store, request in
+                    request.type == .unlock
+                        ? store.answer(request, Empty()) : store.answer(request, held)
+                }
+                return String(output.dropFirst(9).prefix(3))
+            }
+            let shown = "<\(Self.uri(Self.token))>"
+            #expect(try status("(\(shown) [\(tag)])") == done, "\(method)")
+            #expect(try status("(\(shown) [\"other\"])") == "412", "\(method)")
+            #expect(try status("(Not \(shown))") == "412", "\(method)")
+            #expect(try status("</none> (\(shown))") == "412", "\(method)")
+            #expect(try status("<http://elsewhere/> (\(shown))") == "412", "\(method)")
+        }
+    }
+
     @Test func aStepShowsTheTokensOfLocksThatProtectWhatItChanges() throws {
         var tokens: [LockToken]?
         let body = "Content-Length: 5\r\n"

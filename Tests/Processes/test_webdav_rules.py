@@ -49,6 +49,16 @@ class LocksOfNothing(SharedNodeCase):
 
 
 class EntityTags(SharedNodeCase):
+    def test_an_if_header_counts_for_every_method(self):
+        with DAVClient(self.shared.port) as client:
+            tag = client.dav("PUT", "/demanded", b"x")["ETag"]
+            for method, status in (("GET", 200), ("HEAD", 200), ("PROPFIND", 207)):
+                self.assertEqual(client.dav(method, "/demanded", If=f"([{tag}])").status, status)
+                self.assertEqual(client.dav(method, "/demanded", If='(["other"])').status, 412)
+            token = client.dav("LOCK", "/demanded", LOCK)["Lock-Token"]
+            self.assertEqual(client.dav("UNLOCK", "/demanded", Lock_Token=token, If=f"(Not {token})").status, 412)
+            self.assertEqual(client.dav("UNLOCK", "/demanded", Lock_Token=token, If=f"({token})").status, 204)
+
     def test_of_two_uploads_under_one_tag_one_is_done(self):
         with DAVClient(self.shared.port) as client:
             tag = client.dav("PUT", "/tagged", b"one")["ETag"]

@@ -61,23 +61,15 @@ struct DAVPlan: Equatable {
         _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound,
         _ rules: LockRules
     ) throws(DAVRefusal) -> WriteConditions {
-        let state: (StorePath) -> IfHeader.State = { path in
-            IfHeader.State(
-                entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
-                tokens: rules.tokens(covering: path))
-        }
         guard request.conditions.hold(at: source),
-            request.ifHeader?.holds(of: request.path, state) ?? true
-        else {
-            throw .problem(
-                Problem(
-                    .preconditionFailed, "precondition_failed",
-                    "What is there is not in the state that the request demands."))
-        }
+            request.ifHeader.map({ holds($0, request, found, rules) }) ?? true
+        else { throw .problem(.preconditionFailed) }
         // What is demanded of a collection was looked at: the store knows that of files.
         if source.presence == .collection { return .none }
         var conditions = request.conditions
-        if let header = request.ifHeader, header.holdsByTag(of: request.path, state) {
+        if let header = request.ifHeader,
+            header.holdsByTag(of: request.path, state(found, rules))
+        {
             if let facts = source.facts {
                 conditions.ifMatch = .digests([facts.digest])
             } else {
@@ -85,6 +77,24 @@ struct DAVPlan: Equatable {
             }
         }
         return conditions
+    }
+
+    /// Whether an If header holds of what was found.
+    static func holds(
+        _ header: IfHeader, _ request: DAVRequest, _ found: [StorePath: DAVFound],
+        _ rules: LockRules
+    ) -> Bool {
+        header.holds(of: request.path, state(found, rules))
+    }
+
+    private static func state(
+        _ found: [StorePath: DAVFound], _ rules: LockRules
+    ) -> (StorePath) -> IfHeader.State {
+        { path in
+            IfHeader.State(
+                entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
+                tokens: rules.tokens(covering: path))
+        }
     }
 
     private static func checkLocks(
