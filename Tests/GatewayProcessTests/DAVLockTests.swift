@@ -321,6 +321,30 @@ import WebDAV
         #expect(types == [.delete, .unlock])
     }
 
+    @Test func aCollectionsOwnPropertiesGoWithACopyOfDepthZero() throws {
+        let own = [
+            DeadProperty(name: XMLName("urn:y", "y"), xml: [UInt8]("<y xmlns=\"urn:y\"/>".utf8))
+        ].encoded
+        var types: [MessageType] = []
+        let output = try ask(head("COPY", "/d", "Destination: /new\r\nDepth: 0\r\n")) {
+            store, request in
+            types.append(request.type)
+            if request.type == .properties {
+                let asked = try? request.message(PropertiesRequest.self)
+                #expect(asked?.paths.map(\.text) == ["/d"])
+                return store.answer(request, PropertiesResponse(properties: [own]))
+            }
+            if request.type == .setProperties {
+                let set = try? request.message(SetPropertiesRequest.self)
+                #expect(set?.path.text == "/new")
+                #expect(set?.properties == own)
+            }
+            store.answer(request, Bench.written)
+        }
+        #expect(output.hasPrefix("HTTP/1.1 201"))
+        #expect(types == [.makeDirectory, .properties, .setProperties])
+    }
+
     @Test func propertiesAreReplacedAsTheyWereSeen() throws {
         let body = """
             <propertyupdate xmlns="DAV:"><set><prop><x xmlns="urn:x">1</x></prop></set>\

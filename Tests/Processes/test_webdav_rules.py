@@ -6,6 +6,7 @@ import unittest
 from dav_client import DAVClient
 from harness import NodeCase, SharedNodeCase
 
+PROPERTY = (b'<propertyupdate xmlns="DAV:"><set><prop><color xmlns="urn:x">blue</color></prop></set></propertyupdate>')
 LOCK = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
 
 
@@ -46,6 +47,18 @@ class LocksOfNothing(SharedNodeCase):
         self.assertEqual(client.dav("LOCK", "/refused/new", LOCK).status, 423)
         self.assertEqual(client.names("/refused"), ["f"])
         self.assertEqual(client.dav("UNLOCK", "/refused", Lock_Token=token).status, 204)
+
+
+class Copies(SharedNodeCase):
+    def test_a_copy_of_depth_zero_has_the_collections_properties_and_no_members(self):
+        with DAVClient(self.shared.port) as client:
+            self.assertEqual(client.dav("MKCOL", "/described").status, 201)
+            self.assertEqual(client.dav("PUT", "/described/f", b"x").status, 201)
+            self.assertEqual(client.dav("PROPPATCH", "/described", PROPERTY).status, 207)
+            for status in (201, 204):
+                self.assertEqual(client.move("COPY", "/described", "/alone", Depth="0").status, status)
+                self.assertEqual(client.found("/alone")["/alone/"]["{urn:x}color"], "blue")
+                self.assertEqual(client.names("/alone"), [])
 
 
 class EntityTags(SharedNodeCase):

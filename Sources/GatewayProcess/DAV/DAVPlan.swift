@@ -24,6 +24,8 @@ struct DAVPlan: Equatable {
         case lock
         case delete(StorePath, WriteConditions, isCollection: Bool)
         case makeDirectory(StorePath)
+        /// A collection gets the dead properties of the request's own.
+        case copyProperties(to: StorePath)
         case transfer(TransferRequest.Kind, isCollection: Bool)
     }
 
@@ -190,7 +192,8 @@ struct DAVPlan: Equatable {
             let kind = TransferRequest.Kind.move(to: target, overwrite: overwrites)
             steps.append(.transfer(kind, isCollection: isCollection))
         } else if isCollection, depth == .zero {
-            steps.append(.makeDirectory(target))
+            // What the collection itself has goes along (section 9.8.3).
+            steps += [.makeDirectory(target), .copyProperties(to: target)]
         } else {
             let kind = TransferRequest.Kind.copy(to: target, overwrite: overwrites)
             steps.append(.transfer(kind, isCollection: isCollection))

@@ -171,6 +171,23 @@ extension DAVWrite {
         }
     }
 
+    /// Gives what is at the request's path to a collection that was made for it, and has none.
+    func copyProperties(to target: StorePath, then: @escaping () -> Void) {
+        link.call(.properties(PropertiesRequest(paths: [request.path]))) { [self] reply in
+            guard case .properties(let response) = reply, let own = response.properties.first
+            else { return fail(reply) }
+            if own.isEmpty { return then() }
+            let set = SetPropertiesRequest(
+                operation: exchange.context.makeOperationID(), path: target, seen: [],
+                properties: own,
+                conditions: WriteConditions(tokens: tokens(for: .proppatch(target))))
+            link.call(.setProperties(set)) { [self] reply in
+                guard case .written = reply else { return fail(reply) }
+                then()
+            }
+        }
+    }
+
     private func answer(_ results: [PropertyResult]) {
         var writer = MultistatusWriter(now: DAVClock.now(), capacity: 1024)
         writer.begin()

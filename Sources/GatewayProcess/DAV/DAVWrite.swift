@@ -120,6 +120,8 @@ final class DAVWrite {
             let make = MakeDirectoryRequest(
                 operation: operation, path: path, tokens: tokens(for: .mkcol(path)))
             call(.makeDirectory(make), seconds: GatewayLimits.storeWaitSeconds, plan, index)
+        case .copyProperties(let target):
+            copyProperties(to: target) { [self] in run(plan, index + 1) }
         case .transfer(let kind, let isCollection):
             let tokens = request.lockedWrite(exists: true).map(tokens) ?? []
             let transfer = TransferRequest(
@@ -130,6 +132,7 @@ final class DAVWrite {
     }
 
     private func call(_ step: StoreRequest, seconds: Int64, _ plan: DAVPlan, _ index: Int) {
+        let isDeletion = if case .delete = plan.steps[index] { true } else { false }
         let isLast = index + 1 == plan.steps.count
         link.call(step, seconds: seconds) { [self] reply in
             switch reply {
@@ -137,7 +140,7 @@ final class DAVWrite {
                 self.response = response
                 run(plan, index + 1)
             // What makes room for the rest is gone already.
-            case .failed(let error) where !isLast && error.code == .notFound:
+            case .failed(let error) where isDeletion && !isLast && error.code == .notFound:
                 run(plan, index + 1)
             default: fail(reply)
             }
