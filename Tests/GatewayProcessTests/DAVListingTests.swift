@@ -1,5 +1,7 @@
 import IPC
 import Model
+import NIOCore
+import NIOEmbedded
 import Testing
 import WebDAV
 
@@ -71,5 +73,68 @@ import WebDAV
         // What one member has comes on top of what was there.
         #expect(try #require(sizes.max()) <= GatewayLimits.membersByteCount + 12_000)
         #expect(sizes.count > Self.count * 10_000 / (GatewayLimits.membersByteCount + 12_000))
+    }
+
+    /// Long properties do not come with a listing.
+    private static func described(_ number: Int) -> ListResponse.Entry {
+        var facts = Bench.facts
+        facts.properties = .elsewhere
+        return .file(name: name(number), facts)
+    }
+
+    private static let property = DeadProperty(
+        name: XMLName("urn:y", "y"),
+        xml: [UInt8]("<y xmlns=\"urn:y\">\(String(repeating: "y", count: 10_000))</y>".utf8))
+
+    @Test func longPropertiesAreAskedForAsTheClientTakesThem() throws {
+        var asked: [Int] = []
+        var client: EmbeddedChannel?
+        let bench = try bench(Self.described) { request in
+            asked.append(request.paths.count)
+            if asked.count == 2 { client?.isWritable = false }
+            return request.paths.map { _ in [Self.property].encoded }
+        }
+        client = bench.client
+        try bench.send(Self.propfind("<y xmlns=\"urn:y\"/>"))
+        // The collection's own, and of the first members: nobody takes more.
+        #expect(asked == [1, IPCLimits.propertiesPathsMax])
+        bench.client.isWritable = true
+        bench.client.pipeline.fireChannelWritabilityChanged()
+        bench.store.pump()
+        #expect(asked.reduce(0, +) == 1 + Self.count)
+        #expect(asked.max() == IPCLimits.propertiesPathsMax)
+    }
+
+    @Test func nothingMoreIsAskedForAClientThatIsGone() throws {
+        var asked: [PropertiesRequest] = []
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup:
+                store.answer(
+                    request, LookupResponse.directory(modified: Timestamp(nanoseconds: 0)))
+            case .list:
+                store.answer(
+                    request,
+                    ListResponse(
+                        entries: (0..<Self.count).map(Self.described), hasMore: true))
+            case .properties:
+                guard let message = try? request.message(PropertiesRequest.self) else { break }
+                asked.append(message)
+                if asked.count == 2 {
+                    bench.client.close(promise: nil)
+                    bench.loop.run()
+                }
+                store.answer(
+                    request,
+                    PropertiesResponse(
+                        properties: message.paths.map { _ in [Self.property].encoded }))
+            default: store.fail(request, .invalid)
+            }
+            return true
+        }
+        try bench.send(Self.propfind("<y xmlns=\"urn:y\"/>"))
+        #expect(asked.count == 2)
+        #expect(bench.store.types().filter { $0 == .list }.count == 1)
     }
 }

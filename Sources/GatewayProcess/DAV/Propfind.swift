@@ -35,6 +35,7 @@ final class Propfind: DAVMembersText {
         var lookup = LookupRequest(path: request.path, wantsContent: false)
         lookup.wantsProperties = plan.asksForDeadProperties
         link.call(.lookup(lookup)) { [self] reply in
+            guard !exchange.isGone else { return }
             switch DAVFound.read(reply, at: request.path, in: request.tree) {
             case .failure(let problem): exchange.fail(problem)
             case .success(let found):
@@ -54,6 +55,7 @@ final class Propfind: DAVMembersText {
         DAVState.locks(
             covering: [request.path], below: trees, in: request.tree, link
         ) { [self] result in
+            guard !exchange.isGone else { return }
             switch result {
             case .failure(let problem): exchange.fail(problem)
             case .success(let held):
@@ -162,24 +164,26 @@ final class Propfind: DAVMembersText {
     // MARK: DAVMembersText
 
     func prepare(
-        _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void
+        _ page: DAVMembers.Page, from index: Int,
+        completion: @escaping (Result<[DAVFacts], Problem>) -> Void
     ) {
+        let entries = page.entries[index...]
         let isPlain = locks.locks.isEmpty && !plan.asksForDeadProperties
         guard !isPlain else {
-            return completion(
-                .success(Array(repeating: DAVFacts(), count: page.entries.count)))
+            return completion(.success(Array(repeating: DAVFacts(), count: entries.count)))
         }
         let prefix = page.collection.directoryPrefix
         var resources: [(path: StorePath, facts: FileFacts?)] = []
-        resources.reserveCapacity(page.entries.count)
-        for entry in page.entries {
+        // Properties that did not come with the listing may be long: one call's are in memory.
+        var askedCount = 0
+        for entry in entries where askedCount < IPCLimits.propertiesPathsMax {
             guard let path = try? StorePath(validating: prefix + entry.name) else {
                 return completion(.failure(.unreadableListing))
             }
-            if case .file(_, let facts) = entry {
-                resources.append((path, facts))
-            } else {
-                resources.append((path, nil))
+            let facts: FileFacts? = if case .file(_, let facts) = entry { facts } else { nil }
+            resources.append((path, facts))
+            if plan.asksForDeadProperties, facts?.properties ?? .elsewhere == .elsewhere {
+                askedCount += 1
             }
         }
         properties(of: resources) { [locks] result in
