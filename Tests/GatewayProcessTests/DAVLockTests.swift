@@ -156,6 +156,19 @@ import WebDAV
         #expect(output.contains("\r\nLock-Token: <\(Self.uri(Self.token))>\r\n"))
     }
 
+    @Test func onlyLocksOfCollectionsReachBelow() throws {
+        for (path, depth) in [("/f", LockDepth.zero), ("/d", .infinity)] {
+            var asked: LockMessage?
+            let output = try ask(lock(path)) { store, request in
+                asked = try? request.message(LockMessage.self)
+                if let held = try? Self.held(path, depth) { store.answer(request, held) }
+            }
+            #expect(asked?.depth == depth)
+            let root = depth == .zero ? path : path + "/"
+            #expect(output.contains("<D:lockroot><D:href>\(root)</D:href></D:lockroot>"))
+        }
+    }
+
     @Test func aLockInTheWayIsSaid() throws {
         let conflict = try ask(lock("/f"), locks: [try Self.held("/f")]) { _, _ in
             Issue.record("a lock was asked for")

@@ -9,7 +9,8 @@ extension DAVWrite {
     func takeLock(
         _ scope: ActiveLock.Scope, owner: [UInt8]?, _ depth: Depth, seconds: UInt32, _ plan: DAVPlan
     ) {
-        let reach = ActiveLock.Reach(depth)
+        // A file has nothing below it; so a lock of depth infinity is a collection's, also to its href.
+        let reach = isCollection ? ActiveLock.Reach(depth) : .zero
         switch rules.grant(scope, reach, at: request.path) {
         case .granted: break
         case .conflict(let locks):
