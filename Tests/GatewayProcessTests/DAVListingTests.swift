@@ -137,4 +137,41 @@ import WebDAV
         #expect(asked.count == 2)
         #expect(bench.store.types().filter { $0 == .list }.count == 1)
     }
+
+    @Test func eachCollectionHasTheRoomOfItsOwnQuota() throws {
+        let bench = try Bench()
+        let time = Timestamp(nanoseconds: 0)
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup: store.answer(request, LookupResponse.directory(modified: time))
+            case .list:
+                let entries = ["a", "b"].map {
+                    ListResponse.Entry.directory(name: [UInt8]($0.utf8), modified: time)
+                }
+                store.answer(request, ListResponse(entries: entries, hasMore: false))
+            case .storeStatus:
+                store.answer(
+                    request,
+                    StoreStatus(
+                        disk: DiskID(bits: Bits128(high: 1, low: 2)), storageMajor: "rawfile",
+                        storageMinor: "1", isEncrypted: false, isReadOnly: false, fileCount: 1,
+                        contentByteCount: 70, partitionCount: 1, freeByteCount: 1000,
+                        warnings: []))
+            case .quotas:
+                guard let path = try? davPath("/d/b") else { break }
+                let entry = QuotaList.Entry(
+                    directory: path, limit: 50, used: 20, isComplete: true)
+                store.answer(request, QuotaList(entries: [entry]))
+            default: store.fail(request, .invalid)
+            }
+            return true
+        }
+        try bench.send(Self.propfind("<quota-available-bytes/>"))
+        let output = try bench.output()
+        let rooms = output.split(separator: "<D:quota-available-bytes>").dropFirst().map {
+            $0.prefix { $0 != "<" }
+        }
+        #expect(rooms == ["1000", "1000", "30"])
+        #expect(bench.store.types().filter { $0 == .quotas }.count == 1)
+    }
 }

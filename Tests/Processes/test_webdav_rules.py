@@ -3,8 +3,8 @@
 import socket
 import unittest
 
-from dav_client import DAVClient
-from harness import NodeCase, SharedNodeCase
+from dav_client import DAVClient, propfind_body
+from harness import NodeCase, SharedNodeCase, eventually
 
 PROPERTY = (b'<propertyupdate xmlns="DAV:"><set><prop><color xmlns="urn:x">blue</color></prop></set></propertyupdate>')
 LOCK = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
@@ -59,6 +59,24 @@ class Copies(SharedNodeCase):
                 self.assertEqual(client.move("COPY", "/described", "/alone", Depth="0").status, status)
                 self.assertEqual(client.found("/alone")["/alone/"]["{urn:x}color"], "blue")
                 self.assertEqual(client.names("/alone"), [])
+
+
+class Room(NodeCase):
+    def test_each_collection_of_a_listing_has_its_own_quota(self):
+        node = self.node()
+        with DAVClient(node.port) as client:
+            for path in ("/q", "/q/a", "/q/b"):
+                self.assertEqual(client.dav("MKCOL", path).status, 201)
+            node.control("set", "quotas", "/q/b=1M")
+            body = propfind_body("quota-available-bytes")
+
+            def rooms():
+                return {path: int(resource["quota-available-bytes"])
+                        for path, resource in client.found("/q", "1", body).items()}
+
+            eventually(20, lambda: rooms()["/q/b/"] == 1 << 20, "the quota's room")
+            self.assertGreater(rooms()["/q/a/"], 1 << 20)
+            self.assertGreater(rooms()["/q/"], 1 << 20)
 
 
 class EntityTags(SharedNodeCase):

@@ -11,6 +11,8 @@ final class Propfind: DAVMembersText {
     private var writer: MultistatusWriter
     /// The collection itself, which comes first.
     private var own: DAVResource?
+    /// Where it is asked for.
+    private var quota: DAVQuota?
     private var locks = LockRules(locks: [], now: 0)
     private var count = 0
 
@@ -75,9 +77,10 @@ final class Propfind: DAVMembersText {
                     properties: properties.first ?? [], locks: locks.covering(path))
                 let own = DAVResource(request, found, facts)
                 guard plan.asksForQuota else { return answer(own) }
-                DAVQuota.find(for: path, link) { [self] quota in
+                DAVQuota.find(link) { [self] quota in
+                    self.quota = quota
                     var own = own
-                    own.quota = quota
+                    own.quota = quota?.room(at: path)
                     answer(own)
                 }
             }
@@ -203,8 +206,11 @@ final class Propfind: DAVMembersText {
 
     func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts) {
         var resource = DAVResource(entry, of: page.href, facts)
-        // What is left is the same for all of them.
-        if resource.isCollection { resource.quota = own?.quota }
+        if resource.isCollection, let quota {
+            // One whose path is too long has nothing in it.
+            let path = try? page.collection.appending(entry.name)
+            resource.quota = path.map(quota.room)
+        }
         writer.response(resource, plan)
     }
 
