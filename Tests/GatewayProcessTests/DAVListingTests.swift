@@ -174,4 +174,58 @@ import WebDAV
         #expect(rooms == ["1000", "1000", "30"])
         #expect(bench.store.types().filter { $0 == .quotas }.count == 1)
     }
+
+    /// A file of the collection has a lock; what is asked of all below is answered by `below`.
+    private func lockedBench(
+        _ below: @escaping (FakeStore, FakeStore.Received) -> Void
+    ) throws -> Bench {
+        let bench = try Bench()
+        let held = HeldLock(
+            root: try davPath("/d/m1100"), token: LockToken(bits: Bits128(high: 1, low: 2)),
+            owner: [], scope: .exclusive, depth: .zero, seconds: 600, secondsLeft: 600)
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup:
+                store.answer(
+                    request, LookupResponse.directory(modified: Timestamp(nanoseconds: 0)))
+            case .list:
+                let entries = (0..<Self.count).map(Self.file)
+                store.answer(request, ListResponse(entries: entries, hasMore: false))
+            case .locks:
+                guard let asked = try? request.message(LocksRequest.self) else { break }
+                if asked.below {
+                    below(store, request)
+                } else {
+                    let locks = asked.path == held.root ? [held] : []
+                    store.answer(request, LocksResponse(locks: locks, isComplete: true))
+                }
+            default: store.fail(request, .invalid)
+            }
+            return true
+        }
+        return bench
+    }
+
+    @Test func whereThereAreTooManyLocksThoseOfEachMemberAreAskedFor() throws {
+        let answers: [(FakeStore, FakeStore.Received) -> Void] = [
+            { $0.answer($1, LocksResponse(locks: [], isComplete: false)) },
+            { $0.fail($1, .tooManyLocks) },
+        ]
+        for answer in answers {
+            let bench = try lockedBench(answer)
+            try bench.send(Self.propfind("<lockdiscovery/>"))
+            let output = try bench.output()
+            #expect(output.hasPrefix("HTTP/1.1 207"))
+            let locked = output.split(separator: "<D:response>").filter {
+                $0.contains("<D:activelock>")
+            }
+            #expect(locked.count == 1)
+            #expect(locked.first?.contains("<D:href>/d/m1100</D:href>") == true)
+            #expect(output.contains("</D:multistatus>"))
+        }
+        // Else all are asked for at once.
+        let bench = try lockedBench { $0.answer($1, LocksResponse(locks: [], isComplete: true)) }
+        try bench.send(Self.propfind("<lockdiscovery/>"))
+        #expect(bench.store.types().filter { $0 == .locks }.count == 1)
+    }
 }

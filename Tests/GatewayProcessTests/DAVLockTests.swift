@@ -303,6 +303,25 @@ import WebDAV
         #expect(tokens == [])
     }
 
+    @Test func someOfTheLocksAreNoGroundForADecision() throws {
+        let bench = try Bench()
+        bench.store.onRequest = { store, request in
+            switch request.type {
+            case .lookup: store.answer(request, LookupResponse.file(Bench.facts))
+            case .locks: store.answer(request, LocksResponse(locks: [], isComplete: false))
+            default: Issue.record("\(request.type)")
+            }
+            return true
+        }
+        for (method, fields) in [
+            ("DELETE", Self.shown), ("LOCK", Self.shown), ("GET", Self.shown),
+            ("COPY", "Destination: /g\r\n"),
+        ] {
+            try bench.send(head(method, "/f", fields))
+            #expect(try bench.output().hasPrefix("HTTP/1.1 507"), "\(method)")
+        }
+    }
+
     @Test func whatTheStoreRefusesForLocksIsSaidOfEach() throws {
         func refuse(_ paths: [String]) -> (FakeStore, FakeStore.Received) -> Void {
             { store, request in

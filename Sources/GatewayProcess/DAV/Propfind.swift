@@ -14,6 +14,8 @@ final class Propfind: DAVMembersText {
     /// Where it is asked for.
     private var quota: DAVQuota?
     private var locks = LockRules(locks: [], now: 0)
+    /// There are too many below to be asked for at once: those of each member are, as it is answered.
+    private var asksForLocksOfEach = false
     private var count = 0
 
     init(_ exchange: Exchange, _ request: DAVRequest, _ depth: Depth) {
@@ -53,12 +55,16 @@ final class Propfind: DAVMembersText {
     /// Those of all that is answered, at once.
     private func findLocks(_ found: DAVFound) {
         guard plan.asksForLocks else { return describe(found) }
-        let trees: Set<StorePath> = depth == .zero ? [] : [request.path]
+        let isAlone = depth == .zero || asksForLocksOfEach
+        let trees: Set<StorePath> = isAlone ? [] : [request.path]
         DAVState.locks(
             covering: [request.path], below: trees, in: request.tree, link
         ) { [self] result in
             guard !exchange.isGone else { return }
             switch result {
+            case .failure(let problem) where problem.isOfTooManyLocks && !isAlone:
+                asksForLocksOfEach = true
+                findLocks(found)
             case .failure(let problem): exchange.fail(problem)
             case .success(let held):
                 locks = LockRules(locks: held, now: DAVClock.now())
@@ -171,13 +177,15 @@ final class Propfind: DAVMembersText {
         completion: @escaping (Result<[DAVFacts], Problem>) -> Void
     ) {
         let entries = page.entries[index...]
-        let isPlain = locks.locks.isEmpty && !plan.asksForDeadProperties
+        let isPlain =
+            locks.locks.isEmpty && !asksForLocksOfEach && !plan.asksForDeadProperties
         guard !isPlain else {
             return completion(.success(Array(repeating: DAVFacts(), count: entries.count)))
         }
         let prefix = page.collection.directoryPrefix
         var resources: [(path: StorePath, facts: FileFacts?)] = []
-        // Properties that did not come with the listing may be long: one call's are in memory.
+        // Properties that did not come with the listing may be long: one call's are in memory. And of
+        // locks that are asked for one by one as many.
         var askedCount = 0
         for entry in entries where askedCount < IPCLimits.propertiesPathsMax {
             guard let path = try? StorePath(validating: prefix + entry.name) else {
@@ -185,17 +193,34 @@ final class Propfind: DAVMembersText {
             }
             let facts: FileFacts? = if case .file(_, let facts) = entry { facts } else { nil }
             resources.append((path, facts))
-            if plan.asksForDeadProperties, facts?.properties ?? .elsewhere == .elsewhere {
-                askedCount += 1
+            let isDescribedElsewhere =
+                plan.asksForDeadProperties && facts?.properties ?? .elsewhere == .elsewhere
+            if isDescribedElsewhere || asksForLocksOfEach { askedCount += 1 }
+        }
+        properties(of: resources) { [self] result in
+            switch result {
+            case .failure(let problem): completion(.failure(problem))
+            case .success(let properties):
+                locks(of: resources.map(\.path)) { result in
+                    completion(
+                        result.map { locks in
+                            zip(resources, properties).map { resource, properties in
+                                DAVFacts(
+                                    properties: properties, locks: locks.covering(resource.path))
+                            }
+                        })
+                }
             }
         }
-        properties(of: resources) { [locks] result in
-            completion(
-                result.map { properties in
-                    zip(resources, properties).map { resource, properties in
-                        DAVFacts(properties: properties, locks: locks.covering(resource.path))
-                    }
-                })
+    }
+
+    /// Among them are those that cover these members.
+    private func locks(
+        of paths: [StorePath], completion: @escaping (Result<LockRules, Problem>) -> Void
+    ) {
+        guard asksForLocksOfEach else { return completion(.success(locks)) }
+        DAVState.locks(covering: Set(paths), in: request.tree, link) { result in
+            completion(result.map { LockRules(locks: $0, now: DAVClock.now()) })
         }
     }
 
