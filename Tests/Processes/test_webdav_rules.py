@@ -3,7 +3,8 @@
 import socket
 import unittest
 
-from dav_client import DAVClient, propfind_body
+from client import pattern
+from dav_client import DAVClient, condition, propfind_body
 from harness import NodeCase, SharedNodeCase, eventually
 
 PROPERTY = (b'<propertyupdate xmlns="DAV:"><set><prop><color xmlns="urn:x">blue</color></prop></set></propertyupdate>')
@@ -59,6 +60,48 @@ class Copies(SharedNodeCase):
                 self.assertEqual(client.move("COPY", "/described", "/alone", Depth="0").status, status)
                 self.assertEqual(client.found("/alone")["/alone/"]["{urn:x}color"], "blue")
                 self.assertEqual(client.names("/alone"), [])
+
+
+class Replacing(NodeCase):
+    """What is at a destination stays where what was to replace it cannot come."""
+
+    def test_nothing_is_deleted_for_paths_that_would_be_too_long(self):
+        with DAVClient(self.node().port) as client:
+            self.assertEqual(client.dav("MKCOL", "/from").status, 201)
+            self.assertEqual(client.dav("PUT", "/from/" + "n" * 200, b"x").status, 201)
+            there = ""
+            for _ in range(16):
+                there += "/" + "m" * 245
+                self.assertEqual(client.dav("MKCOL", there).status, 201)
+            self.assertEqual(client.dav("PUT", there + "/f", b"stays").status, 201)
+            for method in ("COPY", "MOVE"):
+                self.assertEqual(client.move(method, "/from", there).status, 400)
+                self.assertEqual(client.get(client.url(there + "/f")).body, b"stays")
+            self.assertEqual(client.names("/from"), ["n" * 200])
+
+    def test_nothing_is_deleted_for_what_a_quota_has_no_room_for(self):
+        node = self.node()
+        with DAVClient(node.port) as client:
+            for path in ("/from", "/q", "/q/to"):
+                self.assertEqual(client.dav("MKCOL", path).status, 201)
+            for number in range(3):
+                self.assertEqual(client.dav("PUT", f"/from/{number}", pattern(400_000, number)).status, 201)
+            self.assertEqual(client.dav("PUT", "/q/to/f", b"stays").status, 201)
+            node.control("set", "quotas", "/q=1M")
+            body = propfind_body("quota-available-bytes")
+
+            def room():
+                return int(client.found("/q", "0", body)["/q/"]["quota-available-bytes"])
+
+            eventually(20, lambda: room() == (1 << 20) - 5, "the quota is counted")
+            for method in ("COPY", "MOVE"):
+                answer = client.move(method, "/from", "/q/to")
+                self.assertEqual(answer.status, 507)
+                self.assertEqual(condition(answer), "quota-not-exceeded")
+                self.assertEqual(client.get("/q/to/f").body, b"stays")
+            self.assertEqual(client.dav("DELETE", "/from/0").status, 204)
+            self.assertEqual(client.move("MOVE", "/from", "/q/to").status, 204)
+            self.assertEqual(client.names("/q/to"), ["1", "2"])
 
 
 class Room(NodeCase):

@@ -31,9 +31,7 @@ struct DAVQuota {
         var nearest = 0
         for entry in list.entries {
             let directory = entry.directory
-            guard let used = entry.used, path == directory || path.isBelow(directory) else {
-                continue
-            }
+            guard let used = entry.used, entry.covers(path) else { continue }
             let left = entry.limit > used ? entry.limit - used : 0
             quota.availableByteCount = min(quota.availableByteCount, left)
             if directory.bytes.count > nearest {
@@ -42,5 +40,26 @@ struct DAVQuota {
             }
         }
         return quota
+    }
+
+    /// What quotas leave for what comes to a path; nil where none counts it anew.
+    ///
+    /// - Parameter source: where it goes away; a quota over both ends has it already.
+    static func left(
+        in list: QuotaList, for path: StorePath, movedFrom source: StorePath?
+    ) -> UInt64? {
+        let limits = list.entries.compactMap { entry -> UInt64? in
+            guard let used = entry.used, entry.covers(path),
+                source.map({ !entry.covers($0) }) ?? true
+            else { return nil }
+            return entry.limit > used ? entry.limit - used : 0
+        }
+        return limits.min()
+    }
+}
+
+extension QuotaList.Entry {
+    fileprivate func covers(_ path: StorePath) -> Bool {
+        path == directory || path.isBelow(directory)
     }
 }

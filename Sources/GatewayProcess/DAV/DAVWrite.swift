@@ -74,7 +74,22 @@ final class DAVWrite {
         } catch {
             return error.answer(exchange, href: request.href(isCollection))
         }
-        run(plan, 0)
+        lookAhead(plan) { [self] in run(plan, 0) }
+    }
+
+    /// What a plan deletes for its next step stays where that cannot be done.
+    private func lookAhead(_ plan: DAVPlan, then: @escaping () -> Void) {
+        guard plan.steps.count > 1, case .delete(let target, _, _) = plan.steps[0],
+            case .transfer(let kind, _) = plan.steps[1]
+        else { return then() }
+        let isMove = if case .move = kind { true } else { false }
+        DAVTransferCheck.start(
+            exchange, request, to: target, isMove: isMove,
+            source: found[request.path] ?? .absent, target: found[target] ?? .absent
+        ) { [self] problem in
+            if let problem { return exchange.fail(problem) }
+            then()
+        }
     }
 
     /// Tokens that the client shows of locks which protect what a step changes. The store takes others for
