@@ -19,7 +19,8 @@ build: setup
 
 # The units are checked with systemd's own tool; the process tests make networks of their own, and use
 # clients of WebDAV that others wrote.
-test_tools := systemd-analyze=systemd ip=iproute2 nft=nftables litmus=litmus cadaver=cadaver rclone=rclone
+test_tools := systemd-analyze=systemd ip=iproute2 nft=nftables litmus=litmus cadaver=cadaver rclone=rclone \
+	mount.davfs=davfs2
 
 test:
 	@scripts/setup.sh $(test_tools)

@@ -374,6 +374,11 @@ package enum StoreLimits {
     /// reaches the one above it a moment later. All together some seconds.
     static let relistingDelay = Duration.milliseconds(20)
 
+    /// How often a directory that was made or deleted is looked for in the listing above it before the client
+    /// is answered, and what lies between the first two looks, more with each: all together 0.7 s.
+    static let listedTriesMax = 16
+    static let listedDelay = Duration.milliseconds(5)
+
     /// How long a new node looks for others before it founds a cluster of its own: discovery is
     /// answered within milliseconds, and others may be starting at the same time.
     static let foundingWait: Duration = .seconds(1)

@@ -77,6 +77,9 @@ actor Store {
     var integrity = IntegritySide()
     /// Asks the node's supervisor for a restart; told why where it does not come.
     var askSupervisor: ((RestartRequest, @escaping (RemoteError?) -> Void) -> Void)?
+    /// One for each request that made or deleted a directory.
+    var listings: [UInt64: AwaitedListing] = [:]
+    var nextListing: UInt64 = 0
     /// Recursive deletions under way.
     var removals: [UInt64: (removal: TreeRemoval, done: Reply<WriteResponse>)] = [:]
     var nextRemoval: UInt64 = 0

@@ -139,10 +139,21 @@ struct WebDAVRun {
                 fail("a path does not survive its href")
             }
         }
-        for write in [
-            try? PartialWrite(contentRange: field), try? PartialWrite(updateRange: field),
-        ] {
-            _ = try? write?.resolved(bodyByteCount: .max, fileByteCount: .max)
+        for byteCount in [0, 1, .max] as [UInt64] {
+            let writes = [
+                try? PartialWrite(contentRange: field, bodyByteCount: byteCount),
+                try? PartialWrite(updateRange: field, bodyByteCount: byteCount),
+            ]
+            for write in writes {
+                for fileByteCount in [0, 1, .max] as [UInt64] {
+                    guard let range = try? write?.range(fileByteCount: fileByteCount) else {
+                        continue
+                    }
+                    guard range.upperBound - range.lowerBound == byteCount else {
+                        fail("a part is not where its bytes have room")
+                    }
+                }
+            }
         }
         let seconds = LockTimeout.granted(field: field)
         guard (1...WebDAVLimits.lockSecondsMax).contains(seconds) else {

@@ -48,7 +48,8 @@ import Testing
         old.tables = held.tables
         cluster.setDisk("a", old)
         cluster.add("a")
-        // At once, before the node can know that it is alone.
+        // As soon as the node runs, and before it can know that it is alone.
+        cluster.run(for: .milliseconds(50))
         guard case .file(let found)? = cluster.ask("a", .get(path, .checked)),
             case .listing(let names, _)? = cluster.ask("a", .list(.root, after: nil, limit: 9))
         else {

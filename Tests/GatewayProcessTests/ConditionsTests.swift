@@ -113,6 +113,19 @@ import Testing
     ])
     func base64IsRead(_ text: String, _ bytes: [UInt8]) {
         #expect(Base64.decode([UInt8](text.utf8)[...]) == bytes)
+        #expect(Base64.encode(bytes) == [UInt8](text.utf8))
+    }
+
+    /// As WebDAV writes it; litmus has room for 62 characters.
+    @Test func aShortTagMeansTheSameContent() throws {
+        let digest = try #require(Digest(hex: String(repeating: "b", count: 64)))
+        let short = EntityTag.short(digest)
+        #expect(short.count == 45)
+        #expect(EntityTag.parse(short[...]) == .init(digest: digest, isWeak: false))
+        #expect(
+            EntityTag.parse(EntityTag.text(digest)[...]) == .init(digest: digest, isWeak: false))
+        let broken = [0x22] + [UInt8](repeating: 0x2D, count: 43) + [0x22]
+        #expect(EntityTag.parse(broken[...]) == .init(digest: nil, isWeak: false))
     }
 
     @Test(arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v!", "====", "Zm-v"])

@@ -71,7 +71,7 @@ func davRequest(
         ("COPY", "Destination: /%2e%2e/b\r\n", 400), ("DELETE", "Depth: 1\r\n", 400),
         ("PROPFIND", "Depth: 2\r\n", 400), ("PUT", "If: nonsense\r\n", 400),
         ("PUT", "If-Match: nonsense\r\n", 400), ("UNLOCK", "", 400),
-        ("UNLOCK", "Lock-Token: <urn:uuid:1>\r\n", 409), ("POST", "", 405), ("PATCH", "", 405),
+        ("UNLOCK", "Lock-Token: <urn:uuid:1>\r\n", 409), ("POST", "", 405), ("PATCH", "", 415),
         ("PROPFIND", "", 0), ("DELETE", "Depth: infinity\r\n", 0),
         ("COPY", "Destination: http://H:80/b\r\n", 0),
     ])

@@ -1,5 +1,7 @@
 """A client of WebDAV for the tests: requests as they are, and multistatus answers as Python has them."""
 
+import base64
+import hashlib
 import re
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
@@ -60,6 +62,11 @@ def multistatus(answer):
         assert resource.href not in found, f"{resource.href} twice"
         found[resource.href] = resource
     return found
+
+
+def entity_tag(content):
+    """The tag of a file with this content, as WebDAV has it: its SHA-256 in base 64."""
+    return '"' + base64.b64encode(hashlib.sha256(content).digest()).decode().rstrip("=") + '"'
 
 
 def propfind_body(*names):

@@ -134,16 +134,9 @@ import Testing
                 #expect(content == reference.files[path], "seed \(seed), step \(step), \(path)")
             case 19, 20:
                 let properties = [UInt8](repeating: 1, count: step % 5 == 0 ? 0 : step * 10)
-                let request = SetPropertiesRequest(
-                    operation: .test(), path: try .test(path),
-                    seen: reference.properties[path] ?? [], properties: properties,
-                    conditions: .none)
+                let seen = reference.properties[path] ?? []
                 expected = reference.describe(path, properties)
-                let current = store
-                outcome = await refusal {
-                    let _: WriteResponse = try await current.ask { $0.setProperties(request, $1) }
-                    return true
-                }
+                outcome = try await describe(path, properties, seen: seen, store)
             default:
                 (outcome, expected) = (nil, nil)
                 if step.isMultiple(of: 3) {
@@ -170,6 +163,18 @@ import Testing
                         (String($0.key.dropFirst()), $0.value)
                     }
                 ))
+    }
+
+    private func describe(
+        _ path: String, _ properties: [UInt8], seen: [UInt8], _ store: TestStore
+    ) async throws -> RemoteError.Code? {
+        let request = SetPropertiesRequest(
+            operation: .test(), path: try .test(path), seen: seen, properties: properties,
+            conditions: .none)
+        return await refusal {
+            let _: WriteResponse = try await store.ask { $0.setProperties(request, $1) }
+            return true
+        }
     }
 
     private func read(_ store: TestStore, _ path: String) async throws -> [UInt8]? {

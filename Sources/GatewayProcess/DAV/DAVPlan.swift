@@ -19,6 +19,8 @@ struct DAVPlan: Equatable {
     enum Step: Equatable {
         /// The body becomes a file.
         case upload
+        /// The body becomes a part of the file.
+        case write(FilePart)
         /// The properties of the body are changed.
         case proppatch
         case lock
@@ -94,7 +96,7 @@ struct DAVPlan: Equatable {
     ) -> (StorePath) -> IfHeader.State {
         { path in
             IfHeader.State(
-                entityTag: found[path]?.facts.map { EntityTag.text($0.digest) },
+                entityTag: found[path]?.facts.map { EntityTag.short($0.digest) },
                 tokens: rules.tokens(covering: path))
         }
     }
@@ -128,6 +130,14 @@ struct DAVPlan: Equatable {
             let status = try ResourceRules.put(
                 at: source.presence, parent: parent, hasSlash: request.isCollection)
             return ([.upload], Status(status))
+        case .write(let write, let creates):
+            if !creates { try ResourceRules.patch(at: source.presence) }
+            let status = try ResourceRules.put(
+                at: source.presence, parent: parent, hasSlash: request.isCollection)
+            let part = FilePart(
+                range: try write.range(fileByteCount: source.facts?.byteCount ?? 0),
+                digest: source.facts?.digest, fileByteCount: source.facts?.byteCount ?? 0)
+            return ([.write(part)], Status(status))
         case .makeCollection:
             try ResourceRules.mkcol(
                 hasBody: request.hasBody, at: source.presence, parent: parent)

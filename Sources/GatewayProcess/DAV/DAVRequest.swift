@@ -13,6 +13,8 @@ struct DAVRequest: Equatable {
         /// GET, HEAD.
         case get
         case put
+        /// PATCH; or a PUT with Content-Range, which may make the file.
+        case write(PartialWrite, creates: Bool)
         case delete
         case makeCollection
         case propfind(Depth)
@@ -67,7 +69,8 @@ struct DAVRequest: Equatable {
         }
         switch head.method {
         case .get, .head: return .get
-        case .put: return .put
+        case .put: return try put(head)
+        case .patch: return try patch(head)
         case .delete:
             _ = try depth(.delete)
             return .delete
@@ -82,9 +85,35 @@ struct DAVRequest: Equatable {
             let seconds = LockTimeout.granted(field: fields[.timeout])
             return .lock(try depth(.lock), seconds: seconds)
         case .webDAV(.unlock): return .unlock(try StateToken(lockTokenField: fields[.lockToken]))
-        case .post, .patch, .options, .other:
+        case .post, .options, .other:
             throw DAVFault(.methodNotAllowed, "The method means nothing here.")
         }
+    }
+
+    private static func put(_ head: RequestHead) throws(DAVFault) -> Action {
+        let ranges = head.fields.all(.contentRange)
+        guard let range = ranges.first else { return .put }
+        guard ranges.count == 1 else {
+            throw DAVFault(.badRequest, "There is more than one Content-Range.")
+        }
+        let write = try PartialWrite(
+            contentRange: range, bodyByteCount: head.framing.announcedByteCount)
+        return .write(write, creates: true)
+    }
+
+    private static func patch(_ head: RequestHead) throws(DAVFault) -> Action {
+        let fields = head.fields
+        guard PartialWrite.isPatch(contentType: fields[.contentType]) else {
+            throw DAVFault(
+                .unsupportedMediaType,
+                "A PATCH has the Content-Type \(PartialWrite.patchContentType).")
+        }
+        guard fields.all(.updateRange).count <= 1, !fields.contains(.contentRange) else {
+            throw DAVFault(.badRequest, "A PATCH has one X-Update-Range, and no Content-Range.")
+        }
+        let write = try PartialWrite(
+            updateRange: fields[.updateRange], bodyByteCount: head.framing.announcedByteCount)
+        return .write(write, creates: false)
     }
 
     /// As a client names the resource.
@@ -96,7 +125,8 @@ struct DAVRequest: Equatable {
     var paths: Set<StorePath> {
         var result: Set<StorePath> = [path]
         switch action {
-        case .put, .makeCollection, .lock: if let parent = path.parent { result.insert(parent) }
+        case .put, .write, .makeCollection, .lock:
+            if let parent = path.parent { result.insert(parent) }
         case .copy(_, let destination), .move(let destination):
             result.insert(destination.path)
             if let parent = destination.path.parent { result.insert(parent) }
@@ -111,7 +141,8 @@ struct DAVRequest: Equatable {
         if let header = ifHeader, !header.tokens.isEmpty { return true }
         switch action {
         case .copy, .move, .lock: return true
-        case .get, .put, .delete, .makeCollection, .propfind, .proppatch, .unlock: return false
+        case .get, .put, .write, .delete, .makeCollection, .propfind, .proppatch, .unlock:
+            return false
         }
     }
 
@@ -122,7 +153,7 @@ struct DAVRequest: Equatable {
         case .copy(_, let destination): [destination.path]
         case .move(let destination): [path, destination.path]
         case .lock(let depth, _): depth == .infinity ? [path] : []
-        case .get, .put, .makeCollection, .propfind, .proppatch, .unlock: []
+        case .get, .put, .write, .makeCollection, .propfind, .proppatch, .unlock: []
         }
     }
 
@@ -131,7 +162,7 @@ struct DAVRequest: Equatable {
     /// - Parameter exists: whether there is something at the path.
     func lockedWrite(exists: Bool) -> LockedWrite? {
         switch action {
-        case .put: .put(path, exists: exists)
+        case .put, .write: .put(path, exists: exists)
         case .delete: .delete(path)
         case .makeCollection: .mkcol(path)
         case .proppatch: .proppatch(path)
@@ -139,6 +170,16 @@ struct DAVRequest: Equatable {
         case .move(let destination): .move(from: path, to: destination.path)
         case .lock: exists ? nil : .lockOfUnmapped(path)
         case .get, .propfind, .unlock: nil
+        }
+    }
+}
+
+extension Framing {
+    /// What a Content-Length says.
+    var announcedByteCount: UInt64? {
+        switch self {
+        case .length(let byteCount): byteCount
+        case .none, .chunked: nil
         }
     }
 }

@@ -6,7 +6,7 @@ internal import WebDAV
 /// route is in the way (RFC 4918).
 enum DAVRoutes {
     static let allowed: StaticString =
-        "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK"
+        "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK"
     /// Where GET is a page of the node.
     static let allowedOnPages: StaticString =
         "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK"
@@ -17,8 +17,8 @@ enum DAVRoutes {
         switch head.method {
         // Before anybody is asked who they are: clients look at it first.
         case .options: return options(exchange, allowed)
-        case .post, .patch, .other: return Router.refuseMethod(allowed, exchange)
-        case .get, .head, .put, .delete, .webDAV: break
+        case .post, .other: return Router.refuseMethod(allowed, exchange)
+        case .get, .head, .put, .patch, .delete, .webDAV: break
         }
         if !head.method.isSafe { try RequestOrigin.checkIsSame(head.fields) }
         let context = exchange.context
@@ -35,10 +35,10 @@ enum DAVRoutes {
                 DAVLocking.unlock(token, request, exchange)
             }
         case .lock: try DAVLocking.lock(request, exchange)
-        case .put:
+        case .put, .write:
             // A head that cannot be is refused before the store is asked.
             let description = try PutDescription(
-                head, path: request.path, presentYear: context.presentYear)
+                head, path: request.path, isPart: true, presentYear: context.presentYear)
             DAVWrite(exchange, request, .upload(description)).start()
         case .proppatch:
             let charset = DAVBodyText.charset(head.fields)
@@ -53,10 +53,11 @@ enum DAVRoutes {
     /// What the server knows. 200, since old clients take nothing else for a yes.
     static func options(_ exchange: Exchange, _ allowed: StaticString) {
         exchange.respond(.ok, body: [UInt8]()) { head in
-            head.field("DAV", "1, 2, 3")
+            head.field("DAV", "1, 2, 3, sabredav-partialupdate")
             head.field("MS-Author-Via", "DAV")
             head.field("Allow", allowed)
             head.field("Accept-Ranges", "bytes")
+            head.field("Accept-Patch", PartialWrite.patchContentType)
         }
     }
 
@@ -68,7 +69,7 @@ enum DAVRoutes {
                 if found.presence == .collection { return CollectionPage.answer(request, exchange) }
                 if request.isCollection { return exchange.fail(.nothingThere) }
             }
-            FoundAnswer(exchange: exchange, path: request.path).send(reply) { _ in
+            FoundAnswer(exchange: exchange, path: request.path, isDAV: true).send(reply) { _ in
                 CollectionPage.answer(request, exchange)
             }
         }

@@ -109,7 +109,7 @@ extension DAVWrite {
                 + rules.ended(at: destination.path, keepingRoot: true)
         case .copy(_, let destination):
             rules.ended(at: destination.path, keepingRoot: true)
-        case .get, .put, .makeCollection, .propfind, .proppatch, .lock, .unlock: []
+        case .get, .put, .write, .makeCollection, .propfind, .proppatch, .lock, .unlock: []
         }
     }
 

@@ -21,7 +21,7 @@ final class DAVWrite {
     let exchange: Exchange
     let request: DAVRequest
     private let payload: Payload
-    private var found: [StorePath: DAVFound] = [:]
+    private(set) var found: [StorePath: DAVFound] = [:]
     /// The locks that matter, where they had to be known.
     private(set) var rules = LockRules(locks: [], now: 0)
     /// What the last step that wrote was answered.
@@ -112,7 +112,8 @@ final class DAVWrite {
         }
         let operation = exchange.context.makeOperationID()
         switch plan.steps[index] {
-        case .upload: store(plan.conditions)
+        case .upload: store(description(plan.conditions))
+        case .write(let part): write(part, of: description(plan.conditions))
         case .proppatch:
             guard case .properties(let update) = payload else {
                 preconditionFailure("a PROPPATCH has its changes")
@@ -162,19 +163,31 @@ final class DAVWrite {
         }
     }
 
-    private func store(_ conditions: WriteConditions) {
-        guard case .upload(var upload) = payload else {
+    /// - Parameter conditions: what the store is to look at again.
+    private func description(_ conditions: WriteConditions) -> PutDescription {
+        guard case .upload(var description) = payload else {
             preconditionFailure("a PUT has its description")
         }
+        description.conditions = conditions
+        return description
+    }
+
+    /// - Parameters:
+    ///   - feed: gives the content; nil: it is the body.
+    ///   - refusal: answers what the store did not store.
+    func store(
+        _ description: PutDescription, feed: (any UploadFeed)? = nil,
+        refusal: ((StoreReply) -> Void)? = nil
+    ) {
+        var upload = description
         let exists = (found[request.path] ?? .absent).presence != .absent
-        upload.conditions = conditions
         upload.conditions.tokens = tokens(for: .put(request.path, exists: exists))
         let acceptsTime =
             exchange.head.fields.contains(.modifiedSeconds) && upload.modified != nil
         let answer: Upload.Answer = { response, write, exchange in
             let isNew = response.outcome == .created
             let fields: (inout HeadWriter) -> Void = { head in
-                head.field("ETag", bytes: EntityTag.text(write.digest))
+                head.field("ETag", bytes: EntityTag.short(write.digest))
                 head.field("X-ClusterF-Version", response.versionName)
                 // What clients wait for that set the time of a file so.
                 if acceptsTime { head.field("X-OC-MTime", "accepted") }
@@ -186,7 +199,9 @@ final class DAVWrite {
                 exchange.respondWithoutBody(.noContent, fields: fields)
             }
         }
-        Upload(exchange, upload, answer: answer) { [self] reply, _ in fail(reply) }.start()
+        Upload(exchange, upload, feed: feed, answer: answer) { [self] reply, _ in
+            if let refusal { refusal(reply) } else { fail(reply) }
+        }.start()
     }
 
     // MARK: The answer

@@ -273,7 +273,7 @@ extension DAVResource {
 
     private mutating func describe(_ file: FileFacts) {
         byteCount = file.byteCount
-        entityTag = EntityTag.text(file.digest)
+        entityTag = EntityTag.short(file.digest)
         contentType = file.contentType
         created = file.created
         modified = file.modified

@@ -47,6 +47,28 @@ enum ContentDigest {
 
 /// Base 64 (RFC 4648, section 4), with padding.
 enum Base64 {
+    private static let characters = [UInt8](
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    static func encode(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        let characters = characters
+        var out: [UInt8] = []
+        var bits: UInt32 = 0
+        var bitCount: UInt32 = 0
+        for byte in bytes {
+            bits = bits << 8 | UInt32(byte)
+            bitCount += 8
+            while bitCount >= 6 {
+                bitCount -= 6
+                out.append(characters[Int(bits >> bitCount & 63)])
+            }
+            bits &= 0xFFFF
+        }
+        if bitCount > 0 { out.append(characters[Int(bits << (6 - bitCount) & 63)]) }
+        while !out.count.isMultiple(of: 4) { out.append(0x3D) }
+        return out
+    }
+
     /// The bytes that `text` writes; nil for another character, a missing padding, or bits left.
     static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard text.count.isMultiple(of: 4) else { return nil }

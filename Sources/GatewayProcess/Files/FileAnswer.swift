@@ -1,35 +1,17 @@
 internal import IPC
 internal import Model
 internal import NIOCore
-internal import Posix
 
 /// The answer to GET and HEAD of a file.
 struct FileAnswer {
-    /// Where the content is.
-    enum Content {
-        case none
-        case inline([UInt8])
-        /// From this offset of the file on.
-        case file(SharedDescriptor, base: UInt64)
-        /// The store reads it.
-        case windows(ObjectID)
-        /// At one of these nodes.
-        case remote(ObjectID, [NodeID])
-
-        /// Whether its bytes come from a file, here or elsewhere.
-        var isFile: Bool {
-            switch self {
-            case .file, .windows, .remote: true
-            case .none, .inline: false
-            }
-        }
-    }
-
     let exchange: Exchange
     let path: StorePath
-    let facts: FileFacts
-    let content: Content
+    let file: FoundFile
     let isAttachment: Bool
+    let isDAV: Bool
+
+    private var facts: FileFacts { file.facts }
+    private var content: FoundFile.Content { file.content }
 
     func send() {
         do throws(Problem) {
@@ -151,92 +133,28 @@ struct FileAnswer {
         fields: @escaping (inout HeadWriter) -> Void
     ) {
         let exchange = exchange
-        let context = exchange.context
-        func begin(_ unverified: any BodySource) {
-            let source = isWhole ? verified(unverified) : unverified
-            exchange.stream(status, byteCount: byteCount, from: source) { head in
-                fields(&head)
-                writeFields(&head)
+        let opening = ContentOpening(
+            context: exchange.context, path: path, file: file, taker: .socket
+        ) { exchange.resumeSource() }
+        opening.open(segments) { result in
+            switch result {
+            case .failure(let problem): exchange.fail(problem)
+            case .success(let source):
+                exchange.stream(
+                    status, byteCount: byteCount, from: isWhole ? opening.verified(source) : source
+                ) { head in
+                    fields(&head)
+                    writeFields(&head)
+                }
             }
         }
-        switch content {
-        case .none, .inline: begin(BytesSource(segments))
-        case .file(let file, let base):
-            begin(
-                FileSource(
-                    file, base: base, segments: segments, loop: context.eventLoop,
-                    background: context.background
-                ) { exchange.resumeSource() })
-        case .windows(let object):
-            let source = WindowSource(
-                object, segments: segments, link: context.link, loop: context.eventLoop,
-                suspected: { [path, digest = facts.digest, link = context.link] in
-                    link.suspect(path, digest)
-                },
-                resume: { exchange.resumeSource() })
-            source.open { error in
-                guard let error else { return begin(source) }
-                source.closed()
-                exchange.fail(Problem(error))
-            }
-        case .remote(let object, let nodes):
-            guard let dialer = context.dialer, !nodes.isEmpty else { return failRemote() }
-            let source = RemoteSource(
-                object, at: nodes, segments: segments, dialer: dialer, loop: context.eventLoop
-            ) { exchange.resumeSource() }
-            source.open { isOpen in
-                if isOpen { return begin(source) }
-                source.closed()
-                failRemote()
-            }
-        }
-    }
-
-    /// A source of the whole content, whose digest is taken on the way.
-    private func verified(_ source: any BodySource) -> any BodySource {
-        let exchange = exchange
-        let context = exchange.context
-        var file: SharedDescriptor?
-        var key: VerifiedFiles.Key?
-        if case .file(let descriptor, let base) = content {
-            file = descriptor
-            // Without a status it is verified each time.
-            key = (try? FileIO.status(of: descriptor.descriptor)).map {
-                VerifiedFiles.Key(
-                    status: $0, base: base, byteCount: facts.byteCount, digest: facts.digest)
-            }
-            if let key, context.verified.contains(key, now: context.eventLoop.now) { return source }
-        }
-        let (path, digest) = (path, facts.digest)
-        return VerifiedSource(
-            source, of: file, expected: digest, background: context.background,
-            unverified: context.unverified
-        ) {
-            exchange.resumeSource()
-        } judged: { isGood in
-            if isGood {
-                if let key { context.verified.insert(key, now: context.eventLoop.now) }
-                return
-            }
-            Log.write(
-                .error, "an answer is cut off: the content is not what was stored",
-                ["path": "\(path)"])
-            context.link.suspect(path, digest)
-        }
-    }
-
-    private func failRemote() {
-        exchange.fail(
-            Problem(
-                .unavailable, "unavailable", "No node that has the file's content answers.",
-                hint: "Start the nodes that hold it, or try again."))
     }
 
     // MARK: Fields
 
     /// What a 304 has too (RFC 9110, section 15.4.5).
     private func writeValidators(_ head: inout HeadWriter, hex: [UInt8]) {
-        head.field("ETag", bytes: [0x22] + hex + [0x22])
+        head.field("ETag", bytes: isDAV ? EntityTag.short(facts.digest) : [0x22] + hex + [0x22])
         head.field("Last-Modified", bytes: HTTPDate.format(unixSeconds: facts.modified.seconds))
         head.field("X-ClusterF-Version", bytes: facts.versionBytes)
     }

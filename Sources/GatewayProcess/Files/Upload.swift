@@ -4,7 +4,7 @@ internal import Model
 internal import NIOCore
 internal import Posix
 
-/// One PUT: from the request's head to the answer.
+/// One PUT, or a part of a file that becomes one: from the request's head to the answer.
 ///
 /// ```
 ///   collecting ──whole, ≤ 64 KiB──▶ put ─────────────────────────▶ answered
@@ -29,10 +29,13 @@ final class Upload: BodySink {
 
     private let exchange: Exchange
     private let request: PutDescription
+    private let feed: any UploadFeed
     private let answerWritten: Answer
     private let refuse: Refusal
     private let operation: OperationID
-    private var state: State = .collecting
+    private var state: State = .collecting {
+        didSet { if case .over = state { feed.close() } }
+    }
     private var pieces: [ByteBuffer] = []
     /// Bytes in `pieces`.
     private var heldByteCount = 0
@@ -42,15 +45,17 @@ final class Upload: BodySink {
     private var isAborted = false
 
     /// - Parameters:
+    ///   - feed: gives the content; nil: it is the body.
     ///   - answer: to what was stored.
     ///   - refusal: to what the store did not store.
     init(
-        _ exchange: Exchange, _ request: PutDescription,
+        _ exchange: Exchange, _ request: PutDescription, feed: (any UploadFeed)? = nil,
         answer: @escaping Answer = { WriteAnswer.put($0, $1, to: $2) },
         refusal: @escaping Refusal = { $1.fail(StoreFailure.problem($0)) }
     ) {
         self.exchange = exchange
         self.request = request
+        self.feed = feed ?? BodyFeed(exchange)
         answerWritten = answer
         refuse = refusal
         operation = exchange.context.makeOperationID()
@@ -59,17 +64,10 @@ final class Upload: BodySink {
     private var context: LoopContext { exchange.context }
 
     func start() {
-        // What the client announced; nil for a chunked body.
-        let byteCount: UInt64? =
-            switch exchange.head.framing {
-            case .none: 0
-            case .length(let length): length
-            case .chunked: nil
-            }
-        if let byteCount, byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
+        if let byteCount = feed.byteCount, byteCount > UInt64(IPCLimits.inlineContentByteCountMax) {
             begin(byteCount: byteCount)
         } else {
-            exchange.receive(into: self)
+            feed.begin(into: self)
         }
     }
 
@@ -145,11 +143,7 @@ final class Upload: BodySink {
     private func check(_ digest: Digest) -> Bool {
         guard let expected = request.expectedDigest, expected != digest else { return true }
         state = .over
-        exchange.fail(
-            Problem(
-                .unprocessable, "checksum_mismatch",
-                "The body's SHA-256 is \(digest.hex), not what the request says.",
-                hint: "Nothing was kept. Send the file again."))
+        exchange.fail(.wrongDigest(digest))
         return false
     }
 
@@ -191,10 +185,10 @@ final class Upload: BodySink {
         }
         state = .writing(file)
         if pieces.isEmpty {
-            exchange.receive(into: self)
+            feed.begin(into: self)
         } else {
             write(to: file)
-            exchange.resumeSink()
+            feed.resume()
         }
     }
 
@@ -226,7 +220,7 @@ final class Upload: BodySink {
         }
         // Small rests wait for more, so that writes stay large; at the end everything goes.
         if bodyIsWhole || heldByteCount >= GatewayLimits.uploadPieceByteCount { write(to: file) }
-        exchange.resumeSink()
+        feed.resume()
     }
 
     private static func problem(_ error: any Error) -> Problem {
@@ -264,6 +258,15 @@ final class Upload: BodySink {
     }
 }
 
+extension Problem {
+    static func wrongDigest(_ digest: Digest) -> Problem {
+        Problem(
+            .unprocessable, "checksum_mismatch",
+            "The body's SHA-256 is \(digest.hex), not what the request says.",
+            hint: "Nothing was kept. Send it again.")
+    }
+}
+
 /// What the head of a PUT says.
 struct PutDescription {
     var path: StorePath
@@ -273,7 +276,10 @@ struct PutDescription {
     var modified: Timestamp?
     var expectedDigest: Digest?
 
-    init(_ head: RequestHead, path: StorePath, presentYear: Int) throws(Problem) {
+    /// - Parameter isPart: a Content-Range says which; else it is refused.
+    init(
+        _ head: RequestHead, path: StorePath, isPart: Bool = false, presentYear: Int
+    ) throws(Problem) {
         self.path = path
         let fields = head.fields
         conditions = try WriteConditions(fields, presentYear: presentYear)
@@ -292,11 +298,11 @@ struct PutDescription {
                 .unsupportedMediaType, "content_encoding",
                 "Content-Encoding is not kept by this version.", hint: "Send the file as it is.")
         }
-        if fields.contains(.contentRange) {
+        if fields.contains(.contentRange), !isPart {
             // A part taken for the whole would destroy the file (RFC 9110, section 14.5).
             throw Problem(
-                .badRequest, "content_range", "A PUT of a part is not available in this version.",
-                hint: "Send the whole file, without Content-Range.")
+                .badRequest, "content_range", "A PUT of a part is for WebDAV alone.",
+                hint: "Send the whole file, without Content-Range, or the part to /dav/.")
         }
     }
 

@@ -86,10 +86,12 @@ enum WriteAnswer {
 /// What a client is told where the store's answer is not the one that was asked for.
 enum StoreFailure {
     static func problem(_ reply: StoreReply) -> Problem {
-        guard case .failed(let error) = reply else {
-            // The link checks each answer against its request, so this is a mistake of ours.
-            return Problem(.internalError, "internal", "The store's answer made no sense.")
-        }
+        guard case .failed(let error) = reply else { return nonsense }
         return Problem(error)
+    }
+
+    /// The link checks each answer against its request, so this is a mistake of ours.
+    static var nonsense: Problem {
+        Problem(.internalError, "internal", "The store's answer made no sense.")
     }
 }

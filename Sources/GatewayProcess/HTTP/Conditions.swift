@@ -1,8 +1,18 @@
 internal import IPC
 internal import Model
 
-/// Entity tags (RFC 9110, section 8.8.3). Ours are a content's SHA-256 in hexadecimal.
+/// Entity tags (RFC 9110, section 8.8.3). Ours are a content's SHA-256: in hexadecimal, as a checksum is
+/// written, and over WebDAV in base 64 without padding, because clients there keep an If header with two tags
+/// and a lock's token in a few hundred bytes (litmus in 199). What we read may be either.
 enum EntityTag {
+    static let hexCount = 64
+    static let base64Count = 43
+
+    /// `"base 64"`.
+    static func short(_ digest: Digest) -> [UInt8] {
+        [0x22] + Base64.encode(digest.bytes).prefix(base64Count) + [0x22]
+    }
+
     /// `"hex"`.
     static func text(_ digest: Digest) -> [UInt8] {
         [0x22] + Hex.encodedBytes(digest.bytes) + [0x22]
@@ -14,15 +24,23 @@ enum EntityTag {
         var isWeak: Bool
     }
 
-    /// The tag that `text` writes; nil where it is none.
+    /// The tag that `text` or `short` writes; nil where it is none.
     static func parse(_ text: ArraySlice<UInt8>) -> Parsed? {
         let isWeak = text.starts(with: [0x57, 0x2F])
         let quoted = isWeak ? text.dropFirst(2) : text
         guard quoted.count >= 2, quoted.first == 0x22, quoted.last == 0x22 else { return nil }
         let opaque = quoted.dropFirst().dropLast()
         guard !opaque.contains(0x22) else { return nil }
-        let digest = opaque.count == 64 ? Hex.decode(opaque).flatMap { Digest(bytes: $0) } : nil
-        return Parsed(digest: digest, isWeak: isWeak)
+        return Parsed(digest: digest(opaque), isWeak: isWeak)
+    }
+
+    private static func digest(_ opaque: ArraySlice<UInt8>) -> Digest? {
+        switch opaque.count {
+        case hexCount: Hex.decode(opaque).flatMap { Digest(bytes: $0) }
+        case base64Count:
+            Base64.decode([UInt8](opaque + [0x3D])[...]).flatMap { Digest(bytes: $0) }
+        default: nil
+        }
     }
 
     /// The tags of an If-Match or If-None-Match; nil where the request has none.

@@ -31,6 +31,7 @@ enum FieldName: UInt8, CaseIterable {
     case lockToken
     case timeout
     case modifiedSeconds
+    case updateRange
 
     /// In lower case.
     var text: StaticString {
@@ -65,10 +66,11 @@ enum FieldName: UInt8, CaseIterable {
         case .lockToken: "lock-token"
         case .timeout: "timeout"
         case .modifiedSeconds: "x-oc-mtime"
+        case .updateRange: "x-update-range"
         }
     }
 
-    /// The names by their length: at most three share one.
+    /// The names by their length: at most four share one.
     private static let byLength: [[(name: FieldName, text: [UInt8])]] = {
         var table: [[(name: FieldName, text: [UInt8])]] = Array(repeating: [], count: 32)
         for name in allCases where name != .other {

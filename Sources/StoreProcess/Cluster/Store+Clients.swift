@@ -129,6 +129,7 @@ extension Store {
                     let isNew = response.outcome == .created && !wasThere
                     response.outcome = isNew ? .directoryMade : .directoryExisted
                     result = .success(response)
+                    if isNew { return self.whenListed(path, true) { reply(result) } }
                 }
                 reply(result)
             }
@@ -192,7 +193,7 @@ extension Store {
     }
 
     /// Whether the own disk's word is that of the cluster.
-    private var readsHere: Bool { engine.isReadOnly || cluster.node.isOnlyHolder }
+    var readsHere: Bool { engine.isReadOnly || cluster.node.isOnlyHolder }
 
     /// Asks the brain for a page of a directory, or the own disk where it is all there is.
     func listNames(

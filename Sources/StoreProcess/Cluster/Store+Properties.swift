@@ -1,5 +1,6 @@
 internal import Cluster
 internal import IPC
+internal import Loop
 internal import Model
 internal import Replication
 
@@ -12,7 +13,8 @@ extension Store {
             return reply(.success(PropertiesResponse(properties: [])))
         }
         for (index, path) in request.paths.enumerated() {
-            findDescribed(path) { result in
+            // Files' come with their facts, so directories are what is asked for.
+            findDirectory(path, orFile: true) { result in
                 switch result {
                 case .success(let found): gathered.properties[index] = found?.value.properties ?? []
                 case .failure(let error): gathered.error = error
@@ -76,20 +78,22 @@ extension Store {
         askCluster(.get(path, .checked)) { answer in
             switch answer {
             case .file(let record): then(.success(Described(record)))
-            case .notFound, .isDirectory: self.findDirectory(path, then)
+            case .notFound, .isDirectory: self.findDirectory(path, orFile: false, then)
             default: then(.failure(self.failure(answer, at: path)))
             }
         }
     }
 
     private func findDirectory(
-        _ path: StorePath, _ then: @escaping (Result<Described?, RemoteError>) -> Void
+        _ path: StorePath, orFile: Bool,
+        _ then: @escaping (Result<Described?, RemoteError>) -> Void
     ) {
-        askCluster(.mark(path)) { answer in
+        findMark(path) { answer in
             guard case .mark(let mark) = answer else {
                 return then(.failure(self.failure(answer, at: path)))
             }
             if let mark, mark.value.isMark { return then(.success(Described(mark))) }
+            if orFile { return self.findDescribed(path, then) }
             // One that is there by what is in it alone.
             self.listNames(path, after: nil, limit: 1) { answer in
                 switch answer {
@@ -98,6 +102,20 @@ extension Store {
                 default: then(.failure(self.failure(answer, at: path)))
                 }
             }
+        }
+    }
+}
+
+extension Store {
+    /// Asks the brain for a directory's mark, or the own disk where it is all there is and has nothing open.
+    private func findMark(_ path: StorePath, _ answer: @escaping (ClientAnswer) -> Void) {
+        guard readsHere else { return askCluster(.mark(path), answer) }
+        askDisk(.storage(.replica(.read(.mark(path))), at: loop.now)) { found in
+            guard case .success(.storage(.replica(let outcome))) = found,
+                case .register(let register, _, _) = outcome.reply,
+                register.prepared.isEmpty, register.ballot == nil
+            else { return self.askCluster(.mark(path), answer) }
+            answer(.mark(register.head))
         }
     }
 }

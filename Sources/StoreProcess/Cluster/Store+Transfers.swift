@@ -331,12 +331,13 @@ extension Store {
     private func endTransfer(_ id: UInt64, _ error: RemoteError?) {
         guard let (transfer, done) = transfers.removeValue(forKey: id) else { return }
         if let error { return done(.failure(error)) }
-        let zero = Dot(disk: cluster.node.diskID, sequence: 0)
-        done(
-            .success(
-                WriteResponse(
-                    outcome: transfer.isReplacing ? .replaced : .created, dot: zero, time: .zero,
-                    copies: 1)))
+        let response = WriteResponse(
+            outcome: transfer.isReplacing ? .replaced : .created,
+            dot: Dot(disk: cluster.node.diskID, sequence: 0), time: .zero, copies: 1)
+        whenListed(transfer.destination, true) {
+            guard transfer.isMove else { return done(.success(response)) }
+            self.whenListed(transfer.request.path, false) { done(.success(response)) }
+        }
     }
 }
 

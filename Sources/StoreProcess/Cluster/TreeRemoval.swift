@@ -110,7 +110,9 @@ extension Store {
             }
             let remove = ClientRequest.removeDirectory(path, request.operation)
             self.askToWrite(remove, showing: tokens) { answer in
-                done(self.deleted(answer, at: path))
+                let result = self.deleted(answer, at: path)
+                guard case .success = result else { return done(result) }
+                self.whenListed(path, false) { done(result) }
             }
 
         }
@@ -253,9 +255,8 @@ extension Store {
         if let error { return done(.failure(error)) }
         // A tree in which there was nothing but names of directories.
         let zero = Dot(disk: cluster.node.diskID, sequence: 0)
-        done(
-            .success(
-                removal.last
-                    ?? WriteResponse(outcome: .deleted, dot: zero, time: .zero, copies: 1)))
+        let response =
+            removal.last ?? WriteResponse(outcome: .deleted, dot: zero, time: .zero, copies: 1)
+        whenListed(removal.request.path, false) { done(.success(response)) }
     }
 }

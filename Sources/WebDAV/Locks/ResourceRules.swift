@@ -20,7 +20,17 @@ package enum ResourceRules {
         try inCollection(parent)
     }
 
-    /// PUT, PATCH (sections 9.7.1 and 9.7.2).
+    /// PATCH: it changes what is there (RFC 5789 section 2).
+    package static func patch(at presence: Presence) throws(DAVFault) {
+        switch presence {
+        case .collection:
+            throw DAVFault(.methodNotAllowed, "A collection has no content of its own.")
+        case .absent: throw DAVFault(.notFound, "There is nothing at that path.")
+        case .file: break
+        }
+    }
+
+    /// PUT (sections 9.7.1 and 9.7.2).
     ///
     /// - Returns: 201 or 204.
     package static func put(
