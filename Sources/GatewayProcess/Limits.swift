@@ -90,6 +90,10 @@ enum GatewayLimits {
     /// Members of a collection are written as XML until there are this many bytes: what one has may be more,
     /// by its properties and by what it lacks.
     static let membersByteCount = 64 << 10
+    /// How often, and how many seconds apart, a lock is given back that nobody will hear of: for as long as
+    /// a request waits for the store, which may still be granting it.
+    static let lockReturnAttemptsMax = 5
+    static let lockReturnSeconds: Int64 = 5
     /// How often properties are changed anew that others changed in between.
     static let propertyAttemptsMax = 4
     /// Entries of the trash when no number is asked for.

@@ -3,7 +3,8 @@ package import Model
 /// `lock`: takes a lock, or is told that it is taken already under its token. Answered by `HeldLock`,
 /// when a majority of those that hold the path have it durably.
 ///
-/// Nothing need be at the path: who wants a file there makes it first (RFC 4918 section 7.3).
+/// Nothing need be at the path: who wants a file there makes it then, under the lock (RFC 4918 section
+/// 7.3).
 package struct LockMessage: Message {
     package var operation: OperationID
     package var path: StorePath

@@ -85,7 +85,8 @@ import WebDAV
 
     @Test func aCopyOfDepthZeroIsAnEmptyCollection() throws {
         let plan = try plan("COPY", "/d", "Destination: /new\r\nDepth: 0\r\n")
-        #expect(plan.steps == [.makeDirectory(try davPath("/new"))])
+        let new = try davPath("/new")
+        #expect(plan.steps == [.makeDirectory(new), .copyProperties(to: new)])
     }
 
     @Test func aDeletionTakesAllThatIsInACollection() throws {
@@ -116,7 +117,8 @@ import WebDAV
         ("COPY", "/f", "Destination: /d/f\r\nOverwrite: F\r\n", 412),
         ("MOVE", "/d/f", "Destination: /d\r\n", 403), ("COPY", "/d", "Destination: /d/x\r\n", 403),
         ("MOVE", "/f", "Destination: /\r\n", 403), ("PROPPATCH", "/none", "", 404),
-        ("LOCK", "/none/x", "", 409),
+        ("LOCK", "/none/x", "", 409), ("LOCK", "/new/", "", 409), ("LOCK", "/f/", "", 409),
+        ("LOCK", "/d/", "", 0), ("LOCK", "/new", "", 0),
         ("PUT", "/f", "If: ([\"other\"])\r\n", 412), ("PUT", "/f", "If-None-Match: *\r\n", 412),
         ("PUT", "/new", "If-Match: *\r\n", 412), ("DELETE", "/d", "If-None-Match: *\r\n", 412),
         ("MOVE", "/f", "Destination: /new\r\nIf-Match: \"a\"\r\n", 412),
@@ -142,6 +144,26 @@ import WebDAV
         #expect(refusal("PUT", "/new", "If: ([\(tag)])\r\n") == 412)
         #expect(refusal("PUT", "/new", "If: (Not [\(tag)])\r\n") == 0)
         #expect(refusal("PUT", "/new", "If: (Not <DAV:no-lock>)\r\n") == 0)
+    }
+
+    @Test func whatAnEntityTagOfAnIfHeaderAllowsIsDoneToThatVersionAlone() throws {
+        let digest = Bench.facts.digest
+        let short = String(decoding: EntityTag.short(digest), as: UTF8.self)
+        let tag = "If: ([\(short)])\r\n"
+        for method in ["PUT", "DELETE", "PROPPATCH"] {
+            let plan = try plan(method, "/f", tag)
+            #expect(plan.conditions.ifMatch == .digests([digest]), "\(method)")
+        }
+        guard case .delete(_, let conditions, _) = try plan("DELETE", "/f", tag).steps[0] else {
+            Issue.record("no deletion")
+            return
+        }
+        #expect(conditions.ifMatch == .digests([digest]))
+        #expect(try plan("PUT", "/new", "If: (Not [\"x\"])\r\n").conditions.ifNoneMatch == .any)
+        #expect(try plan("PUT", "/f", "If: (Not <DAV:no-lock>)\r\n").conditions == .none)
+        #expect(try plan("DELETE", "/d", "If: (Not [\"x\"])\r\n").conditions == .none)
+        // Another file's state is looked at once.
+        #expect(try plan("PUT", "/new", "If: </f> ([\(short)])\r\n").conditions == .none)
     }
 
     @Test func locksAreInTheWayOfWhoDoesNotShowTheirTokens() throws {

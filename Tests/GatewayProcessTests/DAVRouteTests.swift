@@ -48,6 +48,7 @@ import WebDAV
         case .put, .transfer, .setProperties: store.answer(request, Bench.written)
         case .locks: store.answer(request, LocksResponse(locks: [], isComplete: true))
         case .unlock: store.answer(request, Empty())
+        case .quotas: store.answer(request, QuotaList(entries: []))
         case .properties:
             let asked = (try? request.message(PropertiesRequest.self))?.paths ?? []
             store.answer(
@@ -197,7 +198,63 @@ import WebDAV
         let (bench, asked) = try bench(Self.tree)
         try bench.send(head("MOVE", "/d/", "Destination: /z/\r\n"))
         #expect(try bench.output().hasPrefix("HTTP/1.1 204"))
-        #expect(asked.types.filter { $0 != .lookup && $0 != .locks } == [.delete, .transfer])
+        let reading: Set<MessageType> = [.lookup, .locks, .quotas, .list]
+        #expect(asked.types.filter { !reading.contains($0) } == [.delete, .transfer])
+    }
+
+    @Test func nothingIsDeletedForWhatCannotBeDone() throws {
+        let long = String(repeating: "/nnnnnnnnnnnnnnn", count: 255)
+        let tree = ["/d/e", "/d/" + String(repeating: "n", count: 100), long + "/x", "/q/x", "/f"]
+        // A path too long there, no room, a source that went.
+        for (to, limit, goes, status) in [
+            (long, 100, false, 400), ("/q", 9, false, 507), ("/q", 100, true, 404),
+            ("/q", 10, false, 204),
+        ] {
+            let bench = try Bench()
+            var lookups = 0
+            bench.store.onRequest = { store, request in
+                switch request.type {
+                case .quotas:
+                    guard let path = try? davPath("/q") else { break }
+                    // What is there is one file of five bytes.
+                    store.answer(
+                        request,
+                        QuotaList(entries: [
+                            .init(
+                                directory: path, limit: UInt64(limit), used: 5, isComplete: true)
+                        ]))
+                case .lookup where goes:
+                    guard let message = try? request.message(LookupRequest.self) else { break }
+                    lookups += message.path.text == "/d" ? 1 : 0
+                    lookups < 2
+                        ? Self.answer(store, request, tree) : store.fail(request, .notFound)
+                default: Self.answer(store, request, tree)
+                }
+                return true
+            }
+            try bench.send(head("COPY", "/d", "Destination: \(to)\r\n"))
+            #expect(try bench.output().hasPrefix("HTTP/1.1 \(status)"), "\(to) \(limit)")
+            let isDone = status == 204
+            #expect(bench.store.types().contains(.delete) == isDone)
+            #expect(bench.store.types().contains(.transfer) == isDone)
+        }
+    }
+
+    @Test func aQuotaOverBothEndsHasRoomForAMove() throws {
+        let list = QuotaList(entries: [
+            .init(directory: try davPath("/q"), limit: 100, used: 90, isComplete: true),
+            .init(directory: try davPath("/q/a"), limit: 50, used: 60, isComplete: true),
+            .init(directory: try davPath("/r"), limit: 10, used: nil, isComplete: false),
+        ])
+        func left(_ path: String, from source: String?) throws -> UInt64? {
+            DAVQuota.left(in: list, for: try davPath(path), movedFrom: try source.map(davPath))
+        }
+        #expect(try left("/q/b", from: nil) == 10)
+        #expect(try left("/q/b", from: "/x") == 10)
+        #expect(try left("/q/b", from: "/q/a/c") == nil)
+        #expect(try left("/q/a/c", from: "/q/b") == 0)
+        #expect(try left("/r/b", from: nil) == nil)
+        #expect(try left("/x", from: nil) == nil)
     }
 
     @Test func othersWhoWereFasterAreNoticed() throws {

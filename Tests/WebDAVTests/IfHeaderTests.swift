@@ -56,6 +56,20 @@ struct IfHeaderTests {
         #expect(try header(field).holds(of: path("/f"), state) == expected)
     }
 
+    @Test(arguments: [
+        ("([\"e\"])", true), ("(α [\"e\"])", true), ("(Not [\"x\"])", true),
+        ("</f> ([\"e\"])", true),
+        ("([\"e\"]) (α [\"e\"])", true), ("([\"e\"]) (β)", true),
+        // It would hold whatever took the file's place.
+        ("(α)", false), ("([\"e\"]) (α)", false), ("(α [\"e\"]) (Not <DAV:no-lock>)", false),
+        ("</g> ([\"g\"])", false), ("</g> ([\"g\"]) </f> ([\"e\"])", false),
+        // It does not hold.
+        ("([\"x\"])", false),
+    ])
+    func whatHoldsByATagIsDoneToNothingElse(field: String, expected: Bool) throws {
+        #expect(try header(field).holdsByTag(of: path("/f"), state) == expected)
+    }
+
     @Test func tokensAreSubmittedWhereverTheyStand() throws {
         #expect(try header("(α)").tokens == [Self.a])
         #expect(try header("(Not α [\"x\"]) (β)").tokens == [Self.a, Self.b])

@@ -42,12 +42,20 @@ struct ResourceRulesTests {
     }
 
     @Test func lockMakesAFileWhereNothingIs() throws {
-        #expect(try ResourceRules.lock(at: .absent, parent: .collection) == .created)
-        #expect(try ResourceRules.lock(at: .collection, parent: .collection) == .ok)
-        #expect(
-            status { () throws(DAVFault) in
-                _ = try ResourceRules.lock(at: .absent, parent: .absent)
-            } == .conflict)
+        for (presence, hasSlash, expected) in [
+            (Presence.absent, false, DAVStatus.created), (.file, false, .ok),
+            (.collection, false, .ok), (.collection, true, .ok),
+        ] {
+            #expect(
+                try ResourceRules.lock(at: presence, parent: .collection, hasSlash: hasSlash)
+                    == expected)
+        }
+        for (parent, hasSlash) in [(Presence.absent, false), (.file, false), (.collection, true)] {
+            #expect(
+                status { () throws(DAVFault) in
+                    _ = try ResourceRules.lock(at: .absent, parent: parent, hasSlash: hasSlash)
+                } == .conflict)
+        }
     }
 
     @Test(arguments: [

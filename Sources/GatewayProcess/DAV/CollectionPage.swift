@@ -37,9 +37,10 @@ final class CollectionPage: DAVMembersText {
     // MARK: DAVMembersText
 
     func prepare(
-        _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void
+        _ page: DAVMembers.Page, from index: Int,
+        completion: @escaping (Result<[DAVFacts], Problem>) -> Void
     ) {
-        completion(.success(Array(repeating: DAVFacts(), count: page.entries.count)))
+        completion(.success(Array(repeating: DAVFacts(), count: page.entries.count - index)))
     }
 
     func begin() {

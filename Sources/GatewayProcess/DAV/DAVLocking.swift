@@ -11,7 +11,8 @@ enum DAVLocking {
             switch try LockBody(body: body, charset: charset) {
             case .new(let scope, let owner):
                 DAVWrite(exchange, request, .lock(scope, owner: owner)).start()
-            case .refresh: refresh(request, exchange)
+            case .refresh:
+                DAVPrecondition.check(request, exchange) { refresh(request, exchange) }
             }
         }
     }

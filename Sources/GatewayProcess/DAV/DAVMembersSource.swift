@@ -5,9 +5,11 @@ internal import WebDAV
 
 /// An answer's body that has a part for each member of a collection.
 protocol DAVMembersText: AnyObject {
-    /// Finds out what a page needs besides what the listing says of it.
+    /// Finds out what members of a page need besides what the listing says of them: from `index` on as
+    /// many as may be in memory at once, at least one.
     func prepare(
-        _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void)
+        _ page: DAVMembers.Page, from index: Int,
+        completion: @escaping (Result<[DAVFacts], Problem>) -> Void)
     /// Writes what goes before the first.
     func begin()
     func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts)
@@ -17,13 +19,18 @@ protocol DAVMembersText: AnyObject {
     func take() -> [UInt8]
 }
 
-/// Gives the members out while the client takes them: a page of the store is in memory, and the text of a
-/// part of it.
+/// Gives the members out while the client takes them: a page of the store is in memory, what else has to be
+/// known of some of its members, and the text of a part of it. Nothing is asked for a client that is gone.
 final class DAVMembersSource: BodySource {
     private let exchange: Exchange
     private let members: DAVMembers
     private let text: any DAVMembersText
-    private var page: (page: DAVMembers.Page, facts: [DAVFacts], index: Int)?
+    private var page: DAVMembers.Page?
+    /// Of the page's members from `factsStart` on.
+    private var facts: [DAVFacts] = []
+    private var factsStart = 0
+    /// The member that is written next.
+    private var index = 0
     private var isAsking = false
     private var hasBegun = false
     private var isAtEnd = false
@@ -46,21 +53,32 @@ final class DAVMembersSource: BodySource {
 
     private func ask(_ completion: @escaping (Problem?) -> Void) {
         isAsking = true
+        if let page, index < page.entries.count { return prepare(page, completion) }
         members.next { [self] result in
+            guard !exchange.isGone else { return }
             switch result {
             case .failure(let problem): asked(problem, completion)
             case .success(nil):
                 isAtEnd = true
                 asked(nil, completion)
             case .success(let page?):
-                text.prepare(page) { [self] result in
-                    switch result {
-                    case .failure(let problem): asked(problem, completion)
-                    case .success(let facts):
-                        self.page = (page, facts, 0)
-                        asked(nil, completion)
-                    }
-                }
+                index = 0
+                self.page = page
+                prepare(page, completion)
+            }
+        }
+    }
+
+    private func prepare(_ page: DAVMembers.Page, _ completion: @escaping (Problem?) -> Void) {
+        (facts, factsStart) = ([], index)
+        guard index < page.entries.count else { return asked(nil, completion) }
+        text.prepare(page, from: index) { [self] result in
+            guard !exchange.isGone else { return }
+            switch result {
+            case .failure(let problem): asked(problem, completion)
+            case .success(let facts):
+                self.facts = facts
+                asked(nil, completion)
             }
         }
     }
@@ -93,18 +111,14 @@ final class DAVMembersSource: BodySource {
         }
     }
 
-    /// The text of the page's next members; nil where it has no more.
+    /// The text of the next members that were prepared; nil where there are no more.
     private func part() -> [UInt8]? {
-        guard let (page, facts, index) = page, index < page.entries.count else {
-            page = nil
-            return nil
+        let end = factsStart + facts.count
+        guard let page, index < end else { return nil }
+        while index < end, text.byteCount < GatewayLimits.membersByteCount {
+            text.write(page.entries[index], in: page, facts[index - factsStart])
+            index += 1
         }
-        var end = index
-        while end < page.entries.count, text.byteCount < GatewayLimits.membersByteCount {
-            text.write(page.entries[end], in: page, facts[end])
-            end += 1
-        }
-        self.page?.index = end
         return text.take()
     }
 

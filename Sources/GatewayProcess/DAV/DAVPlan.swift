@@ -26,11 +26,16 @@ struct DAVPlan: Equatable {
         case lock
         case delete(StorePath, WriteConditions, isCollection: Bool)
         case makeDirectory(StorePath)
+        /// A collection gets the dead properties of the request's own.
+        case copyProperties(to: StorePath)
         case transfer(TransferRequest.Kind, isCollection: Bool)
     }
 
     var steps: [Step]
     var status: Status
+    /// What the store is to look at again in the transaction of a write: what the request demands, and
+    /// where an If header holds by an entity tag, that it is still what was found.
+    var conditions: WriteConditions
 
     /// What a request comes to.
     ///
@@ -45,10 +50,10 @@ struct DAVPlan: Equatable {
         if request.isCollection, source.presence == .file, request.action != .makeCollection {
             source = .absent
         }
-        try DAVPlan.checkConditions(request, found, source, rules)
+        conditions = try DAVPlan.checkConditions(request, found, source, rules)
         try DAVPlan.checkLocks(request, source, rules)
         do throws(DAVFault) {
-            (steps, status) = try DAVPlan.steps(request, found, source)
+            (steps, status) = try DAVPlan.steps(request, found, source, conditions)
         } catch {
             throw .problem(Problem(error))
         }
@@ -59,21 +64,40 @@ struct DAVPlan: Equatable {
     private static func checkConditions(
         _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound,
         _ rules: LockRules
-    ) throws(DAVRefusal) {
-        var holds = request.conditions.hold(at: source)
-        if let header = request.ifHeader {
-            let state: (StorePath) -> IfHeader.State = { path in
-                IfHeader.State(
-                    entityTag: found[path]?.facts.map { EntityTag.short($0.digest) },
-                    tokens: rules.tokens(covering: path))
+    ) throws(DAVRefusal) -> WriteConditions {
+        guard request.conditions.hold(at: source),
+            request.ifHeader.map({ holds($0, request, found, rules) }) ?? true
+        else { throw .problem(.preconditionFailed) }
+        // What is demanded of a collection was looked at: the store knows that of files.
+        if source.presence == .collection { return .none }
+        var conditions = request.conditions
+        if let header = request.ifHeader,
+            header.holdsByTag(of: request.path, state(found, rules))
+        {
+            if let facts = source.facts {
+                conditions.ifMatch = .digests([facts.digest])
+            } else {
+                conditions.ifNoneMatch = .any
             }
-            holds = holds && header.holds(of: request.path, state)
         }
-        guard holds else {
-            throw .problem(
-                Problem(
-                    .preconditionFailed, "precondition_failed",
-                    "What is there is not in the state that the request demands."))
+        return conditions
+    }
+
+    /// Whether an If header holds of what was found.
+    static func holds(
+        _ header: IfHeader, _ request: DAVRequest, _ found: [StorePath: DAVFound],
+        _ rules: LockRules
+    ) -> Bool {
+        header.holds(of: request.path, state(found, rules))
+    }
+
+    private static func state(
+        _ found: [StorePath: DAVFound], _ rules: LockRules
+    ) -> (StorePath) -> IfHeader.State {
+        { path in
+            IfHeader.State(
+                entityTag: found[path]?.facts.map { EntityTag.short($0.digest) },
+                tokens: rules.tokens(covering: path))
         }
     }
 
@@ -96,7 +120,8 @@ struct DAVPlan: Equatable {
     private typealias Result = (steps: [Step], status: Status)
 
     private static func steps(
-        _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound
+        _ request: DAVRequest, _ found: [StorePath: DAVFound], _ source: DAVFound,
+        _ conditions: WriteConditions
     ) throws(DAVFault) -> Result {
         let path = request.path
         let parent = path.parent.flatMap { found[$0]?.presence } ?? .collection
@@ -121,8 +146,6 @@ struct DAVPlan: Equatable {
             try checkIsThere(source)
             try checkIsNoRoot(path, request)
             let isCollection = source.presence == .collection
-            // What is demanded of a collection was looked at: the store knows that of files.
-            let conditions = isCollection ? .none : request.conditions
             return ([.delete(path, conditions, isCollection: isCollection)], .noContent)
         case .copy(let depth, let destination):
             return try transfer(request, found, source, to: destination, depth, isMove: false)
@@ -133,7 +156,9 @@ struct DAVPlan: Equatable {
             try checkIsThere(source)
             return ([.proppatch], .multiStatus)
         case .lock:
-            return ([.lock], Status(try ResourceRules.lock(at: source.presence, parent: parent)))
+            let status = try ResourceRules.lock(
+                at: source.presence, parent: parent, hasSlash: request.isCollection)
+            return ([.lock], Status(status))
         case .get, .propfind, .unlock: preconditionFailure("nothing that is planned")
         }
     }
@@ -177,7 +202,8 @@ struct DAVPlan: Equatable {
             let kind = TransferRequest.Kind.move(to: target, overwrite: overwrites)
             steps.append(.transfer(kind, isCollection: isCollection))
         } else if isCollection, depth == .zero {
-            steps.append(.makeDirectory(target))
+            // What the collection itself has goes along (section 9.8.3).
+            steps += [.makeDirectory(target), .copyProperties(to: target)]
         } else {
             let kind = TransferRequest.Kind.copy(to: target, overwrite: overwrites)
             steps.append(.transfer(kind, isCollection: isCollection))

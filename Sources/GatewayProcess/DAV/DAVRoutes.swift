@@ -25,9 +25,15 @@ enum DAVRoutes {
         let request = try DAVRequest(
             head, base: context.settings.webdav, presentYear: context.presentYear)
         switch request.action {
-        case .get: get(request, exchange)
-        case .propfind(let depth): try Propfind(exchange, request, depth).start()
-        case .unlock(let token): DAVLocking.unlock(token, request, exchange)
+        case .get: DAVPrecondition.check(request, exchange) { get(request, exchange) }
+        case .propfind(let depth):
+            DAVPrecondition.check(request, exchange) { () throws(Problem) in
+                try Propfind(exchange, request, depth).start()
+            }
+        case .unlock(let token):
+            DAVPrecondition.check(request, exchange) {
+                DAVLocking.unlock(token, request, exchange)
+            }
         case .lock: try DAVLocking.lock(request, exchange)
         case .put, .write:
             // A head that cannot be is refused before the store is asked.

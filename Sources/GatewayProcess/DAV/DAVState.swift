@@ -14,7 +14,8 @@ enum DAVState {
     // MARK: Locks
 
     /// The locks that cover one of these paths, and those below these trees; each once. What a write may
-    /// not do the store knows itself: this is for what has to be known before.
+    /// not do the store knows itself: this is for what has to be known before. Some of them are no answer:
+    /// who shows the token of one that is missing here would be refused.
     static func locks(
         covering paths: Set<StorePath>, below trees: Set<StorePath> = [], in tree: ServedTree,
         _ link: StoreLink, completion: @escaping (Result<[ActiveLock], Problem>) -> Void
@@ -27,6 +28,7 @@ enum DAVState {
                 gathered.left -= 1
                 if case .locks(let response) = reply {
                     for lock in response.locks { gathered.locks[lock.token] = lock }
+                    if !response.isComplete { gathered.problem = .tooManyLocks }
                 } else {
                     gathered.problem = StoreFailure.problem(reply)
                 }
@@ -110,4 +112,16 @@ extension ServedTree {
         let isInside = root == base || root.isBelow(base)
         return href(isInside ? root : base, isCollection: isCollection || !isInside)
     }
+}
+
+extension Problem {
+    /// As the store says it where it does not look at all of them.
+    fileprivate static var tooManyLocks: Problem {
+        Problem(
+            RemoteError(
+                .tooManyLocks, "There are more locks than one request can look at.",
+                hint: "Ask for less at once."))
+    }
+
+    var isOfTooManyLocks: Bool { code == "too_many_locks" }
 }

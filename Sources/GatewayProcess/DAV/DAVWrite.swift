@@ -74,7 +74,22 @@ final class DAVWrite {
         } catch {
             return error.answer(exchange, href: request.href(isCollection))
         }
-        run(plan, 0)
+        lookAhead(plan) { [self] in run(plan, 0) }
+    }
+
+    /// What a plan deletes for its next step stays where that cannot be done.
+    private func lookAhead(_ plan: DAVPlan, then: @escaping () -> Void) {
+        guard plan.steps.count > 1, case .delete(let target, _, _) = plan.steps[0],
+            case .transfer(let kind, _) = plan.steps[1]
+        else { return then() }
+        let isMove = if case .move = kind { true } else { false }
+        DAVTransferCheck.start(
+            exchange, request, to: target, isMove: isMove,
+            source: found[request.path] ?? .absent, target: found[target] ?? .absent
+        ) { [self] problem in
+            if let problem { return exchange.fail(problem) }
+            then()
+        }
     }
 
     /// Tokens that the client shows of locks which protect what a step changes. The store takes others for
@@ -97,13 +112,13 @@ final class DAVWrite {
         }
         let operation = exchange.context.makeOperationID()
         switch plan.steps[index] {
-        case .upload: store(description)
-        case .write(let part): write(part, of: description)
+        case .upload: store(description(plan.conditions))
+        case .write(let part): write(part, of: description(plan.conditions))
         case .proppatch:
             guard case .properties(let update) = payload else {
                 preconditionFailure("a PROPPATCH has its changes")
             }
-            patch(update)
+            patch(update, plan.conditions)
         case .lock:
             guard case .lock(let scope, let owner) = payload,
                 case .lock(let depth, let seconds) = request.action
@@ -121,6 +136,8 @@ final class DAVWrite {
             let make = MakeDirectoryRequest(
                 operation: operation, path: path, tokens: tokens(for: .mkcol(path)))
             call(.makeDirectory(make), seconds: GatewayLimits.storeWaitSeconds, plan, index)
+        case .copyProperties(let target):
+            copyProperties(to: target) { [self] in run(plan, index + 1) }
         case .transfer(let kind, let isCollection):
             let tokens = request.lockedWrite(exists: true).map(tokens) ?? []
             let transfer = TransferRequest(
@@ -131,6 +148,7 @@ final class DAVWrite {
     }
 
     private func call(_ step: StoreRequest, seconds: Int64, _ plan: DAVPlan, _ index: Int) {
+        let isDeletion = if case .delete = plan.steps[index] { true } else { false }
         let isLast = index + 1 == plan.steps.count
         link.call(step, seconds: seconds) { [self] reply in
             switch reply {
@@ -138,17 +156,19 @@ final class DAVWrite {
                 self.response = response
                 run(plan, index + 1)
             // What makes room for the rest is gone already.
-            case .failed(let error) where !isLast && error.code == .notFound:
+            case .failed(let error) where isDeletion && !isLast && error.code == .notFound:
                 run(plan, index + 1)
             default: fail(reply)
             }
         }
     }
 
-    private var description: PutDescription {
-        guard case .upload(let description) = payload else {
+    /// - Parameter conditions: what the store is to look at again.
+    private func description(_ conditions: WriteConditions) -> PutDescription {
+        guard case .upload(var description) = payload else {
             preconditionFailure("a PUT has its description")
         }
+        description.conditions = conditions
         return description
     }
 

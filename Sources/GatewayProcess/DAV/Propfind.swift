@@ -11,7 +11,11 @@ final class Propfind: DAVMembersText {
     private var writer: MultistatusWriter
     /// The collection itself, which comes first.
     private var own: DAVResource?
+    /// Where it is asked for.
+    private var quota: DAVQuota?
     private var locks = LockRules(locks: [], now: 0)
+    /// There are too many below to be asked for at once: those of each member are, as it is answered.
+    private var asksForLocksOfEach = false
     private var count = 0
 
     init(_ exchange: Exchange, _ request: DAVRequest, _ depth: Depth) {
@@ -35,6 +39,7 @@ final class Propfind: DAVMembersText {
         var lookup = LookupRequest(path: request.path, wantsContent: false)
         lookup.wantsProperties = plan.asksForDeadProperties
         link.call(.lookup(lookup)) { [self] reply in
+            guard !exchange.isGone else { return }
             switch DAVFound.read(reply, at: request.path, in: request.tree) {
             case .failure(let problem): exchange.fail(problem)
             case .success(let found):
@@ -50,11 +55,16 @@ final class Propfind: DAVMembersText {
     /// Those of all that is answered, at once.
     private func findLocks(_ found: DAVFound) {
         guard plan.asksForLocks else { return describe(found) }
-        let trees: Set<StorePath> = depth == .zero ? [] : [request.path]
+        let isAlone = depth == .zero || asksForLocksOfEach
+        let trees: Set<StorePath> = isAlone ? [] : [request.path]
         DAVState.locks(
             covering: [request.path], below: trees, in: request.tree, link
         ) { [self] result in
+            guard !exchange.isGone else { return }
             switch result {
+            case .failure(let problem) where problem.isOfTooManyLocks && !isAlone:
+                asksForLocksOfEach = true
+                findLocks(found)
             case .failure(let problem): exchange.fail(problem)
             case .success(let held):
                 locks = LockRules(locks: held, now: DAVClock.now())
@@ -73,9 +83,10 @@ final class Propfind: DAVMembersText {
                     properties: properties.first ?? [], locks: locks.covering(path))
                 let own = DAVResource(request, found, facts)
                 guard plan.asksForQuota else { return answer(own) }
-                DAVQuota.find(for: path, link) { [self] quota in
+                DAVQuota.find(link) { [self] quota in
+                    self.quota = quota
                     var own = own
-                    own.quota = quota
+                    own.quota = quota?.room(at: path)
                     answer(own)
                 }
             }
@@ -162,33 +173,54 @@ final class Propfind: DAVMembersText {
     // MARK: DAVMembersText
 
     func prepare(
-        _ page: DAVMembers.Page, completion: @escaping (Result<[DAVFacts], Problem>) -> Void
+        _ page: DAVMembers.Page, from index: Int,
+        completion: @escaping (Result<[DAVFacts], Problem>) -> Void
     ) {
-        let isPlain = locks.locks.isEmpty && !plan.asksForDeadProperties
+        let entries = page.entries[index...]
+        let isPlain =
+            locks.locks.isEmpty && !asksForLocksOfEach && !plan.asksForDeadProperties
         guard !isPlain else {
-            return completion(
-                .success(Array(repeating: DAVFacts(), count: page.entries.count)))
+            return completion(.success(Array(repeating: DAVFacts(), count: entries.count)))
         }
         let prefix = page.collection.directoryPrefix
         var resources: [(path: StorePath, facts: FileFacts?)] = []
-        resources.reserveCapacity(page.entries.count)
-        for entry in page.entries {
+        // Properties that did not come with the listing may be long: one call's are in memory. And of
+        // locks that are asked for one by one as many.
+        var askedCount = 0
+        for entry in entries where askedCount < IPCLimits.propertiesPathsMax {
             guard let path = try? StorePath(validating: prefix + entry.name) else {
                 return completion(.failure(.unreadableListing))
             }
-            if case .file(_, let facts) = entry {
-                resources.append((path, facts))
-            } else {
-                resources.append((path, nil))
+            let facts: FileFacts? = if case .file(_, let facts) = entry { facts } else { nil }
+            resources.append((path, facts))
+            let isDescribedElsewhere =
+                plan.asksForDeadProperties && facts?.properties ?? .elsewhere == .elsewhere
+            if isDescribedElsewhere || asksForLocksOfEach { askedCount += 1 }
+        }
+        properties(of: resources) { [self] result in
+            switch result {
+            case .failure(let problem): completion(.failure(problem))
+            case .success(let properties):
+                locks(of: resources.map(\.path)) { result in
+                    completion(
+                        result.map { locks in
+                            zip(resources, properties).map { resource, properties in
+                                DAVFacts(
+                                    properties: properties, locks: locks.covering(resource.path))
+                            }
+                        })
+                }
             }
         }
-        properties(of: resources) { [locks] result in
-            completion(
-                result.map { properties in
-                    zip(resources, properties).map { resource, properties in
-                        DAVFacts(properties: properties, locks: locks.covering(resource.path))
-                    }
-                })
+    }
+
+    /// Among them are those that cover these members.
+    private func locks(
+        of paths: [StorePath], completion: @escaping (Result<LockRules, Problem>) -> Void
+    ) {
+        guard asksForLocksOfEach else { return completion(.success(locks)) }
+        DAVState.locks(covering: Set(paths), in: request.tree, link) { result in
+            completion(result.map { LockRules(locks: $0, now: DAVClock.now()) })
         }
     }
 
@@ -199,8 +231,11 @@ final class Propfind: DAVMembersText {
 
     func write(_ entry: ListResponse.Entry, in page: DAVMembers.Page, _ facts: DAVFacts) {
         var resource = DAVResource(entry, of: page.href, facts)
-        // What is left is the same for all of them.
-        if resource.isCollection { resource.quota = own?.quota }
+        if resource.isCollection, let quota {
+            // One whose path is too long has nothing in it.
+            let path = try? page.collection.appending(entry.name)
+            resource.quota = path.map(quota.room)
+        }
         writer.response(resource, plan)
     }
 

@@ -51,10 +51,10 @@ package enum ResourceRules {
     ///
     /// - Returns: 201 where it makes an empty file, else 200.
     package static func lock(
-        at presence: Presence, parent: Presence
+        at presence: Presence, parent: Presence, hasSlash: Bool
     ) throws(DAVFault) -> DAVStatus {
-        if presence == .absent { try inCollection(parent) }
-        return presence == .absent ? .created : .ok
+        guard presence == .absent else { return .ok }
+        return try put(at: presence, parent: parent, hasSlash: hasSlash)
     }
 
     /// COPY and MOVE (sections 9.8.5 and 9.9.4).

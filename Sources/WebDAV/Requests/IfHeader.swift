@@ -87,14 +87,36 @@ package struct IfHeader: Hashable, Sendable {
     ///   - path: the request's.
     ///   - state: of a resource, of those that `resources` has.
     package func holds(of path: StorePath, _ state: (StorePath) -> State) -> Bool {
-        lists.contains { list in
-            let facts: State? =
-                switch list.subject {
-                case .request: state(path)
-                case .path(let other): state(other)
-                case .elsewhere: nil
-                }
-            return list.clauses.allSatisfy { $0.holds(facts) }
+        lists.contains { $0.holds(of: path, state) }
+    }
+
+    /// Whether it holds by the entity tag of the request's own resource, so that the request may be done
+    /// to what was looked at and to nothing that took its place: each list that holds has one.
+    ///
+    /// - Parameters: see `holds`.
+    package func holdsByTag(of path: StorePath, _ state: (StorePath) -> State) -> Bool {
+        let holding = lists.filter { $0.holds(of: path, state) }
+        return !holding.isEmpty && holding.allSatisfy { $0.hasTag(of: path) }
+    }
+}
+
+extension IfHeader.List {
+    fileprivate func holds(
+        of path: StorePath, _ state: (StorePath) -> IfHeader.State
+    ) -> Bool {
+        let facts: IfHeader.State? =
+            switch subject {
+            case .request: state(path)
+            case .path(let other): state(other)
+            case .elsewhere: nil
+            }
+        return clauses.allSatisfy { $0.holds(facts) }
+    }
+
+    fileprivate func hasTag(of path: StorePath) -> Bool {
+        guard subject == .request || subject == .path(path) else { return false }
+        return clauses.contains { clause in
+            if case .entityTag = clause.condition { true } else { false }
         }
     }
 }
