@@ -193,7 +193,7 @@ import WebDAV
                 store.answer(request, ListResponse(entries: entries, hasMore: false))
             case .locks:
                 guard let asked = try? request.message(LocksRequest.self) else { break }
-                if asked.below {
+                if asked.reach != .path {
                     below(store, request)
                 } else {
                     let locks = asked.path == held.root ? [held] : []

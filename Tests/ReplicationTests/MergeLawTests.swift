@@ -20,7 +20,13 @@ import Testing
         /// What clients and later merges go by: since when a loser is kept, and whether it counts
         /// as a conflict, depend on the order in which a third version came, until the disks have
         /// told each other.
-        var versions: [Dot] { [register.head?.dot].compactMap { $0 } + register.kept.map(\.dot) }
+        /// The same is true of locks that lost a conflict, once somebody who knew them let them go.
+        var versions: [Dot] {
+            let kept = register.kept.filter { kept in
+                !kept.version.value.isLocks || register.head?.covers(kept.version) != true
+            }
+            return [register.head?.dot].compactMap { $0 } + kept.map(\.dot)
+        }
     }
 
     @Test func joiningIsCommutativeAndIdempotent() {

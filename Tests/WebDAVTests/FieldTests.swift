@@ -7,6 +7,7 @@ struct FieldTests {
 
     @Test(arguments: [
         ("0", Depth.Method.propfind, Depth.zero), ("1", .propfind, .one),
+        ("1,noroot", .propfind, .one), ("infinity, NoRoot", .propfind, .infinity),
         ("infinity", .propfind, .infinity), (" Infinity ", .propfind, .infinity),
         ("0", .lock, .zero), ("infinity", .lock, .infinity), ("0", .copy, .zero),
         ("infinity", .move, .infinity), ("infinity", .delete, .infinity),
@@ -23,6 +24,7 @@ struct FieldTests {
 
     @Test(arguments: [
         ("1", Depth.Method.lock), ("1", .copy), ("0", .move), ("1", .delete), ("2", .propfind),
+        ("0,noroot", .propfind), ("1,root", .propfind), ("infinity,noroot", .copy),
         ("", .propfind), ("0,1", .propfind), ("infinit", .propfind),
     ])
     func otherDepthsAre400(field: String, method: Depth.Method) {

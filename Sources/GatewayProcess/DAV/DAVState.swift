@@ -13,17 +13,17 @@ struct DAVFacts: Equatable {
 enum DAVState {
     // MARK: Locks
 
-    /// The locks that cover one of these paths, and those below these trees; each once. What a write may
+    /// The locks that cover one of these paths, and those below these trees, or of their members; each once. What a write may
     /// not do the store knows itself: this is for what has to be known before. Some of them are no answer:
     /// who shows the token of one that is missing here would be refused.
     static func locks(
-        covering paths: Set<StorePath>, below trees: Set<StorePath> = [], in tree: ServedTree,
-        _ link: StoreLink, completion: @escaping (Result<[ActiveLock], Problem>) -> Void
+        covering paths: Set<StorePath>, below trees: Set<StorePath> = [],
+        _ reach: LocksRequest.Reach = .below, in tree: ServedTree, _ link: StoreLink, completion: @escaping (Result<[ActiveLock], Problem>) -> Void
     ) {
         let all = paths.union(trees)
         let gathered = Gathered(all.count)
         for path in all {
-            let request = LocksRequest(path: path, below: trees.contains(path))
+            let request = LocksRequest(path: path, trees.contains(path) ? reach : .path)
             link.call(.locks(request)) { reply in
                 gathered.left -= 1
                 if case .locks(let response) = reply {

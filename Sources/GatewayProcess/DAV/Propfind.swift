@@ -58,7 +58,8 @@ final class Propfind: DAVMembersText {
         let isAlone = depth == .zero || asksForLocksOfEach
         let trees: Set<StorePath> = isAlone ? [] : [request.path]
         DAVState.locks(
-            covering: [request.path], below: trees, in: request.tree, link
+            covering: [request.path], below: trees, depth == .one ? .members : .below,
+            in: request.tree, link
         ) { [self] result in
             guard !exchange.isGone else { return }
             switch result {
@@ -128,7 +129,7 @@ final class Propfind: DAVMembersText {
             writer.end()
             return exchange.respond(multistatus: writer.take())
         }
-        self.own = own
+        if !Depth.leavesRootOut(exchange.head.fields[.depth]) { self.own = own }
         if depth == .infinity {
             countMembers(makeMembers())
         } else {

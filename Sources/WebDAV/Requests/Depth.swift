@@ -31,7 +31,13 @@ package enum Depth: Hashable, Sendable {
             self = method.standard
             return
         }
-        let value = ASCII.trimmed(field)
+        var value = ASCII.trimmed(field)
+        if method == .propfind, Depth.leavesRootOut(field) {
+            value = ASCII.trimmed(value.prefix { $0 != 0x2C })
+            guard !value.elementsEqual([0x30]) else {
+                throw DAVFault(.badRequest, "With Depth 0 and without the root nothing is left.")
+            }
+        }
         let depth: Depth? =
             if value.elementsEqual([0x30]) {
                 .zero
@@ -46,6 +52,13 @@ package enum Depth: Hashable, Sendable {
             throw DAVFault(.badRequest, "The Depth is not one that the method has.")
         }
         self = depth
+    }
+
+    /// Whether a PROPFIND is about what is in the collection without itself: `1,noroot`, as Web Folders and
+    /// Office write it. From a draft of RFC 2518; RFC 4918 leaves the header's value open to extension.
+    package static func leavesRootOut(_ field: ArraySlice<UInt8>?) -> Bool {
+        guard let field, let comma = field.firstIndex(of: 0x2C) else { return false }
+        return ASCII.equalIgnoringCase(ASCII.trimmed(field[(comma + 1)...]), "noroot")
     }
 }
 
