@@ -147,6 +147,32 @@ import Testing
         }
     }
 
+    /// The node that takes a lock has seen the trace, and hears nothing while it goes.
+    @Test func aLockThatIsSlowFindsThatItsTraceIsGone() throws {
+        var goneCount = 0
+        for delay in 0..<16 {
+            let cluster = three(clearing: 100)
+            _ = cluster.ask("a", .setSetting(key: "write_policy", value: "majority"))
+            cluster.run(for: .seconds(5))
+            try take(cluster, "a", "/d/x", 1)
+            try release(cluster, "a", "/d/x", 1)
+            let ticket = cluster.begin("b", lock(cluster, try path("/d/x"), 5))
+            cluster.run(for: .milliseconds(delay))
+            let slow = cluster.id("b")
+            cluster.isCut = { one, other in one == slow || other == slow }
+            _ = cluster.ask("a", .clearTraces(try path("/d"), budget: 64))
+            if try traces(cluster, "/d") == 0 { goneCount += 1 }
+            cluster.isCut = { _, _ in false }
+            cluster.run(until: { cluster.answers[ticket] != nil }, atMost: .seconds(30))
+            guard case .lockGranted? = cluster.answers[ticket] else {
+                Issue.record("after \(delay) ms: \(cluster.answers[ticket].debugDescription)")
+                continue
+            }
+            #expect(try below(cluster, "/d") == [token(5)], "after \(delay) ms")
+        }
+        #expect(goneCount > 0)
+    }
+
     /// Names of more than there may be traces: what is told of them says that it is not all.
     @Test func whereMoreIsLockedThanIsLookedAtTheAnswerSaysSo() throws {
         let cluster = TinyCluster.three()

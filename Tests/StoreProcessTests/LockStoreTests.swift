@@ -147,11 +147,21 @@ import Testing
         for name in ["a", "b"] { _ = try await store.put("/p/d/\(name)", [1]) }
         _ = try await lock(store, "/p", token, .zero)
         let root = [try StorePath.test("/p")]
-        #expect(await isRefused { try await store.delete("/p/d", recursive: true) } == root)
+        // As of a collection: no file is looked for, whose write would be refused.
+        let delete = DeleteRequest(
+            operation: .test(), path: try .test("/p/d"), conditions: .none, recursive: true,
+            directoryOnly: true)
+        let refused: [StorePath]? = await isRefused {
+            let _: WriteResponse = try await store.ask { $0.delete(delete, $1) }
+            return true
+        }
+        #expect(refused == root)
         func move(_ source: String, _ target: String) async throws -> [StorePath]? {
-            let move = TransferRequest(
+            var transfer = TransferRequest(
                 operation: .test(), path: try .test(source),
                 kind: .move(to: try .test(target), overwrite: true))
+            transfer.directoryOnly = true
+            let move = transfer
             return await isRefused {
                 let _: WriteResponse = try await store.ask { $0.transfer(move, $1) }
                 return true
