@@ -20,12 +20,16 @@ import Testing
         /// What clients and later merges go by: since when a loser is kept, and whether it counts
         /// as a conflict, depend on the order in which a third version came, until the disks have
         /// told each other.
-        /// The same is true of locks that lost a conflict, once somebody who knew them let them go.
+        /// The same is true of a register of locks for what lost a conflict, once somebody who knew it let
+        /// it go.
         var versions: [Dot] {
+            let head = [register.head].compactMap { $0 }
+            let all = head + register.kept.map(\.version)
+            let areLocks = all.contains(where: \.value.isLocks)
             let kept = register.kept.filter { kept in
-                !kept.version.value.isLocks || register.head?.covers(kept.version) != true
+                !areLocks || !all.contains { $0.dot != kept.dot && $0.covers(kept.version) }
             }
-            return [register.head?.dot].compactMap { $0 } + kept.map(\.dot)
+            return (head + kept.map(\.version)).map(\.dot)
         }
     }
 
