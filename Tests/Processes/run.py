@@ -49,6 +49,8 @@ SUITES = [
     ("test_integrity", 4, 8),
     ("test_routes", 3, 5),
     ("test_webdav", 4, 6),
+    ("test_dav_deaths", 5, 8),
+    ("test_dav_limits", 5, 15),
     ("test_dav_recorded", 3, 5),
     ("test_dav_recorded_windows", 3, 5),
     ("test_webdav_rules", 3, 4),

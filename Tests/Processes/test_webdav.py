@@ -6,7 +6,7 @@ import unittest
 
 from client import pattern, raw_exchange, sha256, status_of
 from dav_client import DAVClient, condition, entity_tag, multistatus, propfind_body
-from harness import NodeCase, SharedNodeCase, eventually
+from harness import SharedNodeCase, eventually
 from test_cluster import ClusterCase
 from test_roundtrip import NAMES
 
@@ -561,100 +561,6 @@ class BesideOtherRoutes(SharedNodeCase):
                 self.assertIsNotNone(answer["DAV"])
             # What was written there is a file like any other.
             self.assertEqual(root.get("/api/files/status").body, b"a file")
-
-
-class Deaths(NodeCase):
-    def test_a_lock_and_properties_outlive_gateway_and_store(self):
-        node = self.node()
-        body = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
-        with DAVClient(node.port) as client:
-            self.assertEqual(client.dav("PUT", "/f", b"x").status, 201)
-            self.assertEqual(client.dav("PROPPATCH", "/f", PROPERTY.encode()).status, 207)
-            token = client.dav("LOCK", "/f", body)["Lock-Token"]
-        for worker in ("gateway", "store"):
-            node.wait_replaced(worker, node.kill_worker(worker))
-        eventually(20, node.is_ready, "a node that serves again")
-        with DAVClient(node.port) as client:
-            self.assertEqual(client.dav("PUT", "/f", b"y").status, 423)
-            self.assertEqual(client.dav("PUT", "/f", b"y", If=f"({token})").status, 204)
-            self.assertEqual(client.found("/f")["/f"]["{urn:x}color"], "blue & green")
-            self.assertEqual(client.dav("UNLOCK", "/f", Lock_Token=token).status, 204)
-            self.assertEqual(client.dav("PUT", "/f", b"z").status, 204)
-
-
-class Large(NodeCase):
-    def test_a_collection_stays_usable_however_many_of_its_files_were_locked(self):
-        node = self.node()
-        body = (b'<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>')
-        with DAVClient(node.port, timeout=60) as client:
-            self.assertEqual(client.dav("MKCOL", "/d").status, 201)
-            for number in range(300):
-                path = f"/d/{number}"
-                token = client.dav("LOCK", path, body)["Lock-Token"]
-                self.assertEqual(client.dav("PUT", path, b"x", If=f"({token})").status, 204)
-                self.assertEqual(client.dav("UNLOCK", path, Lock_Token=token).status, 204)
-            self.assertEqual(len(client.found("/d", "1")), 301)
-            self.assertEqual(client.move("COPY", "/d/", "/e/").status, 201)
-            self.assertEqual(client.move("MOVE", "/d/", "/f/").status, 201)
-            self.assertEqual(client.move("COPY", "/e/", "/f/").status, 204)
-            token = client.dav("LOCK", "/f", body)["Lock-Token"]
-            self.assertEqual(client.dav("UNLOCK", "/f", Lock_Token=token).status, 204)
-            self.assertEqual(client.dav("DELETE", "/f").status, 204)
-
-    def test_a_large_collection_is_listed_whole(self):
-        node = self.node()
-        with DAVClient(node.port, "/dav", timeout=60) as client:
-            self.assertEqual(client.dav("MKCOL", "/many").status, 201)
-            names = [f"{number:05}" for number in range(2500)]
-            for name in names:
-                self.assertEqual(client.dav("PUT", "/many/" + name, name.encode()).status, 201)
-            self.assertEqual(client.names("/many"), names)
-            self.assertEqual(client.tree("/many"), names)
-
-    def test_an_infinite_listing_ends_at_its_limit(self):
-        node = self.node()
-        with DAVClient(node.port, timeout=60) as client:
-            self.assertEqual(client.dav("MKCOL", "/a").status, 201)
-            for number in range(10):
-                self.assertEqual(client.dav("MKCOL", f"/a/{number}").status, 201)
-            for number in range(999):
-                self.assertEqual(client.dav("PUT", f"/a/0/{number}", b"").status, 201)
-            # 1,010 members so far; copies are links.
-            for number in range(1, 9):
-                self.assertEqual(client.move("COPY", "/a/0/", f"/a/{number}/").status, 204)
-            # /a, its ten collections, and nine times 999 files.
-            self.assertEqual(len(client.found("/a", "infinity")), 9002)
-            self.assertEqual(client.move("COPY", "/a/0/", "/a/9/").status, 204)
-            # One more than the limit, with /a itself.
-            self.assertEqual(client.dav("DELETE", "/a/9/0").status, 204)
-            self.assertEqual(len(client.found("/a", "infinity")), 10_000)
-            self.assertEqual(client.dav("PUT", "/a/more", b"").status, 201)
-            answer = client.propfind("/a", "infinity")
-            self.assertEqual(answer.status, 403)
-            self.assertEqual(condition(answer), "propfind-finite-depth")
-            self.assertEqual(len(client.found("/a", "1")), 12)
-
-
-class ABaseBelowTheRoot(NodeCase):
-    def test_nothing_but_the_base_is_served(self):
-        node = self.node(args=["--webdav", "/photos/\u00fc"])
-        with DAVClient(node.port, "/dav") as client:
-            # It need not be there: then it is empty.
-            self.assertEqual(client.names("/"), [])
-            self.assertEqual(client.get("/dav/").status, 200)
-            self.assertEqual(client.dav("MKCOL", "/").status, 405)
-            self.assertEqual(client.dav("PUT", "/first", b"1").status, 201)
-            self.assertEqual(client.get("/api/files/photos/%C3%BC/first").body, b"1")
-            self.assertEqual(client.dav("DELETE", "/first").status, 204)
-            self.assertEqual(client.put("/api/files/photos/%C3%BC/a", b"a").status, 201)
-            self.assertEqual(client.put("/api/files/other", b"b").status, 201)
-            self.assertEqual(client.names("/"), ["a"])
-            self.assertEqual(client.get("/a").body, b"a")
-            self.assertEqual(client.get("/other").status, 404)
-            self.assertEqual(client.dav("DELETE", "/").status, 403)
-            self.assertEqual(client.get("/dav/%2e%2e/other").status, 400)
-            self.assertEqual(client.move("COPY", "/a", "/b").status, 201)
-            self.assertEqual(client.get("/api/files/photos/%C3%BC/b").body, b"a")
 
 
 class ThroughASecondNode(Methods, ClusterCase):

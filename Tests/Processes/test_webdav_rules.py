@@ -152,5 +152,27 @@ class EntityTags(SharedNodeCase):
             self.assertEqual(client.get("/tagged").body, b"two")
 
 
+class ABaseBelowTheRoot(NodeCase):
+    def test_nothing_but_the_base_is_served(self):
+        node = self.node(args=["--webdav", "/photos/\u00fc"])
+        with DAVClient(node.port, "/dav") as client:
+            # It need not be there: then it is empty.
+            self.assertEqual(client.names("/"), [])
+            self.assertEqual(client.get("/dav/").status, 200)
+            self.assertEqual(client.dav("MKCOL", "/").status, 405)
+            self.assertEqual(client.dav("PUT", "/first", b"1").status, 201)
+            self.assertEqual(client.get("/api/files/photos/%C3%BC/first").body, b"1")
+            self.assertEqual(client.dav("DELETE", "/first").status, 204)
+            self.assertEqual(client.put("/api/files/photos/%C3%BC/a", b"a").status, 201)
+            self.assertEqual(client.put("/api/files/other", b"b").status, 201)
+            self.assertEqual(client.names("/"), ["a"])
+            self.assertEqual(client.get("/a").body, b"a")
+            self.assertEqual(client.get("/other").status, 404)
+            self.assertEqual(client.dav("DELETE", "/").status, 403)
+            self.assertEqual(client.get("/dav/%2e%2e/other").status, 400)
+            self.assertEqual(client.move("COPY", "/a", "/b").status, 201)
+            self.assertEqual(client.get("/api/files/photos/%C3%BC/b").body, b"a")
+
+
 if __name__ == "__main__":
     unittest.main()
