@@ -93,7 +93,9 @@ import Testing
         for seed in UInt64(1)...40 where failed == nil {
             options.seed = seed
             let result = Simulation.run(options)
-            if result.violations.first?.checker == "AcknowledgedWritesAreDurable" { failed = result }
+            if result.violations.first?.checker == "AcknowledgedWritesAreDurable" {
+                failed = result
+            }
         }
         let found = try #require(failed)
         var runs = 0

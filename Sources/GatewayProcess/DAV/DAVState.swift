@@ -18,7 +18,8 @@ enum DAVState {
     /// who shows the token of one that is missing here would be refused.
     static func locks(
         covering paths: Set<StorePath>, below trees: Set<StorePath> = [],
-        _ reach: LocksRequest.Reach = .below, in tree: ServedTree, _ link: StoreLink, completion: @escaping (Result<[ActiveLock], Problem>) -> Void
+        _ reach: LocksRequest.Reach = .below, in tree: ServedTree, _ link: StoreLink,
+        completion: @escaping (Result<[ActiveLock], Problem>) -> Void
     ) {
         let all = paths.union(trees)
         let gathered = Gathered(all.count)

@@ -15,6 +15,8 @@ struct IntegritySide {
     var isStepping = false
     var timer: LoopTimer?
     var saved = Duration.zero
+    /// How many that were found bad are not durably marked so yet: before that they would look repaired.
+    var markingCount = 0
     /// Objects that were marked as bad a moment ago.
     var marked = RecentMarks()
     var rate: Int?

@@ -72,7 +72,10 @@ extension Store {
             return begin(ScrubPass(id: scrubID, isRequested: false))
         }
         guard let pass = integrity.pass else { return }
-        if pass.place == .repairs { return lookAtRepairs(pass) }
+        if pass.place == .repairs {
+            // The last mark comes back here.
+            return integrity.markingCount > 0 ? () : lookAtRepairs(pass)
+        }
         integrity.isStepping = true
         engine.scrubber.post(.step(pass.place, ticket: pass.id))
     }
@@ -97,7 +100,11 @@ extension Store {
             if integrity.pass?.id == ticket || integrity.isRequested {
                 integrity.pass?.add(found, now: loop.now)
             }
-            damaged(found)
+            integrity.markingCount += 1
+            damaged(found) {
+                self.integrity.markingCount -= 1
+                self.goOnScrubbing()
+            }
         case .step(let report, let next): stepped(ticket, report, next)
         case .failed(let why):
             if let file = integrity.checks[ticket] { return checked(ticket, file, .unknown(why)) }
