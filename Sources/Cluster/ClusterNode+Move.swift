@@ -30,8 +30,11 @@ extension ClusterNode {
             case .move(let path, let destination, let condition, let operation) =
                 tasks[id]?.request.plain
         else { return }
+        if let removal = register.version(of: operation.second) {
+            return repeatMove(register, removal, id, &turn)
+        }
         guard let source = register.head, case .file(let facts) = source.value else {
-            return repeatMove(register, id, &turn)
+            return end(id, .notFound, &turn)
         }
         tasks[id]?.moveStep = .destination(source.dot)
         tasks[id]?.stage = .waiting
@@ -43,13 +46,17 @@ extension ClusterNode {
             of: id, &turn)
     }
 
-    /// The source is gone: perhaps by this very move, whose answer was lost. Placing again under
-    /// the same operation then finds the version that was made.
-    private mutating func repeatMove(_ register: Register, _ id: UInt64, _ turn: inout Turn) {
+    /// This very move took the source away, and its answer was lost. Placing again under the same operation
+    /// then finds the version that was made; and what is at the source by now came later, and stays.
+    private mutating func repeatMove(
+        _ register: Register, _ removal: RegisterVersion, _ id: UInt64, _ turn: inout Turn
+    ) {
+        // It was made on top of what was moved; what is kept has the order of its names.
+        let source = register.kept.map(\.version)
+            .filter { removal.covers($0) && $0.rank < removal.rank }
+            .max { $0.rank < $1.rank }
         guard case .move(let path, let destination, _, let operation) = tasks[id]?.request.plain,
-            let removal = register.version(of: operation.second),
-            let source = register.kept.last(where: { removal.covers($0.version) })?.version,
-            let facts = source.value.facts
+            let source, let facts = source.value.facts
         else { return end(id, .notFound, &turn) }
         tasks[id]?.moveStep = .destination(source.dot)
         tasks[id]?.stage = .waiting

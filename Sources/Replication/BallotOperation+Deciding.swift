@@ -57,19 +57,17 @@ extension BallotOperation {
                 written = earlier ?? overtaken
                 return renewHead(time, &directives)
             }
-            if let earlier { return confirm(earlier, &directives) }
+            if let earlier {
+                if earlier.dot != joined.head?.dot, bringsNewest(&directives) { return }
+                return confirm(earlier, &directives)
+            }
             if endsAtDirectory() { return }
             if overtaken != nil, joined.head == nil {
                 isAdopted = true
                 return renewHead(time, &directives)
             }
+            if bringsNewest(&directives) { return }
             let newest = joined.head
-            if overtaken == nil, let newest, !isCommitted(newest) {
-                // The condition would be judged by it and the new version come on top of it, where
-                // the others know nothing of its operation: repeated, that would be done again.
-                isAdopted = true
-                return commit(newest, &directives)
-            }
             isReplacing = newest.map { !$0.value.isDeleted } ?? false
             switch verdict(on: newest, time) {
             case .write(let value): mint(value, operation, time, &directives)
@@ -81,6 +79,22 @@ extension BallotOperation {
                 phase = .finished(end.outcome(copies: 0, exact: isExact))
             }
         }
+    }
+
+    /// Brings the newest version to a majority before this ballot ends with another one; it begins again
+    /// then. False where that is not needed.
+    ///
+    /// A condition would be judged by it, and the new version come on top of it, where the others know
+    /// nothing of its operation: repeated, that would be done again. And a ballot that ends says of all
+    /// that was accepted below it that it is settled. What was chosen since this operation took effect
+    /// may be committed at its coordinator alone.
+    private mutating func bringsNewest(_ directives: inout [CoordinatorDirective]) -> Bool {
+        guard overtaken == nil, let newest = joined.head, !isCommitted(newest) else {
+            return false
+        }
+        isAdopted = true
+        commit(newest, &directives)
+        return true
     }
 
     /// Whether one who promised knows a directory at the path of the file: nothing was made yet.
