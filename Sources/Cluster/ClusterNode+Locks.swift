@@ -64,6 +64,10 @@ extension ClusterNode {
             // How long its traces are good for is said by this node's clock.
             noteTime(&turn)
             guard !isClockInDoubt else {
+                // Taken and not granted, it would stay under a token that nobody has.
+                if tasks[id]?.lockSteps.isTaken == true {
+                    return refuse(.unavailable(.clockInDoubt), of: id, &turn)
+                }
                 return again(id, after: ClusterLimits.tick * 2, .clockInDoubt, &turn)
             }
             begin(path.ancestors.map { .lockSet($0) }, .above, of: id, &turn)

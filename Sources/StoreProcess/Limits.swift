@@ -370,13 +370,16 @@ package enum StoreLimits {
     /// it: somebody goes on writing there.
     static let deletionRelistingsMax = 16
 
+    /// A recursive deletion ends then: its client has stopped waiting, and others may go on writing for ever.
+    static let deletionTimeMax: Duration = .seconds(600)
+
     /// Between two of these in a tree that is moved or deleted, more with each: that a directory is empty
     /// reaches the one above it a moment later. All together some seconds.
     static let relistingDelay = Duration.milliseconds(20)
 
-    /// How often a directory that was made or deleted is looked for in the listing above it before the client
-    /// is answered, and what lies between the first two looks, more with each: all together 0.7 s.
-    static let listedTriesMax = 16
+    /// How long a directory that was made or deleted is looked for in the listing above it before the client
+    /// is answered all the same, and what lies between the first two looks, more with each.
+    static let listedTimeMax = Duration.milliseconds(700)
     static let listedDelay = Duration.milliseconds(5)
 
     /// How long a new node looks for others before it founds a cluster of its own: discovery is

@@ -58,11 +58,10 @@ extension RemoteError {
     /// Whether what was asked for may be done all the same.
     var leavesOutcomeOpen: Bool {
         switch code {
-        case .unavailable, .internalError, .timedOut, .cancelled: true
+        case .unavailable, .internalError, .timedOut, .cancelled, .clockInDoubt: true
         case .notFound, .isDirectory, .notDirectory, .directoryNotEmpty, .preconditionFailed,
             .noSpace, .invalid, .checksumMismatch, .readOnly, .unknownUpload, .tooLarge,
-            .preconditionFailedInReach, .quotaExceeded, .locked, .lockNotFound, .tooManyLocks,
-            .clockInDoubt:
+            .preconditionFailedInReach, .quotaExceeded, .locked, .lockNotFound, .tooManyLocks:
             false
         }
     }

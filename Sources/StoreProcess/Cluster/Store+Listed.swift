@@ -17,16 +17,24 @@ extension Store {
     /// write is done, and the nodes that hold the listing may be away.
     func whenListed(_ path: StorePath, _ isThere: Bool, _ done: @escaping () -> Void) {
         nextListing += 1
-        listings[nextListing] = AwaitedListing(path: path, isThere: isThere, done: done)
-        lookWhetherListed(nextListing)
+        let id = nextListing
+        listings[id] = AwaitedListing(path: path, isThere: isThere, done: done)
+        do {
+            // A look may wait for a holder that is silent; the client's own time goes on.
+            _ = try loop.schedule(after: StoreLimits.listedTimeMax) { [weak self] in
+                self?.assumeIsolated { $0.endListing(id) }
+            }
+        } catch {
+            Log.error("no timer for a listing", ["error": "\(error)"])
+            return endListing(id)
+        }
+        lookWhetherListed(id)
     }
 
     private func lookWhetherListed(_ id: UInt64) {
         guard let awaited = listings[id] else { return }
         let path = awaited.path
-        guard let directory = path.parent, awaited.looks < StoreLimits.listedTriesMax else {
-            return endListing(id)
-        }
+        guard let directory = path.parent else { return endListing(id) }
         listings[id]?.looks += 1
         askCluster(.list(directory, after: Store.nameBefore(path.name), limit: 1)) { answer in
             let isListed: Bool
@@ -49,9 +57,11 @@ extension Store {
 
     private func endListing(_ id: UInt64) { listings.removeValue(forKey: id)?.done() }
 
-    /// Bytes that come before the name, and behind all names before it: names are UTF-8, which has no 0xFF.
+    /// Bytes that come before the name, and behind all names before it: names are UTF-8, which has no 0xFF,
+    /// and none is longer than `StorePath.componentByteCountMax`.
     static func nameBefore(_ name: ArraySlice<UInt8>) -> [UInt8]? {
         guard let last = name.last, last > 0 else { return nil }
-        return name.dropLast() + [last - 1, 0xFF]
+        let before = name.dropLast() + [last - 1]
+        return before.count < StorePath.componentByteCountMax ? before + [0xFF] : Array(before)
     }
 }

@@ -299,8 +299,8 @@ extension Store {
             case .directoryNotEmpty
             where level.relistings < StoreLimits.deletionRelistingsMax:
                 self.relist(id, after: StoreLimits.relistingDelay * (level.relistings + 1))
-            // Somebody goes on writing there: it stays.
-            case .directoryNotEmpty: self.leaveLevel(id)
+            // Somebody goes on writing there: it stays, and what is above it.
+            case .directoryNotEmpty: self.endTransfer(id, .filledAgain(level.path))
             default: self.endTransfer(id, self.failure(answer, at: level.path))
             }
         }

@@ -22,22 +22,23 @@ struct TreeRemoval {
     /// Names of the page that are being removed.
     var open = 0
     var hasFailed: RemoteError?
+    /// Whether something of the page was there.
+    var hasProgress = false
     /// The last deletion.
     var last: WriteResponse?
+    /// On the clock of its owner.
+    let began: Duration
 
-    init(_ request: DeleteRequest) {
+    init(_ request: DeleteRequest, now: Duration) {
         self.request = request
+        began = now
         stack = [Level(path: request.path)]
     }
 
-    /// What is done where a directory was emptied and is not empty.
-    enum Full { case relist, leave, fail }
-
-    var whereNotEmpty: Full {
-        guard let level = stack.last else { return .fail }
-        if level.relistings < StoreLimits.deletionRelistingsMax { return .relist }
-        // Somebody goes on writing there: it stays, and with it those above it.
-        return level.path == request.path ? .fail : .leave
+    /// Whether a directory that was emptied and is not empty is listed once more. Else somebody goes on
+    /// writing there: it stays, and with it those above it, so that the deletion has failed.
+    var mayRelist: Bool {
+        stack.last.map { $0.relistings < StoreLimits.deletionRelistingsMax } ?? false
     }
 
     /// The operation by which a path below goes: the same whenever the request is sent again.
@@ -112,7 +113,7 @@ extension Store {
             if request.recursive {
                 return self.unlocked([path], tokens) { error in
                     if let error { return done(.failure(error)) }
-                    self.remove(TreeRemoval(request), done)
+                    self.remove(TreeRemoval(request, now: self.loop.now), done)
                 }
             }
             guard !path.isRoot else {
@@ -147,7 +148,12 @@ extension Store {
     }
 
     private func step(_ id: UInt64) {
-        guard let directory = removals[id]?.removal.stack.last?.path else { return }
+        guard let removal = removals[id]?.removal, let directory = removal.stack.last?.path else {
+            return
+        }
+        guard loop.now - removal.began < StoreLimits.deletionTimeMax else {
+            return endRemoval(id, .filledAgain(directory))
+        }
         let request = ClientRequest.list(
             directory, after: nil, limit: StoreLimits.deletionPageCount)
         askCluster(request) { answer in
@@ -170,6 +176,7 @@ extension Store {
         }
         if files.isEmpty { return enter(directories, id) }
         removals[id]?.removal.open = files.count
+        removals[id]?.removal.hasProgress = false
         for file in files {
             guard let removal = removals[id]?.removal else { return }
             let delete = ClientRequest.delete(file, .none, removal.operation(for: file))
@@ -181,24 +188,27 @@ extension Store {
 
     /// Goes on in the first of the directories that was not emptied yet.
     private func enter(_ directories: [StorePath], _ id: UInt64) {
-        guard let level = removals[id]?.removal.stack.last else { return }
-        if let next = directories.first(where: { !level.emptied.contains($0) }) {
+        guard let last = removals[id]?.removal.stack.indices.last else { return }
+        // Those whose names are gone are forgotten.
+        removals[id]?.removal.stack[last].emptied.formIntersection(directories)
+        let emptied = removals[id]?.removal.stack[last].emptied ?? []
+        if let next = directories.first(where: { !emptied.contains($0) }) {
             removals[id]?.removal.stack.append(TreeRemoval.Level(path: next))
             return step(id)
         }
         guard !directories.isEmpty else {
             return endRemoval(id, RemoteError(.internalError, "a name that is none"))
         }
-        if level.relistings < StoreLimits.deletionRelistingsMax { return relist(id) }
         // Whether they are there again or their names still: the directory is not empty.
-        removedEmpty(level.path, .directoryNotEmpty, id)
+        relist(id)
     }
 
     /// The names of directories that were emptied go a moment later; or somebody wrote there meanwhile.
     private func relist(_ id: UInt64) {
-        guard var removal = removals[id]?.removal, let level = removal.stack.popLast() else {
-            return
-        }
+        guard var removal = removals[id]?.removal else { return }
+        let mayRelist = removal.mayRelist
+        guard let level = removal.stack.popLast() else { return }
+        guard mayRelist else { return endRemoval(id, .filledAgain(level.path)) }
         let again = TreeRemoval.Level(path: level.path, relistings: level.relistings + 1)
         removal.stack.append(again)
         removals[id]?.removal = removal
@@ -216,14 +226,18 @@ extension Store {
         guard var removal = removals[id]?.removal else { return }
         switch answer {
         case .written, .notFound, .isDirectory:
-            if case .success(let response) = deleted(answer, at: path) { removal.last = response }
+            if case .success(let response) = deleted(answer, at: path) {
+                removal.last = response
+                removal.hasProgress = true
+            }
         default: removal.hasFailed = removal.hasFailed ?? failure(answer, at: path)
         }
         removal.open -= 1
         removals[id]?.removal = removal
         guard removal.open == 0 else { return }
         if let error = removal.hasFailed { return endRemoval(id, error) }
-        step(id)
+        // What is listed and is not there leaves the listing a moment later.
+        if removal.hasProgress { step(id) } else { relist(id) }
     }
 
     private func removeEmpty(_ directory: StorePath, _ id: UInt64) {
@@ -237,29 +251,23 @@ extension Store {
     }
 
     private func removedEmpty(_ directory: StorePath, _ answer: ClientAnswer, _ id: UInt64) {
-        guard var removal = removals[id]?.removal, let level = removal.stack.last else { return }
         switch answer {
         case .written:
             if case .success(let response) = deleted(answer, at: directory) {
-                removal.last = response
+                removals[id]?.removal.last = response
             }
         // It was there by what was in it alone, or others were faster.
         case .notFound, .done: break
-        case .directoryNotEmpty:
-            switch removal.whereNotEmpty {
-            case .relist: return relist(id)
-            case .fail: return endRemoval(id, .filledAgain(directory))
-            case .leave: break
-            }
+        case .directoryNotEmpty: return relist(id)
         default: return endRemoval(id, failure(answer, at: directory))
         }
-        removal.stack.removeLast()
-        if let above = removal.stack.indices.last {
-            removal.stack[above].emptied.insert(level.path)
-            if case .written = answer { removal.stack[above].relistings = 0 }
+        removals[id]?.removal.stack.removeLast()
+        guard let above = removals[id]?.removal.stack.indices.last else {
+            return endRemoval(id, nil)
         }
-        removals[id]?.removal = removal
-        if removal.stack.isEmpty { endRemoval(id, nil) } else { step(id) }
+        removals[id]?.removal.stack[above].emptied.insert(directory)
+        if case .written = answer { removals[id]?.removal.stack[above].relistings = 0 }
+        step(id)
     }
 
     private func endRemoval(_ id: UInt64, _ error: RemoteError?) {
@@ -274,9 +282,9 @@ extension Store {
 }
 
 extension RemoteError {
-    fileprivate static func filledAgain(_ directory: StorePath) -> RemoteError {
+    static func filledAgain(_ directory: StorePath) -> RemoteError {
         RemoteError(
             .directoryNotEmpty, "somebody writes to \(directory) meanwhile",
-            hint: "what was found in it is deleted; try again")
+            hint: "what was found until then is done; try again")
     }
 }

@@ -100,11 +100,7 @@ extension Store {
             if integrity.pass?.id == ticket || integrity.isRequested {
                 integrity.pass?.add(found, now: loop.now)
             }
-            integrity.markingCount += 1
-            damaged(found) {
-                self.integrity.markingCount -= 1
-                self.goOnScrubbing()
-            }
+            damaged(found)
         case .step(let report, let next): stepped(ticket, report, next)
         case .failed(let why):
             if let file = integrity.checks[ticket] { return checked(ticket, file, .unknown(why)) }
@@ -223,7 +219,12 @@ extension Store {
             "a content is not what was stored",
             ["path": "\(found.file.path)", "object": object.hex, "how": found.why])
         engine.contents.trust?.distrust(object)
-        mark(bad: [object], marked)
+        integrity.markingCount += 1
+        mark(bad: [object]) {
+            self.integrity.markingCount -= 1
+            marked()
+            self.goOnScrubbing()
+        }
         guard found.isNeeded else { return }
         let versions = DamagedVersions(key: .file(found.file.path), dots: found.dots)
         clusterEvent { node, now, generator, directives in
