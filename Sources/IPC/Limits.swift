@@ -75,8 +75,9 @@ package enum IPCLimits {
     /// usual length it stays below half a frame. The store ends the answer sooner where they are longer.
     package static let locksMax = 256
 
-    /// Where locks are that refuse a write: one is enough to be told, a client shows a few.
-    package static let lockedPathsMax = 16
+    /// Where locks are that refuse a write, or what of a tree was not done: one is enough to be told, a
+    /// client shows a few.
+    package static let errorPathsMax = 16
 
     /// Paths of which the properties are asked at once: with 16 KiB each half a frame.
     package static let propertiesPathsMax = 32

@@ -85,7 +85,7 @@ package struct RemoteError: Error, Message {
         case preconditionFailedInReach = 16
         /// As `noSpace`, for a directory's quota.
         case quotaExceeded = 17
-        /// A lock is in the way, of which no token was shown: `lockedPaths` says where.
+        /// A lock is in the way, of which no token was shown: `paths` says where.
         case locked = 18
         /// No lock has that token at that path; it may be over.
         case lockNotFound = 19
@@ -96,10 +96,10 @@ package struct RemoteError: Error, Message {
         case clockInDoubt = 21
     }
 
-    /// With `locked`: where the locks in the way were taken, at most `IPCLimits.lockedPathsMax` of them.
-    /// Empty where the holders of the path met them in the decision of the write: then they are at the
-    /// path itself.
-    package var lockedPaths: [StorePath] = []
+    /// With `locked`: where the locks in the way were taken. Empty where the holders of the path met them in
+    /// the decision of the write: then they are at the path itself. With others, of a request about a tree:
+    /// the members that this is about. At most `IPCLimits.errorPathsMax`.
+    package var paths: [StorePath] = []
 
     package init(_ code: Code, _ message: String, hint: String = "") {
         self.code = code
@@ -111,8 +111,8 @@ package struct RemoteError: Error, Message {
         writer.write(code.rawValue)
         writer.writeText(Text.clipped(message))
         writer.writeText(Text.clipped(hint))
-        guard case .locked = code else { return }
-        let paths = lockedPaths.prefix(IPCLimits.lockedPathsMax)
+        guard code == .locked || !paths.isEmpty else { return }
+        let paths = paths.prefix(IPCLimits.errorPathsMax)
         writer.write(UInt8(paths.count))
         for path in paths { writer.write(path) }
     }
@@ -122,10 +122,12 @@ package struct RemoteError: Error, Message {
         self.code = code
         message = try reader.readText(max: IPCLimits.textByteCountMax)
         hint = try reader.readText(max: IPCLimits.textByteCountMax)
-        guard case .locked = code else { return }
+        guard code == .locked || !reader.isAtEnd else { return }
         let count = Int(try reader.readUInt8())
-        guard count <= IPCLimits.lockedPathsMax else { throw .invalid("count") }
-        for _ in 0..<count { lockedPaths.append(try reader.readPath()) }
+        guard count <= IPCLimits.errorPathsMax, code == .locked || count > 0 else {
+            throw .invalid("count")
+        }
+        for _ in 0..<count { paths.append(try reader.readPath()) }
     }
 }
 

@@ -326,7 +326,7 @@ import WebDAV
         func refuse(_ paths: [String]) -> (FakeStore, FakeStore.Received) -> Void {
             { store, request in
                 var error = RemoteError(.locked, "locked")
-                error.lockedPaths = paths.compactMap { try? davPath($0) }
+                error.paths = paths.compactMap { try? davPath($0) }
                 store.fail(request, error)
             }
         }
@@ -339,6 +339,25 @@ import WebDAV
         #expect(members.contains("<D:href>/d/</D:href><D:status>HTTP/1.1 424"))
         let above = try ask(head("DELETE", "/d/f"), refuse([]))
         #expect(above.hasPrefix("HTTP/1.1 423"))
+    }
+
+    @Test(arguments: [
+        (RemoteError.Code.quotaExceeded, "507 Insufficient Storage"),
+        (.directoryNotEmpty, "409 Conflict"), (.timedOut, "503 Service Unavailable"),
+    ])
+    func whatFailsInATreeIsSaidOfItsMember(_ code: RemoteError.Code, _ status: String) throws {
+        func fail(_ paths: [String]) -> (FakeStore, FakeStore.Received) -> Void {
+            { store, request in
+                var error = RemoteError(code, "no")
+                error.paths = paths.compactMap { try? davPath($0) }
+                store.fail(request, error)
+            }
+        }
+        let member = try ask(head("DELETE", "/d"), fail(["/d/f"]))
+        #expect(member.hasPrefix("HTTP/1.1 207"))
+        #expect(member.contains("<D:href>/d/f</D:href><D:status>HTTP/1.1 \(status)"))
+        let all = try ask(head("DELETE", "/d"), fail([]))
+        #expect(!all.hasPrefix("HTTP/1.1 2"))
     }
 
     @Test func aLockGoesWithWhatIsDeleted() throws {

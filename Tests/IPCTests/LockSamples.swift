@@ -13,7 +13,13 @@ extension Samples {
 
     private static var lockedError: RemoteError {
         var error = RemoteError(.locked, "a lock is in the way", hint: "wait")
-        error.lockedPaths = [path("/a"), path("/b/c")]
+        error.paths = [path("/a"), path("/b/c")]
+        return error
+    }
+
+    private static var memberError: RemoteError {
+        var error = RemoteError(.quotaExceeded, "no room", hint: "make some")
+        error.paths = [path("/a/b")]
         return error
     }
 
@@ -60,6 +66,7 @@ extension Samples {
             ("held-lock", held),
             ("locks-are", LocksResponse(locks: [held], isComplete: true)),
             ("error-locked", lockedError),
+            ("error-member", memberError),
             ("write-guarded", guardedWrite),
             ("put-guarded", PutRequest(write: guardedWrite, content: [7, 8, 9])),
             (
@@ -110,5 +117,7 @@ extension Samples {
     }
 
     /// Of messages whose end may be left out: how much of them is a message, too.
-    static let optionalTails: [String: Int] = ["make-directory-guarded": 1 + 16]
+    static let optionalTails: [String: Int] = [
+        "make-directory-guarded": 1 + 16, "error-member": 1 + 4 + 4,
+    ]
 }

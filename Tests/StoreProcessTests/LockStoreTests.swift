@@ -45,7 +45,7 @@ import Testing
             _ = try await body()
             return nil
         } catch let error as RemoteError {
-            return error.code == .locked ? error.lockedPaths : nil
+            return error.code == .locked ? error.paths : nil
         } catch {
             Issue.record("another error: \(error)")
             return nil

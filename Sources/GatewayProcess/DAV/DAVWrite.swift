@@ -206,15 +206,18 @@ final class DAVWrite {
 
     // MARK: The answer
 
-    /// What the store refused. Where locks of members are in the way of all of a collection, each is said.
+    /// What the store refused. What is about members of a collection is said of each.
     func fail(_ reply: StoreReply) {
-        guard case .failed(let error) = reply, error.code == .locked else {
+        guard case .failed(let error) = reply else {
             return exchange.fail(StoreFailure.problem(reply))
         }
         let trees = request.lockedTrees
         let areMembers =
-            !error.lockedPaths.isEmpty
-            && error.lockedPaths.allSatisfy { root in trees.contains(where: root.isBelow) }
+            !error.paths.isEmpty
+            && error.paths.allSatisfy { root in trees.contains(where: root.isBelow) }
+        guard error.code == .locked else {
+            return areMembers ? fail(members: error) : exchange.fail(Problem(error))
+        }
         let hrefs = hrefs(of: error)
         guard areMembers else {
             return exchange.fail(
@@ -232,9 +235,20 @@ final class DAVWrite {
         exchange.respond(multistatus: writer.take())
     }
 
+    /// RFC 4918 sections 9.6.1, 9.8.5 and 9.9.4: what is not said was done, or waits above what failed.
+    private func fail(members error: RemoteError) {
+        let problem = Problem(error)
+        let status = DAVStatus(rawValue: Int(problem.status.rawValue)) ?? .unavailable
+        var writer = MultistatusWriter(now: DAVClock.now(), capacity: 1024)
+        writer.begin()
+        for href in hrefs(of: error) { writer.response(href: href, status) }
+        writer.end()
+        exchange.respond(multistatus: writer.take())
+    }
+
     /// Where the locks are that the store met.
     func hrefs(of error: RemoteError) -> [[UInt8]] {
-        let roots = error.lockedPaths.isEmpty ? [request.path] : error.lockedPaths
+        let roots = error.paths.isEmpty ? [request.path] : error.paths
         return roots.map { root in
             request.tree.lockHref(root, isCollection: found[root]?.presence == .collection)
         }

@@ -139,7 +139,7 @@ extension RemoteError {
         var error = RemoteError(
             .locked, "a lock at \(first) is in the way",
             hint: "show its token, or wait until it is given back or over")
-        error.lockedPaths = Array(roots.prefix(IPCLimits.lockedPathsMax))
+        error.paths = Array(roots.prefix(IPCLimits.errorPathsMax))
         return error
     }
 }

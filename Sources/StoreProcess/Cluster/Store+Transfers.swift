@@ -176,7 +176,7 @@ extension Store {
             case .notFound:
                 self.setLevel(id) { $0.isListed = true }
                 self.stepTransfer(id)
-            default: self.endTransfer(id, self.failure(answer, at: level.path))
+            default: self.endTransfer(id, self.failure(answer, at: level.path), at: level.path)
             }
         }
     }
@@ -191,13 +191,13 @@ extension Store {
     private func makeTarget(of level: TreeTransfer.Level, _ id: UInt64) {
         guard let transfer = transfers[id]?.transfer else { return }
         guard let target = transfer.target(of: level.path) else {
-            return endTransfer(id, .tooLong(level.path))
+            return endTransfer(id, .tooLong(level.path), at: level.path)
         }
         let make = ClientRequest.makeDirectory(target, transfer.operation(for: target))
         askToWrite(make, showing: transfer.request.tokens, isPart: true) { answer in
             switch answer {
             case .written, .done: self.describeTarget(target, of: level, id)
-            default: self.endTransfer(id, self.failure(answer, at: target))
+            default: self.endTransfer(id, self.failure(answer, at: target), at: target)
             }
         }
     }
@@ -212,7 +212,7 @@ extension Store {
         }
         askCluster(.mark(level.path)) { answer in
             guard case .mark(let mark) = answer else {
-                return self.endTransfer(id, self.failure(answer, at: level.path))
+                return self.endTransfer(id, self.failure(answer, at: level.path), at: level.path)
             }
             guard let transfer = self.transfers[id]?.transfer, let mark, mark.value.isMark,
                 !mark.value.properties.isEmpty
@@ -221,7 +221,7 @@ extension Store {
                 target, mark.value, when: .none, transfer.operation(for: target, mark.dot))
             self.askToWrite(describe, showing: transfer.request.tokens, isPart: true) { answer in
                 guard case .written = answer else {
-                    return self.endTransfer(id, self.failure(answer, at: target))
+                    return self.endTransfer(id, self.failure(answer, at: target), at: target)
                 }
                 isMade()
             }
@@ -242,7 +242,7 @@ extension Store {
             // Copied below itself, it would go on for ever.
             if path == transfer.destination { continue }
             guard let target = transfer.target(of: path) else {
-                return endTransfer(id, .tooLong(path))
+                return endTransfer(id, .tooLong(path), at: path)
             }
             if entry.isDirectory {
                 directories.append(path)
@@ -273,8 +273,8 @@ extension Store {
                 // Gone meanwhile: others were faster.
                 case .success(.written), .success(.notFound): break
                 case .success(let answer):
-                    self.failTransfer(id, self.failure(answer, at: target))
-                case .failure(let refusal): self.failTransfer(id, refusal)
+                    self.failTransfer(id, self.failure(answer, at: target), at: target)
+                case .failure(let refusal): self.failTransfer(id, refusal, at: target)
                 }
                 self.transfers[id]?.transfer.open -= 1
                 if self.transfers[id]?.transfer.open == 0 { self.stepTransfer(id) }
@@ -282,9 +282,9 @@ extension Store {
         }
     }
 
-    private func failTransfer(_ id: UInt64, _ error: RemoteError) {
-        guard transfers[id]?.transfer.hasFailed == nil else { return }
-        transfers[id]?.transfer.hasFailed = error
+    private func failTransfer(_ id: UInt64, _ error: RemoteError, at path: StorePath) {
+        guard let transfer = transfers[id]?.transfer, transfer.hasFailed == nil else { return }
+        transfers[id]?.transfer.hasFailed = error.of(path, in: transfer.destination)
     }
 
     /// Everything in it is at the destination.
@@ -300,8 +300,8 @@ extension Store {
             where level.relistings < StoreLimits.deletionRelistingsMax:
                 self.relist(id, after: StoreLimits.relistingDelay * (level.relistings + 1))
             // Somebody goes on writing there: it stays, and what is above it.
-            case .directoryNotEmpty: self.endTransfer(id, .filledAgain(level.path))
-            default: self.endTransfer(id, self.failure(answer, at: level.path))
+            case .directoryNotEmpty: self.endTransfer(id, .filledAgain(level.path), at: level.path)
+            default: self.endTransfer(id, self.failure(answer, at: level.path), at: level.path)
             }
         }
     }
@@ -328,9 +328,13 @@ extension Store {
         stepTransfer(id)
     }
 
-    private func endTransfer(_ id: UInt64, _ error: RemoteError?) {
+    /// - Parameter path: what the error is about, in the source or at the destination.
+    private func endTransfer(_ id: UInt64, _ error: RemoteError?, at path: StorePath? = nil) {
         guard let (transfer, done) = transfers.removeValue(forKey: id) else { return }
-        if let error { return done(.failure(error)) }
+        if let error {
+            let isTop = path == transfer.request.path || path == transfer.destination
+            return done(.failure(error.of(isTop ? nil : path, in: transfer.request.path)))
+        }
         let response = WriteResponse(
             outcome: transfer.isReplacing ? .replaced : .created,
             dot: Dot(disk: cluster.node.diskID, sequence: 0), time: .zero, copies: 1)

@@ -152,7 +152,7 @@ extension Store {
             return
         }
         guard loop.now - removal.began < StoreLimits.deletionTimeMax else {
-            return endRemoval(id, .filledAgain(directory))
+            return endRemoval(id, .filledAgain(directory), at: directory)
         }
         let request = ClientRequest.list(
             directory, after: nil, limit: StoreLimits.deletionPageCount)
@@ -161,7 +161,7 @@ extension Store {
             case .listing(let entries, _) where !entries.isEmpty:
                 self.remove(entries, of: directory, id)
             case .listing, .notFound: self.removeEmpty(directory, id)
-            default: self.endRemoval(id, self.failure(answer, at: directory))
+            default: self.endRemoval(id, self.failure(answer, at: directory), at: directory)
             }
 
         }
@@ -208,7 +208,7 @@ extension Store {
         guard var removal = removals[id]?.removal else { return }
         let mayRelist = removal.mayRelist
         guard let level = removal.stack.popLast() else { return }
-        guard mayRelist else { return endRemoval(id, .filledAgain(level.path)) }
+        guard mayRelist else { return endRemoval(id, .filledAgain(level.path), at: level.path) }
         let again = TreeRemoval.Level(path: level.path, relistings: level.relistings + 1)
         removal.stack.append(again)
         removals[id]?.removal = removal
@@ -230,7 +230,9 @@ extension Store {
                 removal.last = response
                 removal.hasProgress = true
             }
-        default: removal.hasFailed = removal.hasFailed ?? failure(answer, at: path)
+        default:
+            removal.hasFailed =
+                removal.hasFailed ?? failure(answer, at: path).of(path, in: removal.request.path)
         }
         removal.open -= 1
         removals[id]?.removal = removal
@@ -259,7 +261,7 @@ extension Store {
         // It was there by what was in it alone, or others were faster.
         case .notFound, .done: break
         case .directoryNotEmpty: return relist(id)
-        default: return endRemoval(id, failure(answer, at: directory))
+        default: return endRemoval(id, failure(answer, at: directory), at: directory)
         }
         removals[id]?.removal.stack.removeLast()
         guard let above = removals[id]?.removal.stack.indices.last else {
@@ -270,9 +272,10 @@ extension Store {
         step(id)
     }
 
-    private func endRemoval(_ id: UInt64, _ error: RemoteError?) {
+    /// - Parameter path: what the error is about, where that is a member.
+    private func endRemoval(_ id: UInt64, _ error: RemoteError?, at path: StorePath? = nil) {
         guard let (removal, done) = removals.removeValue(forKey: id) else { return }
-        if let error { return done(.failure(error)) }
+        if let error { return done(.failure(error.of(path, in: removal.request.path))) }
         // A tree in which there was nothing but names of directories.
         let zero = Dot(disk: cluster.node.diskID, sequence: 0)
         let response =
@@ -282,6 +285,14 @@ extension Store {
 }
 
 extension RemoteError {
+    /// The same error, which says of which member of a tree it is.
+    func of(_ path: StorePath?, in tree: StorePath) -> RemoteError {
+        guard let path, path != tree, paths.isEmpty else { return self }
+        var error = self
+        error.paths = [path]
+        return error
+    }
+
     static func filledAgain(_ directory: StorePath) -> RemoteError {
         RemoteError(
             .directoryNotEmpty, "somebody writes to \(directory) meanwhile",
